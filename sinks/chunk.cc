@@ -1,0 +1,53 @@
+#include "sinks/chunk.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace punchline {
+
+Chunk::Chunk(ChunkPool& pool, std::size_t bytes_max)
+    : pool_(pool), bytes_max_(bytes_max), memory_(new char[bytes_max]) {
+  records.reserve(ChunkPool::kRecordsPerChunkMax);
+}
+
+void Chunk::release(std::uint32_t count) {
+  assert(count <= holds_);
+  holds_ -= count;
+  if (holds_ == 0) pool_.take_back(*this);
+}
+
+ChunkPool::~ChunkPool() {
+  // A chunk that a dying client may still read is better leaked than freed under it.
+  for (auto& chunk : chunks_) {
+    if (chunk->holds() != 0) (void)chunk.release();
+  }
+}
+
+Chunk* ChunkPool::lend(std::size_t bytes) {
+  bytes = std::max(bytes, kChunkBytes);
+  if (lent_bytes_ != 0 && lent_bytes_ + bytes > bytes_max_) return nullptr;
+  Chunk* chunk = nullptr;
+  if (bytes == kChunkBytes && !free_.empty()) {
+    chunk = free_.back();
+    free_.pop_back();
+  } else {
+    chunks_.push_back(std::make_unique<Chunk>(*this, bytes));
+    chunk = chunks_.back().get();
+  }
+  lent_bytes_ += chunk->bytes_max();
+  chunk->records.clear();
+  chunk->hold(1);
+  return chunk;
+}
+
+void ChunkPool::take_back(Chunk& chunk) {
+  lent_bytes_ -= chunk.bytes_max();
+  if (chunk.bytes_max() == kChunkBytes) {
+    free_.push_back(&chunk);
+    return;
+  }
+  // Large ones are rare: their memory goes back at once.
+  std::erase_if(chunks_, [&](const auto& held) { return held.get() == &chunk; });
+}
+
+}  // namespace punchline

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+
+class Chunk;
+class ChunkPool;
+
+/// One record of a chunk: which bytes of the buffer it occupies and which of them are sent.
+/// All four numbers are bytes relative to the start of the chunk.
+struct Record {
+  Chunk* chunk = nullptr;
+  std::uint32_t begin = 0;  ///< The record's extent in the buffer, [begin, end): what is freed.
+  std::uint32_t end = 0;
+  std::uint32_t payload = 0;  ///< What is sent: payload_bytes from here.
+  std::uint32_t payload_bytes = 0;
+
+  const char* data() const;
+  ByteRange range() const;  ///< The extent as positions.
+};
+
+/// A piece of a buffer read into memory, with the records found in it.
+///
+/// Sinks send out of this memory without copying, so it stays as it is while anybody holds it.
+/// Holds are counted: the reader has one, a sink has one for each record it has taken. With the
+/// last hold gone the chunk is back in its pool. One thread (the agent's) does all of this.
+class Chunk {
+ public:
+  Chunk(ChunkPool& pool, std::size_t bytes_max);
+  Chunk(const Chunk&) = delete;
+  Chunk& operator=(const Chunk&) = delete;
+
+  std::span<char> memory() { return {memory_.get(), bytes_max_}; }
+  const char* data() const { return memory_.get(); }
+  std::size_t bytes_max() const { return bytes_max_; }
+
+  /// Position of the first byte; what is read into memory() begins there.
+  Position position = 0;
+  /// Never grows beyond the capacity reserved by the pool, so that records keep their addresses.
+  std::vector<Record> records;
+
+  void hold(std::uint32_t count) { holds_ += count; }
+  /// Gives back `count` holds; with the last the chunk must no longer be touched.
+  void release(std::uint32_t count);
+  std::uint32_t holds() const { return holds_; }
+
+ private:
+  ChunkPool& pool_;
+  std::size_t bytes_max_;
+  std::unique_ptr<char[]> memory_;
+  std::uint32_t holds_ = 0;
+};
+
+/// Lends chunks and takes them back; bounded, allocates nothing once warm.
+///
+/// Must outlive every chunk lent. Not thread-safe.
+class ChunkPool {
+ public:
+  static constexpr std::size_t kChunkBytes = 256 * 1024;
+  static constexpr std::size_t kRecordsPerChunkMax = 8192;
+
+  /// At most `bytes_max` bytes are lent at a time; one chunk may always be lent, however large.
+  explicit ChunkPool(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  ~ChunkPool();
+  ChunkPool(const ChunkPool&) = delete;
+  ChunkPool& operator=(const ChunkPool&) = delete;
+
+  /// A chunk with one hold (the caller's), no records, and room for `bytes` or kChunkBytes,
+  /// whichever is more; nullptr when the bound is reached: wait for a release.
+  Chunk* lend(std::size_t bytes = kChunkBytes);
+
+  std::size_t lent_bytes() const { return lent_bytes_; }
+  std::size_t bytes_max() const { return bytes_max_; }
+
+ private:
+  friend class Chunk;
+  void take_back(Chunk& chunk);
+
+  std::size_t bytes_max_;
+  std::size_t lent_bytes_ = 0;
+  std::vector<std::unique_ptr<Chunk>> chunks_;  // all that exist
+  std::vector<Chunk*> free_;                    // standard size, ready to lend
+};
+
+inline const char* Record::data() const {
+  return chunk->data() + payload;
+}
+inline ByteRange Record::range() const {
+  return {chunk->position + begin, chunk->position + end};
+}
+
+}  // namespace punchline

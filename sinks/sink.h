@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "buffer/byte_range.h"
+#include "buffer/result.h"
+#include "sinks/chunk.h"
+
+namespace punchline {
+
+/// A destination (for Kafka: a topic) as a small number given out by the sink.
+using RouteId = std::uint32_t;
+
+/// One partition of one destination.
+struct Lane {
+  RouteId route = 0;
+  std::int32_t partition = 0;
+  friend constexpr bool operator==(Lane, Lane) = default;
+};
+
+/// What became of records that a sink had taken. Only `persisted` lets a byte be freed.
+enum class Outcome : std::uint8_t {
+  persisted,      ///< Confirmed with a place of its own (Kafka: error 0 and offset >= 0).
+  not_persisted,  ///< Certainly not there: send again, no duplicate can arise.
+  unknown,        ///< May be there: send again, a duplicate may arise.
+  refused,        ///< Not there, and the destination objects to some record of this request.
+};
+
+/// A report about a contiguous run of records of one lane.
+struct Delivery {
+  Lane lane;
+  Outcome outcome = Outcome::unknown;
+  std::int32_t code = 0;  ///< The sink's own error code (rd_kafka_resp_err_t), 0 for none.
+  ByteRange range;        ///< Positions; exactly the extents of `records` records.
+  std::uint32_t records = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+/// Something an operator should know. Sinks do not log; the agent does.
+struct Notice {
+  enum class Severity : std::uint8_t { info, warning, error };
+  Severity severity = Severity::info;
+  std::int32_t code = 0;
+  std::string text;
+};
+
+/// How much may be offered to a lane right now.
+struct Room {
+  std::size_t records = 0;
+  std::size_t payload_bytes = 0;
+};
+
+/// Where records go. One thread calls it; no call blocks.
+///
+/// Life of a record: offer() takes it, and from then on exactly one Delivery covers it, or the
+/// epoch() changes: then everything offered before and not yet reported has the outcome `unknown`
+/// and no Delivery for it will come. The sink holds each taken record's chunk until it can no
+/// longer touch the memory, which may be later than the report.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  /// Readable (poll(2)) when poll() has something to do. Stays the same; the sink owns it.
+  virtual int wait_fd() const = 0;
+
+  /// Names a destination. The same name gives the same id. Never fails: a destination that does
+  /// not exist has no partitions, and a Notice says so.
+  virtual RouteId open_route(const std::string& name) = 0;
+
+  /// Number of partitions, 0 while not known. May change at any time; never goes back to 0.
+  virtual std::int32_t partition_count(RouteId route) const = 0;
+
+  /// What the lane can take now. 0 records: wait for a poll() that changes it.
+  /// One record may be offered whenever `records > 0`, even if larger than `payload_bytes`.
+  virtual Room room(Lane lane) const = 0;
+
+  /// Takes a prefix of `run` (records of one chunk, in order) and says how long it is. The records
+  /// must stay where they are in their chunk until the chunk is released. Order of acceptance is
+  /// order of appending within a lane; after a record that was not persisted nothing offered
+  /// behind it on that lane before its report is appended either (strict order).
+  virtual std::size_t offer(Lane lane, std::span<const Record> run) = 0;
+
+  /// Appends what is known by now, in the order it happened; bounded per call (about 50,000
+  /// records), so call again while it returns true.
+  virtual bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) = 0;
+
+  /// Counts instances of the underlying client: see the class comment.
+  virtual std::uint64_t epoch() const = 0;
+
+  /// Records taken in this epoch and not yet reported.
+  virtual std::size_t outstanding() const = 0;
+
+  /// Takes back what has not been sent yet (each gets its Delivery, not_persisted, by poll());
+  /// what is on the wire goes on. After this offer() takes nothing more.
+  virtual void stop() = 0;
+};
+
+}  // namespace punchline
