@@ -43,6 +43,8 @@ class Chunk {
 
   /// Position of the first byte; what is read into memory() begins there.
   Position position = 0;
+  /// Which of its buffers the reader took it from; sinks copy it into each Delivery.
+  std::uint32_t owner = 0;
   /// Never grows beyond the capacity reserved by the pool, so that records keep their addresses.
   std::vector<Record> records;
 

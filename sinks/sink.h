@@ -33,6 +33,7 @@ enum class Outcome : std::uint8_t {
 /// A report about a contiguous run of records of one lane.
 struct Delivery {
   Lane lane;
+  std::uint32_t owner = 0;  ///< Chunk::owner of the records.
   Outcome outcome = Outcome::unknown;
   std::int32_t code = 0;  ///< The sink's own error code (rd_kafka_resp_err_t), 0 for none.
   ByteRange range;        ///< Positions; exactly the extents of `records` records.
