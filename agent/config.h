@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "agent/log_level.h"
+
+namespace punchline {
+
+/// What is set for one buffer. Ranges are those of the option table (agent/options.cc), which has
+/// been applied to every BufferConfig that reaches a command.
+struct BufferConfig {
+  std::string path;   ///< As it was given; the label `buffer` of logs and metrics.
+  std::string topic;  ///< Kafka topic its records go to.
+  std::uint32_t record_bytes_max = 1U << 20;      ///< 1 byte to 64 MiB.
+  std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Confirmed but not yet freed.
+  std::chrono::milliseconds partial_timeout{0};   ///< 0: an unfinished last line waits.
+  std::uint64_t stripe_bytes = 64ULL << 10;       ///< Keyless partition = position / stripe.
+  mode_t mode = 0600;                             ///< Of a file that we create.
+  std::string group;                              ///< Of a file that we create; "": ours.
+};
+
+/// What `run` and `check` work from: file, environment and flags merged. A plain value.
+struct Config {
+  std::vector<BufferConfig> buffers;         ///< At least one; no two name the same file.
+  std::map<std::string, std::string> kafka;  ///< librdkafka properties as the operator gave them.
+  std::optional<std::string> http_listen;    ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
+  std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
+  std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
+  bool once = false;                                      ///< Forward what is there and end.
+  bool fence = false;                                     ///< Treat this start like a new boot.
+  std::optional<std::chrono::milliseconds> once_timeout;  ///< With `once`; nothing: no limit.
+};
+
+}  // namespace punchline

@@ -1,0 +1,146 @@
+#include "agent/metrics.h"
+
+namespace punchline {
+namespace {
+
+constexpr auto kCounter = MetricType::counter;
+constexpr auto kGauge = MetricType::gauge;
+using M = BufferMetrics;
+
+constexpr BufferFigureInfo kBufferFigures[] = {
+    {{"punchline_records_read_total", kCounter, "buffer", "records",
+      "Records read from the buffer in this run, each once"},
+     &M::records_read,
+     1},
+    {{"punchline_bytes_read_total", kCounter, "buffer", "bytes",
+      "Bytes of these records as they stand in the buffer"},
+     &M::bytes_read,
+     1},
+    {{"punchline_records_confirmed_total", kCounter, "buffer", "records",
+      "Records that Kafka has confirmed with an offset"},
+     &M::records_confirmed,
+     1},
+    {{"punchline_bytes_confirmed_total", kCounter, "buffer", "bytes",
+      "Bytes of these records as they stand in the buffer"},
+     &M::bytes_confirmed,
+     1},
+    {{"punchline_bytes_freed_total", kCounter, "buffer", "bytes",
+      "Bytes given back to the filesystem"},
+     &M::bytes_freed,
+     1},
+    {{"punchline_records_resent_total", kCounter, "buffer", "records",
+      "Records offered again because they had not been persisted"},
+     &M::records_resent,
+     1},
+    {{"punchline_storage_errors_total", kCounter, "buffer", "errors",
+      "Failed syncs, punches and attribute writes"},
+     &M::storage_errors,
+     1},
+    {{"punchline_unsettled_records", kGauge, "buffer", "records",
+      "Records read and neither confirmed nor set aside yet"},
+     &M::records_unsettled,
+     1},
+    {{"punchline_unsettled_bytes", kGauge, "buffer", "bytes",
+      "Bytes of these records as they stand in the buffer"},
+     &M::bytes_unsettled,
+     1},
+    {{"punchline_in_flight_records", kGauge, "buffer", "records",
+      "Unsettled records that the Kafka client has now"},
+     &M::records_in_flight,
+     1},
+    {{"punchline_waiting_bytes", kGauge, "buffer", "bytes",
+      "Bytes in the buffer that are not done, read or not yet read"},
+     &M::waiting_bytes,
+     1},
+    {{"punchline_logical_bytes", kGauge, "buffer", "bytes",
+      "Size of the buffer file, holes included"},
+     &M::logical_bytes,
+     1},
+    {{"punchline_data_bytes", kGauge, "buffer", "bytes", "Bytes in the file's data segments"},
+     &M::data_bytes,
+     1},
+    {{"punchline_allocated_bytes", kGauge, "buffer", "bytes",
+      "Bytes the filesystem has allocated to the file; XFS and btrfs count more than is there"},
+     &M::allocated_bytes,
+     1},
+    {{"punchline_oldest_unconfirmed_seconds", kGauge, "buffer", "seconds",
+      "Age of the oldest record that is not done, 0 when there is none"},
+     &M::oldest_unconfirmed_ms,
+     1000},
+    {{"punchline_front_position", kGauge, "buffer", "position",
+      "Everything below this position is done"},
+     &M::front,
+     1},
+    {{"punchline_base_position", kGauge, "buffer", "position",
+      "Position of the first byte of the file"},
+     &M::base,
+     1},
+    {{"punchline_partitions", kGauge, "buffer", "partitions",
+      "Partitions of the buffer's topic, 0 while not known"},
+     &M::partitions,
+     1},
+};
+
+constexpr OtherMetricInfo kOthers[] = {
+    {{"punchline_set_aside_records", kGauge, "buffer,reason", "records",
+      "Records set aside in this run; they stay in the buffer"},
+     OtherMetric::records_set_aside},
+    {{"punchline_set_aside_bytes", kGauge, "buffer,reason", "bytes",
+      "Bytes of these records as they stand in the buffer"},
+     OtherMetric::bytes_set_aside},
+    {{"punchline_kafka_errors_total", kCounter, "buffer,code", "records",
+      "Records reported with an error, by error code; they are sent again"},
+     OtherMetric::kafka_errors},
+    {{"punchline_kafka_client_errors_total", kCounter, "code", "errors",
+      "Errors of the Kafka client itself, such as a broker that went away"},
+     OtherMetric::client_errors},
+    {{"punchline_kafka_instances_renewed_total", kCounter, "", "instances",
+      "Kafka clients made anew after a fatal error"},
+     OtherMetric::instances_renewed},
+    {{"punchline_ready", kGauge, "", "boolean",
+      "1 when every buffer is open and fenced, so that producers may start"},
+     OtherMetric::ready},
+    {{"punchline_build_info", kGauge, "version", "constant", "Always 1; the version is the label"},
+     OtherMetric::build_info},
+};
+
+}  // namespace
+
+void CodeCounts::add(std::int32_t code, std::uint64_t n) {
+  const auto used = used_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < used; ++i) {
+    if (slots_[i].code == code) return slots_[i].count.add(n);
+  }
+  if (used >= kCodesMax) return slots_[kCodesMax].count.add(n);
+  slots_[used].code = code;
+  slots_[used].count.set(n);
+  used_.store(used + 1, std::memory_order_release);
+}
+
+std::vector<std::pair<std::int32_t, std::uint64_t>> CodeCounts::read() const {
+  std::vector<std::pair<std::int32_t, std::uint64_t>> counts;
+  const auto used = used_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < used; ++i)
+    counts.emplace_back(slots_[i].code, slots_[i].count.get());
+  const auto other = slots_[kCodesMax].count.get();
+  if (other != 0) counts.emplace_back(kOther, other);
+  return counts;
+}
+
+void BufferMetrics::set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes) {
+  records_set_aside[static_cast<std::size_t>(reason)].add(records);
+  bytes_set_aside[static_cast<std::size_t>(reason)].add(bytes);
+}
+
+BufferMetrics& Metrics::add_buffer(std::string path, std::string topic) {
+  return buffers.emplace_back(std::move(path), std::move(topic));
+}
+
+std::span<const BufferFigureInfo> buffer_figure_table() {
+  return kBufferFigures;
+}
+std::span<const OtherMetricInfo> other_metric_table() {
+  return kOthers;
+}
+
+}  // namespace punchline

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace punchline {
+
+/// A number that one thread writes and any thread reads. Relaxed: nothing is ordered by it, and a
+/// write costs the same as one to a plain integer.
+class Figure {
+ public:
+  void add(std::uint64_t n) { set(get() + n); }
+  void subtract(std::uint64_t n) { set(get() - n); }
+  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Why a record was set aside; kSetAsideNames has the label of each, in this order.
+enum class SetAsideReason : std::uint8_t {
+  torn,         ///< Careful reading found NULs in the line: it may be the rest of a torn write.
+  gap,          ///< The line after the gap of a producer without O_APPEND.
+  spans_fence,  ///< Begun before a fence and ended after it.
+  oversize,     ///< Longer than record_bytes_max.
+  refused,      ///< Kafka will never take it.
+};
+inline constexpr std::array<std::string_view, 5> kSetAsideNames = {"torn", "gap", "spans_fence",
+                                                                   "oversize", "refused"};
+
+/// Errors by the sink's code, with room for a fixed number of different codes; what does not fit
+/// is counted under kOther. One thread adds, any thread reads.
+class CodeCounts {
+ public:
+  static constexpr std::size_t kCodesMax = 63;
+  static constexpr std::int32_t kOther = INT32_MIN;
+
+  void add(std::int32_t code, std::uint64_t n);
+  /// Codes in order of first appearance with their counts; kOther last, where it was needed.
+  std::vector<std::pair<std::int32_t, std::uint64_t>> read() const;
+
+ private:
+  struct Slot {
+    std::int32_t code = 0;  // written before used_ makes the slot visible
+    Figure count;
+  };
+  std::array<Slot, kCodesMax + 1> slots_;
+  std::atomic<std::size_t> used_{0};
+};
+
+/// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
+enum class BufferState : std::uint8_t {
+  starting,    ///< Not open yet.
+  forwarding,  ///< Records are on their way.
+  idle,        ///< Nothing is left to send.
+  kafka_away,  ///< Records wait for a destination that answers.
+  paused,      ///< Offering has stopped: bytes cannot be freed, or the storage fails.
+};
+inline constexpr std::array<std::string_view, 5> kBufferStateNames = {
+    "starting", "forwarding", "idle", "kafka_away", "paused"};
+
+/// What one buffer shows to the outside.
+///
+/// The honesty check, in records and in bytes, at any moment after the agent's turn:
+///   read = confirmed + unsettled + the sum of set_aside over its reasons.
+/// Each record counts as read once per run of the agent, however often it is read or sent again.
+struct BufferMetrics {
+  BufferMetrics(std::string path_, std::string topic_)
+      : path(std::move(path_)), topic(std::move(topic_)) {}
+
+  const std::string path;  ///< Label `buffer`: the path as configured.
+  const std::string topic;
+
+  // Counters of this run.
+  Figure records_read, bytes_read;            ///< Bytes as in the buffer, newline included.
+  Figure records_confirmed, bytes_confirmed;  ///< Persisted by the sink.
+  Figure bytes_freed;                         ///< Given back to the filesystem.
+  Figure records_resent;                      ///< Offered again after they had not been persisted.
+  Figure storage_errors;                      ///< Failed sync, punch or attribute.
+  std::array<Figure, kSetAsideNames.size()> records_set_aside, bytes_set_aside;
+  CodeCounts kafka_errors;  ///< Records reported with an error, by code.
+
+  // Gauges, written once a turn.
+  Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed nor set aside.
+  Figure records_in_flight;                   ///< Of those, with the sink now.
+  Figure waiting_bytes;                       ///< In the file and not done, read or not yet read.
+  Figure logical_bytes;                       ///< Size of the file, holes included.
+  Figure data_bytes;                          ///< Bytes in its data segments.
+  Figure allocated_bytes;                     ///< Blocks that the filesystem has given it.
+  Figure oldest_unconfirmed_ms;               ///< Age of the oldest record not done; 0: none.
+  Figure front, base;                         ///< Positions.
+  Figure partitions;                          ///< Of the topic; 0: not known yet.
+  Figure state;                               ///< A BufferState.
+
+  void set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes);
+  void set_state(BufferState now) { state.set(static_cast<std::uint64_t>(now)); }
+};
+
+/// All that crosses from the agent's thread to the pages of the HTTP server.
+///
+/// Buffers are added before the second thread starts; after that the agent's thread writes and
+/// any thread reads.
+struct Metrics {
+  /// The reference stays valid.
+  BufferMetrics& add_buffer(std::string path, std::string topic);
+
+  std::deque<BufferMetrics> buffers;
+  CodeCounts client_errors;        ///< Notices of the Kafka client itself, by code.
+  Figure kafka_instances_renewed;  ///< Clients given up after a fatal error and made anew.
+
+  /// Steady clock in ms, written each time the loop turns; 0 until the first turn.
+  Figure heartbeat_ms;
+  /// Every buffer is locked, checked and fenced: producers may start. Does not ask for Kafka.
+  std::atomic<bool> ready{false};
+  std::atomic<bool> stopping{false};
+};
+
+enum class MetricType : std::uint8_t { counter, gauge };
+
+/// A row of the table of metrics: all that the exporter, the reference page, dashboards and alert
+/// rules know about it. Every metric has the label `buffer` unless `labels` says otherwise.
+struct MetricInfo {
+  std::string_view name;
+  MetricType type;
+  std::string_view labels;  ///< "buffer", "buffer,reason" ... as a comma-separated list.
+  std::string_view unit;    ///< "records", "bytes", "seconds" ...
+  std::string_view help;
+};
+
+/// A metric that is one Figure per buffer; `divisor` turns the figure into the unit.
+struct BufferFigureInfo {
+  MetricInfo info;
+  Figure BufferMetrics::*figure;
+  double divisor;
+};
+
+/// The table, in its two parts: one figure per buffer, and what is shaped otherwise.
+std::span<const BufferFigureInfo> buffer_figure_table();
+enum class OtherMetric : std::uint8_t {
+  records_set_aside,
+  bytes_set_aside,
+  kafka_errors,
+  client_errors,
+  instances_renewed,
+  ready,
+  build_info,
+};
+struct OtherMetricInfo {
+  MetricInfo info;
+  OtherMetric which;
+};
+std::span<const OtherMetricInfo> other_metric_table();
+
+}  // namespace punchline
