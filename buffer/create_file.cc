@@ -1,0 +1,96 @@
+#include <cerrno>
+#include <charconv>
+#include <vector>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buffer/posix_file.h"
+
+namespace punchline {
+namespace {
+
+constexpr gid_t kKeepGroup = static_cast<gid_t>(-1);
+
+Result<gid_t> group_id(const std::string& group) {
+  if (group.empty()) return kKeepGroup;
+  gid_t number = 0;
+  const auto* end = group.data() + group.size();
+  if (auto parsed = std::from_chars(group.data(), end, number);
+      parsed.ec == std::errc() && parsed.ptr == end) {
+    return number;
+  }
+  struct group entry {};
+  struct group* found = nullptr;
+  std::vector<char> memory(1024);
+  int code = 0;
+  while ((code = ::getgrnam_r(group.c_str(), &entry, memory.data(), memory.size(), &found)) ==
+         ERANGE) {
+    memory.resize(memory.size() * 2);
+  }
+  if (code != 0) return Error::from_errno(code, "look up group " + group);
+  if (found == nullptr) return Error(ErrorKind::refused, 0, "there is no group named " + group);
+  return found->gr_gid;
+}
+
+/// fchmod(2) comes last: fchown(2) takes the set-id bits away.
+Status set_rights(const Descriptor& file, mode_t mode, gid_t group) {
+  if (group != kKeepGroup && ::fchown(file.fd(), static_cast<uid_t>(-1), group) < 0) {
+    return file.error(errno, "set the group of");
+  }
+  if (::fchmod(file.fd(), mode) < 0) return file.error(errno, "set the mode of");
+  return file.sync_all();
+}
+
+bool has_no_tmpfile(const Error& error) {
+  // open(2): EISDIR from kernels, EOPNOTSUPP from filesystems that do not know O_TMPFILE.
+  return error.kind() == ErrorKind::unsupported || error.code() == EISDIR;
+}
+
+/// Gives a nameless file its name (open(2), O_TMPFILE); false if the name is taken.
+Result<bool> give_name(const Descriptor& file, const std::string& path) {
+  const auto link = "/proc/self/fd/" + std::to_string(file.fd());
+  if (::linkat(AT_FDCWD, link.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EEXIST) return false;
+  return Error::from_errno(errno, "create " + path);
+}
+
+Result<bool> create_in_place(const std::string& path, mode_t mode, gid_t group) {
+  auto file = Descriptor::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!file && file.error().code() == EEXIST) return false;
+  if (!file) return Error::from_errno(file.error().code(), "create " + path);
+  if (auto rights = set_rights(*file, mode, group); !rights) return rights.error();
+  if (auto synced = file->sync_all(); !synced) return synced.error();
+  return true;
+}
+
+Result<bool> create(const std::string& path, mode_t mode, gid_t group) {
+  auto file = Descriptor::open(folder_of(path), O_RDWR | O_TMPFILE, 0600);
+  if (!file && has_no_tmpfile(file.error())) return create_in_place(path, mode, group);
+  if (!file) return Error::from_errno(file.error().code(), "create " + path);
+  if (auto rights = set_rights(*file, mode, group); !rights) return rights.error();
+  auto named = give_name(*file, path);
+  if (!named && named.error().kind() == ErrorKind::not_found) {
+    return create_in_place(path, mode, group);  // no /proc to link from
+  }
+  if (!named || !*named) return named;
+  if (auto synced = file->sync_all(); !synced) return synced.error();
+  return true;
+}
+
+}  // namespace
+
+Result<bool> PosixFile::create_if_missing(const std::string& path, const Creation& creation) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0) return false;
+  auto group = group_id(creation.group);
+  if (!group) return group.error();
+  auto created = create(path, creation.mode, *group);
+  if (!created || !*created) return created;
+  if (auto synced = sync_folder(folder_of(path)); !synced) return synced.error();
+  return true;
+}
+
+}  // namespace punchline

@@ -1,0 +1,218 @@
+#include "buffer/descriptor.h"
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+namespace punchline {
+namespace {
+
+/// Calls again while a signal interrupts. The call must have done nothing when it says EINTR,
+/// which holds for all calls below (close(2) is not among them: it has closed even then).
+template <class Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
+bool same_inode(const struct statx& a, const struct statx& b) {
+  return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
+         a.stx_dev_minor == b.stx_dev_minor;
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Descriptor::Descriptor(Descriptor&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+Error Descriptor::error(int code, std::string_view verb) const {
+  return Error::from_errno(code, std::string(verb) + " " + path_);
+}
+
+Result<Descriptor> Descriptor::open(const std::string& path, int flags, mode_t mode) {
+  const int fd = uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  if (fd < 0) return Error::from_errno(errno, "open " + path);
+  return Descriptor(fd, path);
+}
+
+Result<Descriptor> Descriptor::reopen(int flags) const {
+  const auto link = "/proc/self/fd/" + std::to_string(fd_);
+  const int fd = uninterrupted([&] { return ::open(link.c_str(), flags | O_CLOEXEC); });
+  if (fd >= 0) return Descriptor(fd, path_);
+  if (errno != ENOENT) return error(errno, "open");
+  auto by_path = open(path_, flags | O_NOFOLLOW);
+  if (!by_path) return by_path;
+  auto ours = facts();
+  if (!ours) return ours.error();
+  auto theirs = by_path->facts();
+  if (!theirs) return theirs.error();
+  if (same_inode(*ours, *theirs)) return by_path;
+  return Error(ErrorKind::refused, 0, "open " + path_ + ": the name now belongs to another file");
+}
+
+Result<struct statx> Descriptor::facts() const {
+  struct statx found {};
+  constexpr unsigned kWanted = STATX_BASIC_STATS | STATX_BTIME;
+  const int done = uninterrupted([&] { return ::statx(fd_, "", AT_EMPTY_PATH, kWanted, &found); });
+  if (done < 0) return error(errno, "stat");
+  return found;
+}
+
+Result<Descriptor::Filesystem> Descriptor::filesystem() const {
+  struct statfs found {};
+  if (uninterrupted([&] { return ::fstatfs(fd_, &found); }) < 0) return error(errno, "statfs");
+  const auto block_bytes = static_cast<std::uint64_t>(found.f_bsize);
+  return Filesystem{static_cast<std::uint64_t>(found.f_type), block_bytes,
+                    found.f_bavail * block_bytes};
+}
+
+std::uint32_t Descriptor::inode_flags() const {
+  // The kernel stores 32 bits here, whatever the ioctl's number says of a long.
+  std::uint32_t flags = 0;
+  return uninterrupted([&] { return ::ioctl(fd_, FS_IOC_GETFLAGS, &flags); }) < 0 ? 0 : flags;
+}
+
+Result<std::size_t> Descriptor::read_at(std::uint64_t offset, std::span<char> into) const {
+  std::size_t got = 0;
+  while (got < into.size()) {
+    const auto count = uninterrupted([&] {
+      return ::pread(fd_, into.data() + got, into.size() - got, static_cast<off_t>(offset + got));
+    });
+    if (count < 0) return error(errno, "read");
+    if (count == 0) break;
+    got += static_cast<std::size_t>(count);
+  }
+  return got;
+}
+
+Result<std::size_t> Descriptor::write_once(std::span<const char> bytes) const {
+  const auto count = uninterrupted([&] { return ::write(fd_, bytes.data(), bytes.size()); });
+  if (count < 0) return error(errno, "append to");
+  return static_cast<std::size_t>(count);
+}
+
+Status Descriptor::write_at(std::uint64_t offset, std::span<const char> bytes) const {
+  while (!bytes.empty()) {
+    const auto count = uninterrupted(
+        [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (count < 0) return error(errno, "write");
+    if (count == 0) return error(EIO, "write");
+    offset += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+Result<std::uint64_t> Descriptor::where() const {
+  const auto at = uninterrupted([&] { return ::lseek(fd_, 0, SEEK_CUR); });
+  if (at < 0) return error(errno, "seek in");
+  return static_cast<std::uint64_t>(at);
+}
+
+Result<std::optional<std::uint64_t>> Descriptor::next_data(std::uint64_t offset) const {
+  const auto at =
+      uninterrupted([&] { return ::lseek(fd_, static_cast<off_t>(offset), SEEK_DATA); });
+  if (at >= 0) return std::optional(static_cast<std::uint64_t>(at));
+  if (errno == ENXIO) return std::optional<std::uint64_t>();
+  return error(errno, "seek data in");
+}
+
+Result<std::uint64_t> Descriptor::next_hole(std::uint64_t offset) const {
+  const auto at =
+      uninterrupted([&] { return ::lseek(fd_, static_cast<off_t>(offset), SEEK_HOLE); });
+  if (at >= 0) return static_cast<std::uint64_t>(at);
+  if (errno == ENXIO) return offset;
+  return error(errno, "seek hole in");
+}
+
+Status Descriptor::punch(ByteRange offsets) const {
+  const int done = uninterrupted([&] {
+    return ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                       static_cast<off_t>(offsets.begin), static_cast<off_t>(offsets.size()));
+  });
+  if (done < 0) return error(errno, "punch");
+  return {};
+}
+
+Status Descriptor::collapse(ByteRange offsets) const {
+  const int done = uninterrupted([&] {
+    return ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offsets.begin),
+                       static_cast<off_t>(offsets.size()));
+  });
+  if (done < 0) return error(errno, "collapse");
+  return {};
+}
+
+Result<std::optional<std::string>> Descriptor::attribute(std::string_view name) const {
+  const std::string key(name);
+  std::string value(256, '\0');
+  for (;;) {
+    const auto size =
+        uninterrupted([&] { return ::fgetxattr(fd_, key.c_str(), value.data(), value.size()); });
+    if (size >= 0) {
+      value.resize(static_cast<std::size_t>(size));
+      return std::optional(std::move(value));
+    }
+    if (errno == ENODATA) return std::optional<std::string>();
+    if (errno != ERANGE || value.size() > XATTR_SIZE_MAX) return error(errno, "get " + key + " of");
+    value.resize(value.size() * 4);
+  }
+}
+
+Status Descriptor::set_attribute(std::string_view name, std::string_view value) const {
+  const std::string key(name);
+  const int done =
+      uninterrupted([&] { return ::fsetxattr(fd_, key.c_str(), value.data(), value.size(), 0); });
+  if (done < 0) return error(errno, "set " + key + " of");
+  return {};
+}
+
+Status Descriptor::remove_attribute(std::string_view name) const {
+  const std::string key(name);
+  const int done = uninterrupted([&] { return ::fremovexattr(fd_, key.c_str()); });
+  if (done < 0 && errno != ENODATA) return error(errno, "remove " + key + " of");
+  return {};
+}
+
+Status Descriptor::sync_data() const {
+  if (uninterrupted([&] { return ::fdatasync(fd_); }) < 0) return error(errno, "fdatasync");
+  return {};
+}
+
+Status Descriptor::sync_all() const {
+  if (uninterrupted([&] { return ::fsync(fd_); }) < 0) return error(errno, "fsync");
+  return {};
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status sync_folder(const std::string& folder) {
+  auto opened = Descriptor::open(folder, O_RDONLY | O_DIRECTORY);
+  if (!opened) return opened.error();
+  return opened->sync_all();
+}
+
+}  // namespace punchline

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "buffer/byte_range.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// An open file: owns one descriptor and wraps each system call we make on it, once.
+///
+/// Every wrapper retries EINTR, keeps errno at once and puts what was tried and the path into the
+/// error. Offsets and ranges are file offsets in bytes. Move-only; not thread-safe. The wrappers
+/// are const since none changes which file is open; most need the access its flags gave.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  Descriptor(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept;
+
+  /// open(2); O_CLOEXEC is added.
+  static Result<Descriptor> open(const std::string& path, int flags, mode_t mode = 0);
+
+  /// A further, independent open of the same inode with other flags, whatever has become of its
+  /// name: through /proc/self/fd (proc(5)), and without /proc by path, if that still names it.
+  Result<Descriptor> reopen(int flags) const;
+
+  bool valid() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  const std::string& path() const { return path_; }
+  /// "verb path: strerror(code)"
+  Error error(int code, std::string_view verb) const;
+
+  Result<struct statx> facts() const;
+  /// statfs(2) f_type and f_bsize; f_bavail * f_bsize.
+  struct Filesystem {
+    std::uint64_t type = 0;
+    std::uint64_t block_bytes = 0;
+    std::uint64_t free_bytes = 0;
+  };
+  Result<Filesystem> filesystem() const;
+  /// FS_IOC_GETFLAGS (ioctl_iflags(2)); 0 where the filesystem has none.
+  std::uint32_t inode_flags() const;
+
+  /// Fills `into` but for the end of the file.
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const;
+  /// One write(2), which may be short; never continued here.
+  Result<std::size_t> write_once(std::span<const char> bytes) const;
+  /// All of it, in several pwrite(2) if need be. Not with O_APPEND, where Linux ignores the offset.
+  Status write_at(std::uint64_t offset, std::span<const char> bytes) const;
+  /// lseek(2) SEEK_CUR: behind a write with O_APPEND, the end of what that write has written.
+  Result<std::uint64_t> where() const;
+
+  /// lseek(2) SEEK_DATA: nothing if only hole is left.
+  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) const;
+  /// lseek(2) SEEK_HOLE; `offset` itself at or behind the end.
+  Result<std::uint64_t> next_hole(std::uint64_t offset) const;
+
+  /// fallocate(2) PUNCH_HOLE | KEEP_SIZE.
+  Status punch(ByteRange offsets) const;
+  /// fallocate(2) COLLAPSE_RANGE.
+  Status collapse(ByteRange offsets) const;
+
+  Result<std::optional<std::string>> attribute(std::string_view name) const;
+  Status set_attribute(std::string_view name, std::string_view value) const;
+  Status remove_attribute(std::string_view name) const;
+
+  Status sync_data() const;
+  Status sync_all() const;
+
+ private:
+  int fd_ = -1;
+  std::string path_;
+};
+
+/// The folder a path lies in, "." for a bare name.
+std::string folder_of(const std::string& path);
+
+/// fsync(2) of a folder: makes a name in it durable.
+Status sync_folder(const std::string& folder);
+
+}  // namespace punchline

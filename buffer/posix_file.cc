@@ -1,0 +1,198 @@
+#include "buffer/posix_file.h"
+
+#include <bit>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace punchline {
+namespace {
+
+Error refusal(const std::string& path, std::string_view why) {
+  return Error(ErrorKind::refused, 0, path + " " + std::string(why));
+}
+
+Status check_type(const std::string& path, mode_t mode) {
+  if (S_ISLNK(mode)) return refusal(path, "is a symbolic link; name the file itself");
+  if (S_ISDIR(mode)) return refusal(path, "is a directory, not a regular file");
+  if (!S_ISREG(mode)) return refusal(path, "is not a regular file (pipe, socket or device)");
+  return {};
+}
+
+/// Before opening, since opening a device or a FIFO may already do something.
+Status check_name(const std::string& path) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) < 0) return Error::from_errno(errno, "open " + path);
+  return check_type(path, found.st_mode);
+}
+
+Status check_flags(const Descriptor& file, const struct statx& facts) {
+  constexpr std::uint64_t kAppend = STATX_ATTR_APPEND;
+  constexpr std::uint64_t kImmutable = STATX_ATTR_IMMUTABLE;
+  bool append_only = (facts.stx_attributes & kAppend) != 0;
+  bool immutable = (facts.stx_attributes & kImmutable) != 0;
+  if ((facts.stx_attributes_mask & (kAppend | kImmutable)) != (kAppend | kImmutable)) {
+    const auto flags = file.inode_flags();
+    append_only = append_only || (flags & FS_APPEND_FL) != 0;
+    immutable = immutable || (flags & FS_IMMUTABLE_FL) != 0;
+  }
+  if (append_only) {
+    return refusal(file.path(), "is append-only (chattr +a): nothing in it can be freed");
+  }
+  if (immutable) {
+    return refusal(file.path(), "is immutable (chattr +i): nothing in it can be freed");
+  }
+  return {};
+}
+
+Status check_owner(const Descriptor& file, const struct statx& facts) {
+  if (facts.stx_uid == ::geteuid()) return {};
+  struct stat folder {};
+  const auto name = folder_of(file.path());
+  if (::stat(name.c_str(), &folder) < 0) return Error::from_errno(errno, "stat " + name);
+  if ((folder.st_mode & S_ISVTX) == 0) return {};
+  return refusal(file.path(), "belongs to uid " + std::to_string(facts.stx_uid) + " and lies in " +
+                                  name + ", a sticky folder where anybody may have put it");
+}
+
+Status check_fit(const Descriptor& file, const Descriptor::Filesystem& filesystem) {
+  auto facts = file.facts();
+  if (!facts) return facts.error();
+  if (auto type = check_type(file.path(), facts->stx_mode); !type) return type;
+  if (filesystem.type == NFS_SUPER_MAGIC) {
+    return refusal(file.path(), "is on NFS, where appends of several clients overwrite each other");
+  }
+  if (auto flags = check_flags(file, *facts); !flags) return flags;
+  return check_owner(file, *facts);
+}
+
+/// statfs's f_bsize is the block of ext4, XFS, btrfs and tmpfs; elsewhere it may be anything.
+std::uint64_t sane_block_bytes(std::uint64_t reported) {
+  constexpr std::uint64_t kMin = 512;
+  constexpr std::uint64_t kMax = 64 * 1024;
+  const bool sane = std::has_single_bit(reported) && kMin <= reported && reported <= kMax;
+  return sane ? reported : 4096;
+}
+
+std::int64_t nanoseconds(const struct statx_timestamp& at) {
+  return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
+}
+
+}  // namespace
+
+PosixFile::PosixFile(Descriptor reading, std::uint64_t block_bytes)
+    : reading_(std::move(reading)), block_bytes_(block_bytes) {}
+
+Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path) {
+  if (auto name = check_name(path); !name) return name.error();
+  auto file = Descriptor::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  if (!file) return file.error();
+  auto filesystem = file->filesystem();
+  if (!filesystem) return filesystem.error();
+  if (auto fit = check_fit(*file, *filesystem); !fit) return fit.error();
+  return std::unique_ptr<PosixFile>(
+      new PosixFile(std::move(*file), sane_block_bytes(filesystem->block_bytes)));
+}
+
+Status PosixFile::open_for_writing() {
+  if (writing_.valid()) return {};
+  auto file = reading_.reopen(O_RDWR);
+  if (!file) return file.error();
+  writing_ = std::move(*file);
+  return {};
+}
+
+Result<bool> PosixFile::same_file_as_path() const {
+  auto ours = reading_.facts();
+  if (!ours) return ours.error();
+  struct statx named {};
+  if (::statx(AT_FDCWD, path().c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO, &named) < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return reading_.error(errno, "stat");
+  }
+  return ours->stx_ino == named.stx_ino && ours->stx_dev_major == named.stx_dev_major &&
+         ours->stx_dev_minor == named.stx_dev_minor;
+}
+
+Result<std::size_t> PosixFile::read_at(std::uint64_t offset, std::span<char> into) {
+  return reading_.read_at(offset, into);
+}
+
+Result<FileFacts> PosixFile::facts() {
+  auto found = reading_.facts();
+  if (!found) return found.error();
+  const bool born = (found->stx_mask & STATX_BTIME) != 0;
+  return FileFacts{.size = found->stx_size,
+                   .allocated_bytes = found->stx_blocks * 512,
+                   .block_bytes = block_bytes_,
+                   .inode = found->stx_ino,
+                   .birth_ns = born ? nanoseconds(found->stx_btime) : 0,
+                   .modified_ns = nanoseconds(found->stx_mtime),
+                   .has_name = found->stx_nlink > 0};
+}
+
+Result<std::optional<std::uint64_t>> PosixFile::next_data(std::uint64_t offset) {
+  return reading_.next_data(offset);
+}
+
+Result<std::uint64_t> PosixFile::next_hole(std::uint64_t offset) {
+  return reading_.next_hole(offset);
+}
+
+Status PosixFile::punch(ByteRange offsets) {
+  if (!writing_.valid()) return refusal(path(), "is not open for writing");
+  if (offsets.empty()) return {};  // fallocate(2) calls a length of 0 invalid
+  return writing_.punch(offsets);
+}
+
+Status PosixFile::append(std::span<const char> bytes) {
+  if (!appending_.valid()) {
+    auto file = reading_.reopen(O_WRONLY | O_APPEND);
+    if (!file) return file.error();
+    appending_ = std::move(*file);
+  }
+  auto written = appending_.write_once(bytes);
+  if (!written) return written.error();
+  if (*written == bytes.size()) return {};
+  // The rest of a short write does not say why; nearly always the disk is full (or a limit).
+  return Error(ErrorKind::no_space, ENOSPC,
+               "append to " + path() + " (" + std::to_string(*written) + " of " +
+                   std::to_string(bytes.size()) + " bytes)");
+}
+
+Result<std::optional<std::string>> PosixFile::attribute(std::string_view name) {
+  return reading_.attribute(name);
+}
+
+Status PosixFile::set_attribute(std::string_view name, std::string_view value) {
+  return reading_.set_attribute(name, value);
+}
+
+Status PosixFile::remove_attribute(std::string_view name) {
+  return reading_.remove_attribute(name);
+}
+
+Status PosixFile::sync_data() {
+  return reading_.sync_data();
+}
+
+Status PosixFile::sync_all() {
+  return reading_.sync_all();
+}
+
+Result<bool> PosixFile::nobody_writes() {
+  if (::fcntl(reading_.fd(), F_SETSIG, SIGURG) < 0) return reading_.error(errno, "F_SETSIG on");
+  if (::fcntl(reading_.fd(), F_SETLEASE, F_RDLCK) < 0) return false;
+  if (::fcntl(reading_.fd(), F_SETLEASE, F_UNLCK) < 0) {
+    return reading_.error(errno, "release the lease on");
+  }
+  return true;
+}
+
+}  // namespace punchline

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include "buffer/buffer_file.h"
+#include "buffer/descriptor.h"
+
+namespace punchline {
+
+/// BufferFile on the Linux kernel.
+///
+/// Life: create_if_missing(), open(), then whatever must happen before we are a writer ourselves
+/// (lock, state and fence attributes, nobody_writes()), then open_for_writing(). Attributes and
+/// syncs need no writing descriptor (fsetxattr(2) asks the inode's mode, not the descriptor's).
+///
+/// It holds the inode, not the name: deleted or renamed, everything goes on working. Not
+/// thread-safe. Owns its descriptors; closing them releases nothing else's locks.
+class PosixFile final : public BufferFile {
+ public:
+  /// Opens for reading only, never through a symbolic link at the end of `path`, never waiting
+  /// (a FIFO, a device). `refused`, with the reason in the text: a symbolic link, not a regular
+  /// file, append-only or immutable (chattr(1)), on NFS (no punch before 4.2, and O_APPEND is not
+  /// atomic between clients), or somebody else's file in a sticky folder such as /tmp, where
+  /// anybody may have put it. `not_found`, `denied`, `io` as they come.
+  static Result<std::unique_ptr<PosixFile>> open(const std::string& path);
+
+  struct Creation {
+    mode_t mode = 0600;  ///< Exactly this; the umask takes nothing away.
+    std::string group;   ///< Name or number; empty: what the folder gives.
+  };
+  /// Makes an empty file unless the name is taken (false), and makes the name durable. The name
+  /// appears only when mode and group are set, so no producer ever sees it half made (where the
+  /// filesystem lacks O_TMPFILE it appears before). `refused`: no such group. Others: `denied`,
+  /// `not_found` (no such folder), `no_space`, `io`.
+  static Result<bool> create_if_missing(const std::string& path, const Creation& creation);
+
+  /// From here on punch() works, and nobody_writes() is false because of us. Harmless if repeated.
+  Status open_for_writing();
+
+  /// Whether path() still leads to this file: false after a deletion or a rename, also if
+  /// something else has the name now.
+  Result<bool> same_file_as_path() const;
+
+  /// For those who need an open of their own (lock, watch). Borrowed; opened for reading.
+  const Descriptor& descriptor() const { return reading_; }
+
+  const std::string& path() const override { return reading_.path(); }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override;
+  Result<FileFacts> facts() override;
+  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override;
+  Result<std::uint64_t> next_hole(std::uint64_t offset) override;
+  /// `refused` before open_for_writing().
+  Status punch(ByteRange offsets) override;
+  /// Opens a descriptor of its own with O_APPEND the first time.
+  Status append(std::span<const char> bytes) override;
+  Result<std::optional<std::string>> attribute(std::string_view name) override;
+  Status set_attribute(std::string_view name, std::string_view value) override;
+  Status remove_attribute(std::string_view name) override;
+  Status sync_data() override;
+  Status sync_all() override;
+  /// Whoever opens the file for writing in the microseconds in which we hold the lease waits for
+  /// its release and makes the kernel send us a signal. By default that is SIGIO, which would kill
+  /// the process (fcntl(2)); here it is SIGURG, which does nothing unless somebody handles it.
+  /// Where the kernel does not let us ask (not the owner and no CAP_LEASE): false.
+  Result<bool> nobody_writes() override;
+
+ private:
+  PosixFile(Descriptor reading, std::uint64_t block_bytes);
+
+  // All syncs go through reading_: an error of write-back is reported once per open (errseq_t),
+  // to those that were open when it happened, and this one is open longest.
+  Descriptor reading_;
+  Descriptor writing_;
+  Descriptor appending_;
+  std::uint64_t block_bytes_;
+};
+
+}  // namespace punchline
