@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "buffer/lines.h"
+
 namespace punchline {
 
 /// A number that one thread writes and any thread reads. Relaxed: nothing is ordered by it, and a
@@ -24,17 +26,6 @@ class Figure {
  private:
   std::atomic<std::uint64_t> value_{0};
 };
-
-/// Why a record was set aside; kSetAsideNames has the label of each, in this order.
-enum class SetAsideReason : std::uint8_t {
-  torn,         ///< Careful reading found NULs in the line: it may be the rest of a torn write.
-  gap,          ///< The line after the gap of a producer without O_APPEND.
-  spans_fence,  ///< Begun before a fence and ended after it.
-  oversize,     ///< Longer than record_bytes_max.
-  refused,      ///< Kafka will never take it.
-};
-inline constexpr std::array<std::string_view, 5> kSetAsideNames = {"torn", "gap", "spans_fence",
-                                                                   "oversize", "refused"};
 
 /// Errors by the sink's code, with room for a fixed number of different codes; what does not fit
 /// is counted under kOther. One thread adds, any thread reads.
@@ -85,7 +76,8 @@ struct BufferMetrics {
   Figure bytes_freed;                         ///< Given back to the filesystem.
   Figure records_resent;                      ///< Offered again after they had not been persisted.
   Figure storage_errors;                      ///< Failed sync, punch or attribute.
-  std::array<Figure, kSetAsideNames.size()> records_set_aside, bytes_set_aside;
+  /// Indexed by SetAsideReason.
+  std::array<Figure, kSetAsideReasons> records_set_aside, bytes_set_aside;
   CodeCounts kafka_errors;  ///< Records reported with an error, by code.
 
   // Gauges, written once a turn.
