@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "tests/support/eventually.h"
+
+namespace punchline::testing {
+
+using TopicConfig = std::map<std::string, std::string>;
+
+/// What a test asks of a broker, each with a librdkafka client that lives for one call only.
+/// All but broker_count() throw std::runtime_error with the broker's words.
+
+/// Brokers that a metadata answer names; 0 if none came within `limit`.
+int broker_count(const std::string& bootstrap, Clock::duration limit);
+
+/// Returns when each partition has a leader, so that a producer need not wait for one.
+void create_topic(const std::string& bootstrap, const std::string& topic, std::int32_t partitions,
+                  std::int16_t replicas, const TopicConfig& config);
+
+/// Replaces the topic's whole configuration (rd_kafka_AlterConfigs is not incremental).
+void replace_topic_config(const std::string& bootstrap, const std::string& topic,
+                          const TopicConfig& config);
+
+/// Records ever appended to the topic: the sum of its partitions' end offsets.
+std::int64_t record_count(const std::string& bootstrap, const std::string& topic);
+
+}  // namespace punchline::testing

@@ -1,0 +1,240 @@
+#include "tests/support/kafka_cluster.h"
+
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+
+#include <signal.h>
+
+#include "tests/support/ports.h"
+
+namespace punchline::testing {
+namespace {
+
+constexpr auto kStartLimit = std::chrono::seconds(90);
+constexpr auto kStopLimit = std::chrono::seconds(60);
+constexpr auto kFormatLimit = std::chrono::seconds(90);
+constexpr std::size_t kWordsMax = 4000;  // of a broker, in a message
+
+std::string environment_or(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+// The same rule as in tests/support/fetch-kafka.
+std::filesystem::path jar_folder(const std::string& version) {
+  const auto home_cache = environment_or("HOME", "/root") + "/.cache";
+  const auto cache = environment_or("XDG_CACHE_HOME", home_cache) + "/punchline";
+  return std::filesystem::path(environment_or("PUNCHLINE_KAFKA_CACHE", cache)) /
+         ("kafka-" + version);
+}
+
+// For 3.x (reload4j) and 4.x (log4j2): warnings to standard output, which the test keeps.
+constexpr const char* kReload4j =
+    "log4j.rootLogger=WARN, out\n"
+    "log4j.appender.out=org.apache.log4j.ConsoleAppender\n"
+    "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
+    "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n";
+constexpr const char* kLog4j2 =
+    "appender.out.type=Console\n"
+    "appender.out.name=out\n"
+    "appender.out.layout.type=PatternLayout\n"
+    "appender.out.layout.pattern=%d %p %m (%c)%n\n"
+    "rootLogger.level=WARN\n"
+    "rootLogger.appenderRef.out.ref=out\n";
+
+}  // namespace
+
+struct KafkaCluster::Broker {
+  int node = 0;  // node.id, from 1
+  std::uint16_t port = 0;
+  std::uint16_t controller_port = 0;
+  std::string properties;
+  std::string data;
+  std::unique_ptr<Process> process;  // none while it is stopped
+
+  std::string last_words() const {
+    const auto words = process ? process->out() + process->err() : std::string();
+    return words.size() <= kWordsMax ? words : words.substr(words.size() - kWordsMax);
+  }
+};
+
+std::string KafkaCluster::default_version() {
+  return environment_or("PUNCHLINE_KAFKA_VERSION", "3.9.1");
+}
+
+bool KafkaCluster::available(const std::string& version) {
+  return is_directory(jar_folder(version.empty() ? default_version() : version));
+}
+
+KafkaCluster::KafkaCluster(Options options)
+    : options_(std::move(options)), folder_("kafka", TempDir::Where::memory) {
+  if (options_.version.empty()) options_.version = default_version();
+  jars_ = jar_folder(options_.version);
+  if (!available(options_.version)) {
+    throw std::runtime_error("no Kafka in " + jars_ + ": run tests/support/fetch-kafka " +
+                             options_.version);
+  }
+  const auto ports = free_ports(2 * static_cast<std::size_t>(options_.brokers));
+  for (int i = 0; i < options_.brokers; ++i) {
+    auto broker = std::make_unique<Broker>();
+    broker->node = i + 1;
+    broker->port = ports[2 * static_cast<std::size_t>(i)];
+    broker->controller_port = ports[2 * static_cast<std::size_t>(i) + 1];
+    broker->properties = folder_.file("server-" + std::to_string(broker->node) + ".properties");
+    broker->data = folder_.file("data-" + std::to_string(broker->node));
+    bootstrap_ += (i == 0 ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(broker->port);
+    brokers_.push_back(std::move(broker));
+  }
+  write_logging();
+  for (const auto& broker : brokers_)
+    write_properties(*broker);
+  format();
+  if (options_.started) start();
+}
+
+KafkaCluster::~KafkaCluster() = default;
+
+std::string KafkaCluster::voters() const {
+  std::string text;
+  for (const auto& broker : brokers_) {
+    text += (text.empty() ? "" : ",") + std::to_string(broker->node) +
+            "@127.0.0.1:" + std::to_string(broker->controller_port);
+  }
+  return text;
+}
+
+void KafkaCluster::write_properties(const Broker& broker) const {
+  const auto replicas = std::to_string(options_.brokers);
+  const auto in_sync = options_.brokers > 1 ? "2" : "1";
+  const auto port = std::to_string(broker.port);
+  std::ostringstream text;
+  text << "process.roles=broker,controller\n"
+       << "node.id=" << broker.node << "\n"
+       << "controller.quorum.voters=" << voters() << "\n"
+       << "listeners=PLAINTEXT://127.0.0.1:" << port
+       << ",CONTROLLER://127.0.0.1:" << broker.controller_port << "\n"
+       << "advertised.listeners=PLAINTEXT://127.0.0.1:" << port << "\n"
+       << "controller.listener.names=CONTROLLER\n"
+       << "inter.broker.listener.name=PLAINTEXT\n"
+       << "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+       << "log.dirs=" << broker.data << "\n"
+       << "auto.create.topics.enable=false\n"
+       << "default.replication.factor=" << replicas << "\nmin.insync.replicas=" << in_sync << "\n"
+       << "offsets.topic.replication.factor=" << replicas << "\noffsets.topic.num.partitions=1\n"
+       << "transaction.state.log.replication.factor=" << replicas
+       << "\ntransaction.state.log.min.isr=" << in_sync
+       << "\ntransaction.state.log.num.partitions=1\n"
+       << "share.coordinator.state.topic.replication.factor=" << replicas
+       << "\nshare.coordinator.state.topic.min.isr=" << in_sync << "\n"
+       << "group.initial.rebalance.delay.ms=0\n"
+       << "num.network.threads=2\nnum.io.threads=2\n";
+  for (const auto& [key, value] : options_.properties)
+    text << key << "=" << value << "\n";
+  write_file(broker.properties, text.str());
+}
+
+void KafkaCluster::write_logging() const {
+  write_file(folder_.file("log4j.properties"), kReload4j);
+  write_file(folder_.file("log4j2.properties"), kLog4j2);
+}
+
+std::vector<std::string> KafkaCluster::java(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> argv = {
+      "java",
+      "-Xmx512m",
+      "-XX:+UseSerialGC",
+      "-Xshare:auto",
+      "-Dlog4j.configuration=file:" + folder_.file("log4j.properties"),
+      "-Dlog4j2.configurationFile=" + folder_.file("log4j2.properties"),
+      "-cp",
+      jars_ + "/*"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+// Writes the metadata each broker needs before its first start.
+void KafkaCluster::format() {
+  constexpr const char* kClusterId = "cHVuY2hsaW5lLXRlc3RzIQ";  // any 16 bytes in base64url
+  std::vector<std::unique_ptr<Process>> formatters;
+  for (const auto& broker : brokers_) {
+    formatters.push_back(
+        std::make_unique<Process>(Command{.argv = java({"kafka.tools.StorageTool", "format", "-t",
+                                                        kClusterId, "-c", broker->properties})}));
+  }
+  for (const auto& formatter : formatters) {
+    if (formatter->finish(kFormatLimit).code == 0) continue;
+    throw std::runtime_error("Kafka's format failed: " + formatter->out() + formatter->err());
+  }
+}
+
+void KafkaCluster::launch(Broker& broker) {
+  if (broker.process && broker.process->running()) return;
+  broker.process.reset();
+  broker.process =
+      std::make_unique<Process>(Command{.argv = java({"kafka.Kafka", broker.properties})});
+}
+
+void KafkaCluster::start() {
+  for (const auto& broker : brokers_)
+    launch(*broker);
+  await_all();
+}
+
+void KafkaCluster::await_all() {
+  const bool up = eventually(kStartLimit, [this] {
+    for (const auto& broker : brokers_) {
+      if (!broker->process->running()) {
+        throw std::runtime_error("broker ended at start:\n" + broker->last_words());
+      }
+    }
+    return broker_count(bootstrap_, std::chrono::milliseconds(500)) == options_.brokers;
+  });
+  if (!up) throw std::runtime_error("brokers do not answer:\n" + brokers_[0]->last_words());
+}
+
+void KafkaCluster::stop(int broker) {
+  auto& process = brokers_.at(static_cast<std::size_t>(broker))->process;
+  process->signal(SIGTERM);
+  process->finish(kStopLimit);
+}
+
+void KafkaCluster::kill9(int broker) {
+  brokers_.at(static_cast<std::size_t>(broker))->process->kill9();
+}
+
+void KafkaCluster::restart(int broker) {
+  launch(*brokers_.at(static_cast<std::size_t>(broker)));
+  for (const auto& other : brokers_) {
+    if (!other->process->running()) return;  // they cannot all answer: the caller's doing
+  }
+  await_all();
+}
+
+void KafkaCluster::freeze(int broker) const {
+  brokers_.at(static_cast<std::size_t>(broker))->process->signal(SIGSTOP);
+}
+
+void KafkaCluster::thaw(int broker) const {
+  brokers_.at(static_cast<std::size_t>(broker))->process->signal(SIGCONT);
+}
+
+void KafkaCluster::create_topic(const std::string& topic, std::int32_t partitions,
+                                const TopicConfig& config) {
+  testing::create_topic(bootstrap_, topic, partitions, static_cast<std::int16_t>(options_.brokers),
+                        config);
+  topics_[topic] = config;
+}
+
+void KafkaCluster::alter_topic(const std::string& topic, const TopicConfig& changes) {
+  auto& config = topics_[topic];
+  for (const auto& [key, value] : changes)
+    config[key] = value;
+  replace_topic_config(bootstrap_, topic, config);
+}
+
+std::int64_t KafkaCluster::record_count(const std::string& topic) const {
+  return testing::record_count(bootstrap_, topic);
+}
+
+}  // namespace punchline::testing

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/kafka_admin.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace punchline::testing {
+
+/// Real Apache Kafka brokers in KRaft mode, each a process of its own on 127.0.0.1, each broker
+/// and controller at once. Logs lie on tmpfs where there is one: a broker's writeback on a disk
+/// makes every timing swing. Processes and folders go with the object, or with the test.
+///
+/// The jars must have been fetched (tests/support/fetch-kafka; tests/run does it). Version:
+/// PUNCHLINE_KAFKA_VERSION, or 3.9.1. Brokers are numbered from 0. All methods throw
+/// std::runtime_error, with the broker's last words where there are any. For one thread.
+class KafkaCluster {
+ public:
+  struct Options {
+    int brokers = 1;           ///< 1 or 3. With 3: replication 3, min.insync.replicas 2.
+    std::string version = {};  ///< Empty: as above.
+    std::map<std::string, std::string> properties = {};  ///< Added to each server.properties.
+    bool started = true;  ///< false: begin with all of them stopped; see start().
+  };
+
+  /// Are the jars of this version (empty: the default) there?
+  static bool available(const std::string& version = {});
+  static std::string default_version();
+
+  KafkaCluster() : KafkaCluster(Options{}) {}
+  explicit KafkaCluster(Options options);
+  ~KafkaCluster();
+  KafkaCluster(const KafkaCluster&) = delete;
+  KafkaCluster& operator=(const KafkaCluster&) = delete;
+
+  /// "127.0.0.1:P,...": the same for the cluster's whole life.
+  const std::string& bootstrap() const { return bootstrap_; }
+
+  /// Starts whatever is not running; returns when a metadata answer names all brokers.
+  void start();
+
+  void stop(int broker);          ///< SIGTERM, and waits for the orderly end.
+  void kill9(int broker);         ///< SIGKILL.
+  void restart(int broker);       ///< After stop() or kill9(): same port, same data.
+  void freeze(int broker) const;  ///< SIGSTOP: connections stay, nothing answers.
+  void thaw(int broker) const;    ///< SIGCONT.
+
+  void create_topic(const std::string& topic, std::int32_t partitions,
+                    const TopicConfig& config = {});
+  /// Sets these properties and keeps what was set before.
+  void alter_topic(const std::string& topic, const TopicConfig& changes);
+  std::int64_t record_count(const std::string& topic) const;
+
+ private:
+  struct Broker;
+
+  void write_properties(const Broker& broker) const;
+  void write_logging() const;
+  std::string voters() const;
+  std::vector<std::string> java(const std::vector<std::string>& arguments) const;
+  void format();
+  void launch(Broker& broker);
+  void await_all();
+
+  Options options_;
+  std::string jars_;
+  TempDir folder_;
+  std::string bootstrap_;
+  std::vector<std::unique_ptr<Broker>> brokers_;
+  std::map<std::string, TopicConfig> topics_;
+};
+
+}  // namespace punchline::testing

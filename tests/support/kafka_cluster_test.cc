@@ -1,0 +1,42 @@
+#include "tests/support/kafka_cluster.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/kcat.h"
+#include "tests/support/log_corpus.h"
+
+namespace punchline::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+// kcat writes and kcat reads: what is proved here is the broker and the means, not our program.
+TEST_CASE("a broker keeps what it was given, over kill -9, stop and freeze") {
+  const TempDir folder("cluster-test");
+  const auto corpus = LogCorpus::from_machine();
+  const auto input = folder.file("lines");
+  write_lines(corpus, 0, 10000, input);
+
+  KafkaCluster kafka;
+  kafka.create_topic("t", 1, {{"retention.ms", "-1"}});
+  send_lines(kafka.bootstrap(), "t", input);
+  CHECK(kafka.record_count("t") == 10000);
+
+  kafka.kill9(0);
+  CHECK(broker_count(kafka.bootstrap(), milliseconds(300)) == 0);
+  kafka.restart(0);
+  kafka.stop(0);
+  kafka.restart(0);
+  kafka.freeze(0);
+  CHECK(broker_count(kafka.bootstrap(), milliseconds(300)) == 0);
+  kafka.thaw(0);
+
+  kafka.alter_topic("t", {{"max.message.bytes", "100"}});
+  CHECK_THROWS(send_lines(kafka.bootstrap(), "t", input));
+  kafka.alter_topic("t", {{"max.message.bytes", "1000000"}});
+
+  const auto files = read_topic(kafka.bootstrap(), "t", 1, folder.path());
+  CHECK(read_file(files[0]).starts_with(read_file(input)));
+}
+
+}  // namespace
+}  // namespace punchline::testing

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace punchline::testing {
+
+/// Which line of which producer.
+struct LineId {
+  std::uint32_t producer = 0;
+  std::uint64_t number = 0;  ///< From 0, in the order this producer appends.
+  friend constexpr bool operator==(LineId, LineId) = default;
+};
+
+/// The machine's own log text, enlarged without end: line n is "P<producer>-<number> " and the
+/// (n mod size)-th line found. So every line is unique, says where it belongs, and can be made
+/// again to compare it byte for byte. A value once made; any thread may read it.
+class LogCorpus {
+ public:
+  /// Text lines of the files below /var/log, and of /usr/share/doc where logs are thin.
+  static LogCorpus from_machine();
+  explicit LogCorpus(std::vector<std::string> texts);
+
+  std::size_t size() const { return texts_.size(); }
+  /// Adds the line and its newline to `text`.
+  void append_line(LineId id, std::string& text) const;
+  std::string line(LineId id) const;  ///< Without newline.
+  /// Whose line it claims to be; nothing if it does not begin as ours do.
+  static std::optional<LineId> parse(std::string_view line);
+  /// True if `line` (without newline) is exactly the line it claims to be.
+  bool holds(LineId id, std::string_view line) const;
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+/// Writes lines [0, count) of `producer` to a file; returns its size in bytes.
+std::uint64_t write_lines(const LogCorpus& corpus, std::uint32_t producer, std::uint64_t count,
+                          const std::string& path);
+
+}  // namespace punchline::testing
