@@ -1,0 +1,239 @@
+// What every BufferFile promises. A fake that fails here is wrong, and so is a filesystem.
+
+#include <bit>
+#include <string>
+
+#include "tests/contract/subject.h"
+#include "tests/support/catch.h"
+
+using namespace punchline;
+using punchline::testing::Place;
+using punchline::testing::places;
+using punchline::testing::Subject;
+
+namespace {
+
+constexpr std::uint64_t kMib = 1024 * 1024;
+
+/// Bytes that differ from their neighbours and are never NUL.
+std::string pattern(std::size_t bytes) {
+  std::string text(bytes, 0);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    text[i] = static_cast<char>(1 + (i * 7 + i / 251) % 250);
+  }
+  return text;
+}
+
+std::string content(BufferFile& file, std::uint64_t offset, std::size_t bytes) {
+  std::string text(bytes, 'x');
+  const auto got = file.read_at(offset, text);
+  REQUIRE(got.ok());
+  text.resize(*got);
+  return text;
+}
+
+std::uint64_t size_of(BufferFile& file) {
+  const auto facts = file.facts();
+  REQUIRE(facts.ok());
+  return facts->size;
+}
+
+std::optional<std::uint64_t> data_at(BufferFile& file, std::uint64_t offset) {
+  const auto at = file.next_data(offset);
+  REQUIRE(at.ok());
+  return *at;
+}
+
+std::uint64_t hole_at(BufferFile& file, std::uint64_t offset) {
+  const auto at = file.next_hole(offset);
+  REQUIRE(at.ok());
+  return *at;
+}
+
+/// Runs `check` on a new file of every place.
+template <class Check>
+void everywhere(Check check) {
+  for (const Place& place : places()) {
+    INFO("on " << place.name);
+    auto subject = place.make();
+    check(*subject);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("read_at is short only at the end") {
+  everywhere([](Subject& it) {
+    const auto text = pattern(10'000);
+    it.producer_appends(text);
+    CHECK(content(it.file(), 0, 10'000) == text);
+    CHECK(content(it.file(), 4'090, 20) == text.substr(4'090, 20));
+    CHECK(content(it.file(), 9'990, 100) == text.substr(9'990));
+    CHECK(content(it.file(), 10'000, 100).empty());
+    CHECK(content(it.file(), 999'999, 100).empty());
+  });
+}
+
+TEST_CASE("facts follow what producers do") {
+  everywhere([](Subject& it) {
+    const auto before = it.file().facts();
+    REQUIRE(before.ok());
+    CHECK(before->size == 0);
+    CHECK(before->inode != 0);
+    CHECK(before->has_name);
+    CHECK(std::has_single_bit(before->block_bytes));
+    CHECK(before->block_bytes >= 512);
+    it.producer_appends(pattern(100'000));
+    REQUIRE(it.file().sync_data().ok());
+    const auto after = it.file().facts();
+    REQUIRE(after.ok());
+    CHECK(after->size == 100'000);
+    CHECK(after->allocated_bytes >= 100'000);
+    CHECK(after->inode == before->inode);
+    CHECK(after->birth_ns == before->birth_ns);
+    CHECK(after->modified_ns >= before->modified_ns);
+  });
+}
+
+TEST_CASE("appended bytes are data up to the end, at once") {
+  everywhere([](Subject& it) {
+    it.producer_appends(pattern(70'001));
+    CHECK(data_at(it.file(), 0) == 0);
+    CHECK(data_at(it.file(), 50'001) == 50'001);
+    CHECK(data_at(it.file(), 70'000) == 70'000);
+    CHECK(hole_at(it.file(), 0) == 70'001);
+    CHECK(hole_at(it.file(), 70'000) == 70'001);
+  });
+}
+
+TEST_CASE("at and behind the end there is no data") {
+  everywhere([](Subject& it) {
+    CHECK_FALSE(data_at(it.file(), 0).has_value());
+    CHECK(hole_at(it.file(), 0) == 0);
+    it.producer_appends("abc");
+    CHECK_FALSE(data_at(it.file(), 3).has_value());
+    CHECK_FALSE(data_at(it.file(), 10'000).has_value());
+    CHECK(hole_at(it.file(), 3) == 3);
+    CHECK(hole_at(it.file(), 10'000) == 10'000);
+  });
+}
+
+TEST_CASE("a write far behind the end leaves a hole that is skipped") {
+  everywhere([](Subject& it) {
+    constexpr std::uint64_t kFar = 5 * 1024 * kMib;
+    it.producer_appends("abc\n");
+    it.producer_writes(kFar, "def\n");
+    CHECK(size_of(it.file()) == kFar + 4);
+    CHECK(data_at(it.file(), 65'536) == kFar);
+    CHECK(hole_at(it.file(), 0) <= 65'536);
+    CHECK(content(it.file(), kFar - 2, 10) == std::string("\0\0def\n", 6));
+  });
+}
+
+TEST_CASE("punching whole blocks frees them and touches nothing else") {
+  everywhere([](Subject& it) {
+    auto text = pattern(kMib + 77);
+    it.producer_appends(text);
+    it.become_writer();
+    REQUIRE(it.file().sync_data().ok());
+    const auto before = it.file().facts();
+    REQUIRE(before.ok());
+    REQUIRE(it.file().punch({65'536, 589'824}).ok());
+    REQUIRE(it.file().sync_data().ok());
+    const auto after = it.file().facts();
+    REQUIRE(after.ok());
+    CHECK(after->size == text.size());
+    CHECK(after->allocated_bytes + 524'288 <= before->allocated_bytes);
+    CHECK(hole_at(it.file(), 0) == 65'536);
+    CHECK(data_at(it.file(), 65'536) == 589'824);
+    text.replace(65'536, 524'288, 524'288, '\0');
+    CHECK(content(it.file(), 0, text.size()) == text);
+  });
+}
+
+TEST_CASE("punching with edges inside blocks zeroes exactly the range") {
+  everywhere([](Subject& it) {
+    auto text = pattern(40'000);
+    it.producer_appends(text);
+    it.become_writer();
+    const ByteRange cuts[] = {
+        {5'000, 25'000}, {30'000, 30'010}, {24'990, 25'001}, {39'999, 40'000}};
+    for (const auto cut : cuts) {
+      REQUIRE(it.file().punch(cut).ok());
+      text.replace(cut.begin, cut.size(), cut.size(), '\0');
+      CHECK(content(it.file(), 0, 50'000) == text);
+    }
+    CHECK(data_at(it.file(), 8'192) == 24'576);
+  });
+}
+
+TEST_CASE("punching again, nothing, and everything is harmless") {
+  everywhere([](Subject& it) {
+    it.producer_appends(pattern(20'000));
+    it.become_writer();
+    REQUIRE(it.file().punch({0, 8'192}).ok());
+    REQUIRE(it.file().punch({0, 8'192}).ok());
+    REQUIRE(it.file().punch({100, 100}).ok());
+    CHECK(data_at(it.file(), 0) == 8'192);
+    REQUIRE(it.file().punch({0, 20'000}).ok());
+    CHECK(content(it.file(), 0, 20'000) == std::string(20'000, '\0'));
+    it.producer_appends("next\n");
+    CHECK(content(it.file(), 19'999, 10) == std::string("\0next\n", 6));
+  });
+}
+
+TEST_CASE("append lands behind what others have appended") {
+  everywhere([](Subject& it) {
+    it.producer_appends("one\n");
+    REQUIRE(it.file().append(std::string_view("two\n")).ok());
+    it.producer_appends("three\n");
+    REQUIRE(it.file().append(std::string_view("four\n")).ok());
+    CHECK(content(it.file(), 0, 100) == "one\ntwo\nthree\nfour\n");
+  });
+}
+
+TEST_CASE("attributes are created, replaced, and removed") {
+  everywhere([](Subject& it) {
+    auto& file = it.file();
+    const auto value = [&](std::string_view name) {
+      const auto found = file.attribute(name);
+      REQUIRE(found.ok());
+      return *found;
+    };
+    CHECK_FALSE(value("user.punchline").has_value());
+    REQUIRE(file.remove_attribute("user.punchline").ok());
+    const std::string binary("\0\1\2\0\xff", 5);
+    REQUIRE(file.set_attribute("user.punchline", binary).ok());
+    REQUIRE(file.set_attribute("user.punchline.other", "text").ok());
+    CHECK(value("user.punchline") == binary);
+    const auto longer = pattern(600);
+    REQUIRE(file.set_attribute("user.punchline", longer).ok());
+    CHECK(value("user.punchline") == longer);
+    REQUIRE(file.set_attribute("user.punchline", "").ok());
+    CHECK(value("user.punchline") == "");
+    REQUIRE(file.remove_attribute("user.punchline").ok());
+    CHECK_FALSE(value("user.punchline").has_value());
+    CHECK(value("user.punchline.other") == "text");
+    REQUIRE(file.sync_all().ok());
+  });
+}
+
+TEST_CASE("nobody_writes knows of every writer, us included") {
+  everywhere([](Subject& it) {
+    auto& file = it.file();
+    const auto alone = [&] {
+      const auto answer = file.nobody_writes();
+      REQUIRE(answer.ok());
+      return *answer;
+    };
+    CHECK(alone());
+    REQUIRE(file.set_attribute("user.punchline", "an attribute is not a writer").ok());
+    CHECK(alone());
+    it.producer_opens();
+    CHECK_FALSE(alone());
+    it.producer_closes();
+    CHECK(alone());
+    REQUIRE(file.append(std::string_view("ours\n")).ok());
+    CHECK_FALSE(alone());
+  });
+}

@@ -1,0 +1,102 @@
+#include "tests/support/fs_mounts.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace punchline::testing {
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string quoted(const std::string& path) {
+  return "'" + path + "'";  // ours: mkdtemp's letters below the temporary folder
+}
+
+}  // namespace
+
+FsMounts::FsMounts() {
+  auto name = (std::filesystem::temp_directory_path() / "punchline-mounts-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    why_ = "no temporary folder: " + std::string(std::strerror(errno));
+    return;
+  }
+  base_ = name;
+  if (enter_namespace()) return;
+  ::rmdir(base_.c_str());
+  base_.clear();
+}
+
+FsMounts::~FsMounts() {
+  if (base_.empty()) return;
+  for (auto folder = mounted_.rbegin(); folder != mounted_.rend(); ++folder) {
+    ::umount2(folder->c_str(), MNT_DETACH);
+  }
+  ::umount2(base_.c_str(), MNT_DETACH);
+  ::rmdir(base_.c_str());
+}
+
+bool FsMounts::enter_namespace() {
+  const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                       ::mount("none", base_.c_str(), "tmpfs", 0, "size=8g") == 0;
+  if (!mounted) why_ = "no mount namespace of our own: " + std::string(std::strerror(errno));
+  return mounted;
+}
+
+std::string FsMounts::new_folder(std::string_view name) {
+  auto folder = base_ + "/" + std::string(name) + "-" + std::to_string(mounted_.size());
+  ::mkdir(folder.c_str(), 0755);
+  return folder;
+}
+
+bool FsMounts::sh(const std::string& command) {
+  const auto log = base_ + "/log";
+  const auto line = "PATH=\"$PATH:/usr/sbin:/sbin\"; (" + command + ") >" + quoted(log) + " 2>&1";
+  if (std::system(line.c_str()) == 0) return true;
+  why_ = command + ": " + text_of(log);
+  return false;
+}
+
+std::string FsMounts::mount(const std::string& type, std::uint64_t bytes,
+                            const std::string& options) {
+  if (base_.empty()) return {};
+  const auto folder = new_folder(type);
+  if (type == "tmpfs") {
+    const auto size = "size=" + std::to_string(bytes) + (options.empty() ? "" : "," + options);
+    if (!sh("mount -t tmpfs -o " + size + " none " + quoted(folder))) return {};
+    mounted_.push_back(folder);
+    return folder;
+  }
+  const auto image = folder + ".image";
+  std::ofstream(image).close();
+  std::filesystem::resize_file(image, bytes);
+  const std::string force = type == "ext4" ? " -q -F " : " -q -f ";
+  if (!sh("mkfs." + type + force + options + " " + quoted(image))) return {};
+  if (!sh("mount -t " + type + " -o loop " + quoted(image) + " " + quoted(folder))) return {};
+  mounted_.push_back(folder);
+  return folder;
+}
+
+std::string FsMounts::mount_bindfs(const std::string& source) {
+  if (base_.empty()) return {};
+  const auto folder = new_folder("bindfs");
+  if (!sh("bindfs " + quoted(source) + " " + quoted(folder))) return {};
+  mounted_.push_back(folder);
+  return folder;
+}
+
+}  // namespace punchline::testing

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "buffer/buffer_file.h"
+
+namespace punchline::testing {
+
+/// A BufferFile that is only memory: sparse, with holes by the page, attributes, and failures on
+/// demand. The contract suite holds it to what the real one does. Not thread-safe.
+class MemoryFile final : public BufferFile {
+ public:
+  static constexpr std::uint64_t kPageBytes = 4096;
+
+  enum class Op : std::uint8_t {
+    read_at,
+    facts,
+    next_data,
+    next_hole,
+    punch,
+    append,
+    attribute,
+    set_attribute,
+    remove_attribute,
+    sync_data,
+    sync_all,
+    nobody_writes,
+  };
+  static constexpr std::size_t kOps = 12;
+
+  explicit MemoryFile(std::string_view text = {}) { producer_appends(text); }
+
+  // What others do to the file. Never fails, counts as no operation.
+  void producer_appends(std::string_view text) { producer_writes(size_, text); }
+  /// Without O_APPEND: behind the end it leaves a hole.
+  void producer_writes(std::uint64_t offset, std::string_view text);
+  void truncate(std::uint64_t size);
+  void set_writers(bool somebody_writes) { writers_ = somebody_writes; }
+
+  // What the filesystem is like.
+  void set_inode(std::uint64_t inode, std::int64_t birth_ns);
+  void set_name(bool has_name) { has_name_ = has_name; }
+  /// At most so many bytes of pages; an append that does not fit is short, then ENOSPC.
+  void set_space(std::uint64_t bytes) { space_bytes_ = bytes; }
+  /// Trivial SEEK_DATA and SEEK_HOLE, as on FUSE without lseek.
+  void set_knows_holes(bool knows) { knows_holes_ = knows; }
+  void set_attributes_supported(bool supported) { attributes_supported_ = supported; }
+
+  // Failures. `nth` counts from now on, 1 is the next; a later call for the same op replaces.
+  enum class How : std::uint8_t { once, for_ever };
+  void fail(Op op, int code, std::uint64_t nth = 1, How how = How::once);
+  /// The same over all operations together, for sweeps.
+  void fail_any(int code, std::uint64_t nth, How how = How::once);
+  void heal();
+  /// Operations so far, failed ones included.
+  std::uint64_t operations() const { return operations_; }
+  std::uint64_t calls(Op op) const { return calls_[index(op)]; }
+
+  // What is there now.
+  std::string text() const;
+  std::uint64_t size() const { return size_; }
+  bool has_attribute(std::string_view name) const { return attributes_.count(name) > 0; }
+  /// The allocated stretches as file offsets, in order: "[0,4096) [8192,9000)".
+  std::string data_map() const;
+
+  const std::string& path() const override { return path_; }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override;
+  Result<FileFacts> facts() override;
+  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override;
+  Result<std::uint64_t> next_hole(std::uint64_t offset) override;
+  Status punch(ByteRange offsets) override;
+  Status append(std::span<const char> bytes) override;
+  Result<std::optional<std::string>> attribute(std::string_view name) override;
+  Status set_attribute(std::string_view name, std::string_view value) override;
+  Status remove_attribute(std::string_view name) override;
+  Status sync_data() override;
+  Status sync_all() override;
+  Result<bool> nobody_writes() override;
+
+ private:
+  using Page = std::array<char, kPageBytes>;
+  struct Failure {
+    int code = 0;  // 0: none
+    std::uint64_t calls_until = 0;
+    How how = How::once;
+  };
+
+  static std::size_t index(Op op) { return static_cast<std::size_t>(op); }
+  std::optional<Error> enter(Op op, std::string_view verb);
+  static bool due(Failure& failure);
+  Error error(int code, std::string_view verb) const;
+  bool has_room_for(std::uint64_t page) const;
+  void put(std::uint64_t offset, std::string_view text);
+  void zero(ByteRange offsets);
+  std::uint64_t data_from(std::uint64_t offset) const;
+  std::uint64_t hole_from(std::uint64_t offset) const;
+
+  std::string path_ = "memory.buf";
+  std::map<std::uint64_t, Page> pages_;  // by page number; what is not here is hole
+  std::uint64_t size_ = 0;
+  std::map<std::string, std::string, std::less<>> attributes_;
+  std::uint64_t inode_ = 11;
+  std::int64_t birth_ns_ = 1'000'000'000;
+  std::int64_t modified_ns_ = 1'000'000'000;
+  bool has_name_ = true;
+  bool writers_ = false;
+  bool ours_writes_ = false;
+  bool knows_holes_ = true;
+  bool attributes_supported_ = true;
+  std::uint64_t space_bytes_ = UINT64_MAX;
+  std::array<Failure, kOps> failures_{};
+  Failure any_failure_;
+  std::array<std::uint64_t, kOps> calls_{};
+  std::uint64_t operations_ = 0;
+};
+
+}  // namespace punchline::testing
