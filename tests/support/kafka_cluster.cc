@@ -126,7 +126,10 @@ void KafkaCluster::write_properties(const Broker& broker) const {
        << "\ntransaction.state.log.min.isr=" << in_sync
        << "\ntransaction.state.log.num.partitions=1\n"
        << "share.coordinator.state.topic.replication.factor=" << replicas
-       << "\nshare.coordinator.state.topic.min.isr=" << in_sync << "\n"
+       << "\nshare.coordinator.state.topic.min.isr=" << in_sync
+       << "\n"
+       // A broker back from kill -9 is let in only when its former session has run out (9 s).
+       << "broker.session.timeout.ms=2000\nbroker.heartbeat.interval.ms=400\n"
        << "group.initial.rebalance.delay.ms=0\n"
        << "num.network.threads=2\nnum.io.threads=2\n";
   for (const auto& [key, value] : options_.properties)
