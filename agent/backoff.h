@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace punchline {
+
+/// Delays that double with each failure, with jitter so that many agents do not come back at once.
+/// A value; `seed` decides the jitter.
+class Backoff {
+ public:
+  using Millis = std::chrono::milliseconds;
+
+  Backoff(Millis first, Millis most, std::uint32_t seed)
+      : first_(first), most_(most), noise_(seed | 1) {}
+
+  /// The delay before the next try: from half to all of first * 2^failures, at most `most`.
+  Millis next();
+  void reset() { failures_ = 0; }
+  std::uint32_t failures() const { return failures_; }
+
+ private:
+  Millis first_;
+  Millis most_;
+  std::uint32_t noise_;
+  std::uint32_t failures_ = 0;
+};
+
+}  // namespace punchline

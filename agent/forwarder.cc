@@ -1,0 +1,85 @@
+#include "agent/forwarder.h"
+
+#include <algorithm>
+
+namespace punchline {
+
+TimePoint Forwarder::turn(TimePoint now) {
+  bool more = take_deliveries(now);
+  for (auto& pipe : pipes_)
+    pipe->settle(now);
+  if (!stopping_) more = feed(now) || more;
+  const auto since_start =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+  metrics_.heartbeat_ms.set(static_cast<std::uint64_t>(since_start.count()));
+  if (more) return now;
+  auto due = TimePoint::max();
+  for (const auto& pipe : pipes_)
+    due = std::min(due, pipe->due(now));
+  return due;
+}
+
+bool Forwarder::take_deliveries(TimePoint now) {
+  deliveries_.clear();
+  notices_.clear();
+  const bool more = sink_.poll(deliveries_, notices_);
+  for (const auto& delivery : deliveries_)
+    pipes_[delivery.owner]->take(delivery, now);
+  if (sink_.epoch() != epoch_) {
+    epoch_ = sink_.epoch();
+    for (auto& pipe : pipes_)
+      pipe->lose_in_flight();
+    metrics_.kafka_instances_renewed.add(1);
+  }
+  for (const auto& notice : notices_)
+    say(notice);
+  return more;
+}
+
+// Each pipe has a bounded share, and another one begins each time: none starves.
+bool Forwarder::feed(TimePoint now) {
+  bool more = false;
+  for (std::size_t i = 0; i < pipes_.size(); ++i) {
+    auto& pipe = *pipes_[(next_fed_ + i) % pipes_.size()];
+    more = pipe.feed(now) == Pipe::Fed::more || more;
+  }
+  if (!pipes_.empty()) next_fed_ = (next_fed_ + 1) % pipes_.size();
+  return more;
+}
+
+void Forwarder::say(const Notice& notice) {
+  if (notice.code != 0) metrics_.client_errors.add(notice.code, 1);
+  switch (notice.severity) {
+    case Notice::Severity::info:
+      return log_.info("kafka: {}", notice.text);
+    case Notice::Severity::warning:
+      return log_.warning("kafka: {}", notice.text);
+    case Notice::Severity::error:
+      return log_.error("kafka: {}", notice.text);
+  }
+}
+
+void Forwarder::stop() {
+  stopping_ = true;
+  sink_.stop();
+}
+
+void Forwarder::finish(TimePoint now) {
+  take_deliveries(now);
+  for (auto& pipe : pipes_)
+    pipe->finish(now);
+}
+
+bool Forwarder::drained() const {
+  return std::all_of(pipes_.begin(), pipes_.end(),
+                     [](const auto& pipe) { return pipe->drained(); });
+}
+
+std::uint64_t Forwarder::set_aside_records() const {
+  std::uint64_t records = 0;
+  for (const auto& pipe : pipes_)
+    records += pipe->set_aside_records();
+  return records;
+}
+
+}  // namespace punchline

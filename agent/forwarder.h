@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/log.h"
+#include "agent/metrics.h"
+#include "agent/pipe.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// The control flow of the agent: what happens in which order, each time something has happened.
+///
+/// turn() does a bounded amount of work and says when to come back; events only wake it. All state
+/// belongs to the thread that calls it. No system calls, no clock, no Kafka in here.
+class Forwarder {
+ public:
+  /// All must outlive it.
+  Forwarder(Sink& sink, Metrics& metrics, Log& log) : sink_(sink), metrics_(metrics), log_(log) {}
+
+  /// `pipe` was made with the number of pipes before it as its owner.
+  void add(std::unique_ptr<Pipe> pipe) { pipes_.push_back(std::move(pipe)); }
+  std::size_t pipes() const { return pipes_.size(); }
+  Pipe& pipe(std::size_t at) { return *pipes_[at]; }
+
+  /// Deliveries -> done -> front -> free -> scan and offer -> what is due again -> figures.
+  /// Returns when to call it again if nothing wakes it before; `now` or earlier: at once.
+  TimePoint turn(TimePoint now);
+
+  /// Nothing more is offered; what can still be taken back is.
+  void stop();
+  /// After stop(): every report is in.
+  bool settled() const { return sink_.outstanding() == 0; }
+  /// The last word: frees and syncs what has been confirmed.
+  void finish(TimePoint now);
+
+  /// Every pipe is drained (Pipe::drained()).
+  bool drained() const;
+  std::uint64_t set_aside_records() const;
+
+ private:
+  bool take_deliveries(TimePoint now);
+  bool feed(TimePoint now);
+  void say(const Notice& notice);
+
+  Sink& sink_;
+  Metrics& metrics_;
+  Log& log_;
+  std::vector<std::unique_ptr<Pipe>> pipes_;
+  std::vector<Delivery> deliveries_;  // reused
+  std::vector<Notice> notices_;       // reused
+  std::uint64_t epoch_ = 0;
+  std::size_t next_fed_ = 0;  // whose turn it is to be fed first
+  bool stopping_ = false;
+};
+
+}  // namespace punchline

@@ -1,0 +1,155 @@
+#include "agent/ledger.h"
+
+#include <algorithm>
+
+namespace punchline {
+
+Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
+    : file_(file),
+      checkpoint_(checkpoint),
+      limits_(limits),
+      reclaim_(limits.block_bytes, checkpoint.base()),
+      front_(checkpoint.front()),
+      free_from_bytes_(limits.free_bytes_min) {
+  // What an earlier run confirmed and did not get round to free.
+  if (front_ > checkpoint.base()) free_due_ = TimePoint::min();
+  if (checkpoint.needs_store()) store_due_ = TimePoint::min();
+}
+
+void Ledger::done(ByteRange range, TimePoint now) {
+  range.begin = std::max(range.begin, front_);
+  if (range.empty()) return;
+  reclaim_.add(range);
+  if (range.begin == front_) {
+    front_ = range.end;
+    for (auto next = done_.first(); next && next->begin <= front_; next = done_.first()) {
+      front_ = std::max(front_, next->end);
+      done_.erase(*next);
+    }
+  } else {
+    done_.insert(range);
+  }
+  free_due_ = std::min(free_due_, now + limits_.free_delay);
+  note_growth(now);
+}
+
+void Ledger::note_growth(TimePoint now) {
+  sync_due_ = std::min(sync_due_, now + limits_.sync_delay);
+}
+
+bool Ledger::is_done(ByteRange range) const {
+  return range.end <= front_ || done_.contains(range);
+}
+
+Position Ledger::first_undone(Position from) const {
+  from = std::max(from, front_);
+  const auto range = done_.find(from);
+  return range ? range->end : from;
+}
+
+bool Ledger::must_pause() const {
+  return reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max;
+}
+
+std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, bool idle) {
+  Troubles troubles;
+  store_front(now, troubles);
+  free_timely(now, idle, troubles);
+  if (done_.size() > limits_.ranges_max) forget_ranges(now, troubles);
+  if (now >= sync_due_) sync(now, troubles);
+  return troubles;
+}
+
+// Large ranges at once, all of it after a while or when there is nothing else to do.
+void Ledger::free_timely(TimePoint now, bool idle, Troubles& troubles) {
+  const auto unfreed = reclaim_.unfreed_bytes();
+  if (now >= free_due_) {
+    const bool all = idle || unfreed > limits_.unfreed_bytes_max / 2;
+    free_due_ = TimePoint::max();
+    free_blocks(now, {1, all ? 1 : limits_.free_bytes_min}, limits_.punches_per_turn_max, troubles);
+  } else if (unfreed >= free_from_bytes_ && !punch_failed_) {
+    free_blocks(now, {limits_.free_bytes_min, limits_.free_bytes_min}, limits_.punches_per_turn_max,
+                troubles);
+  }
+}
+
+// A front that cannot be stored stays in memory: freeing goes on by the in-band rule above the
+// stored one, and storing is tried again each second.
+void Ledger::store_front(TimePoint now, Troubles& troubles) {
+  if (front_ > checkpoint_.front()) {
+    if (const auto moved = checkpoint_.move_front(front_); !moved) {
+      if (store_due_ == TimePoint::max()) {
+        troubles.push_back({moved.error().message(), moved.error().kind() == ErrorKind::no_space});
+      }
+      store_due_ = std::min(store_due_, now + limits_.retry_delay);
+    }
+  }
+  if (now < store_due_) return;
+  const auto stored = checkpoint_.store();
+  store_due_ = stored ? TimePoint::max() : now + limits_.retry_delay;
+  if (!stored) {
+    troubles.push_back({stored.error().message(), stored.error().kind() == ErrorKind::no_space});
+  }
+}
+
+void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
+                         Troubles& troubles) {
+  const Reclaim::View view{checkpoint_.base(), checkpoint_.stored_front(), front_, &done_};
+  const auto punches = reclaim_.plan(view, least, punches_max);
+  punch_failed_ = false;
+  for (const auto& each : punches) {
+    if (punch(each, troubles)) continue;
+    punch_failed_ = true;
+    free_due_ = now + limits_.retry_delay;
+    break;
+  }
+  free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
+  if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
+  if (!punches.empty()) note_growth(now);
+}
+
+bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
+  const auto base = checkpoint_.base();
+  const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
+  if (freed) {
+    freed_bytes_ += reclaim_.freed(punch);
+    return true;
+  }
+  const bool no_space = freed.error().kind() == ErrorKind::no_space;
+  // btrfs, 100 % full: an unaligned edge is refused; whole blocks below the front still work.
+  if (no_space && punch.in_band) return true;
+  troubles.push_back({freed.error().message(), no_space});
+  if (freed.error().kind() == ErrorKind::io) checkpoint_.distrust();
+  return false;
+}
+
+// The lowest ranges go first, each only once the file itself says that it is done.
+void Ledger::forget_ranges(TimePoint now, Troubles& troubles) {
+  free_blocks(now, {}, done_.size() + 1, troubles);
+  if (punch_failed_) return;
+  for (auto count = limits_.ranges_max / 4; count > 0 && !done_.empty(); --count) {
+    done_.erase(*done_.first());
+  }
+}
+
+void Ledger::sync(TimePoint now, Troubles& troubles) {
+  const auto synced = checkpoint_.sync();
+  sync_due_ = TimePoint::max();
+  if (checkpoint_.needs_store()) store_due_ = std::min(store_due_, now);
+  if (synced) return;
+  troubles.push_back({synced.error().message(), synced.error().kind() == ErrorKind::no_space});
+  sync_due_ = now + limits_.retry_delay;
+}
+
+std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {
+  Troubles troubles;
+  store_front(now, troubles);
+  free_blocks(now, {}, done_.size() + 2, troubles);
+  if (const auto finished = checkpoint_.finish(); !finished) {
+    troubles.push_back(
+        {finished.error().message(), finished.error().kind() == ErrorKind::no_space});
+  }
+  return troubles;
+}
+
+}  // namespace punchline

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "buffer/buffer_file.h"
+#include "buffer/byte_range.h"
+#include "buffer/checkpoint.h"
+#include "buffer/interval_set.h"
+#include "buffer/reclaim.h"
+
+namespace punchline {
+
+struct LedgerLimits {
+  std::uint64_t block_bytes = 4096;
+  std::uint64_t free_bytes_min = 64 * 1024;              ///< Punch at once from this size on ...
+  Duration free_delay = std::chrono::milliseconds(100);  ///< ... or after this time.
+  Duration sync_delay = std::chrono::seconds(1);
+  Duration retry_delay = std::chrono::seconds(1);
+  std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above.
+  std::size_t ranges_max = 64 * 1024;             ///< Done ranges remembered above the front.
+  std::size_t punches_per_turn_max = 256;
+};
+
+/// Which bytes of one buffer are done, and all that follows from it: the front, freeing, syncing.
+///
+/// Promise: a byte given to done() is remembered in the state attribute or by its hole before or
+/// when it is freed, and nothing else is ever freed. One thread; bounded memory: beyond ranges_max
+/// ranges above the front are punched and forgotten, since the file then remembers them itself.
+class Ledger {
+ public:
+  /// What went wrong in settle(), for the log and the metrics.
+  struct Trouble {
+    std::string text;
+    bool is_no_space = false;
+  };
+
+  /// Both must outlive this; `checkpoint` has been started.
+  Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits);
+
+  /// `range` is done: confirmed, or nothing. It may overlap what is done already.
+  void done(ByteRange range, TimePoint now);
+  bool is_done(ByteRange range) const;
+
+  /// Everything below is done.
+  Position front() const { return front_; }
+  /// The first byte at or above `from` that is not done.
+  Position first_undone(Position from) const;
+  /// Done bytes above the front.
+  std::uint64_t done_above_bytes() const { return done_.bytes(); }
+  std::uint64_t unfreed_bytes() const { return reclaim_.unfreed_bytes(); }
+  /// Bytes freed so far.
+  std::uint64_t freed_bytes() const { return freed_bytes_; }
+  /// Confirmed bytes cannot be freed fast enough, or not be noted: offer nothing more for now.
+  bool must_pause() const;
+
+  /// The file has grown, so there is something to make durable.
+  void note_growth(TimePoint now);
+
+  /// Once a turn: stores the front, frees what is due, syncs when it is time. `idle`: nothing is in
+  /// flight, so that what there is to free is freed now. Bounded. Blocks for fdatasync(2).
+  std::vector<Trouble> settle(TimePoint now, bool idle);
+
+  /// Frees all that can be freed and makes everything durable.
+  std::vector<Trouble> finish(TimePoint now);
+
+  /// When settle() should be called next, if nothing else happens; TimePoint::max() for never.
+  TimePoint due() const { return std::min(std::min(free_due_, sync_due_), store_due_); }
+
+ private:
+  using Troubles = std::vector<Trouble>;
+  void store_front(TimePoint now, Troubles& troubles);
+  void free_timely(TimePoint now, bool idle, Troubles& troubles);
+  void free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
+                   Troubles& troubles);
+  bool punch(const Reclaim::Punch& punch, Troubles& troubles);
+  void forget_ranges(TimePoint now, Troubles& troubles);
+  void sync(TimePoint now, Troubles& troubles);
+
+  BufferFile& file_;
+  Checkpoint& checkpoint_;
+  LedgerLimits limits_;
+  Reclaim reclaim_;
+  IntervalSet done_;  // above front_
+  Position front_;
+  std::uint64_t freed_bytes_ = 0;
+  std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
+  bool punch_failed_ = false;      // the last one did; its range is tried again
+  TimePoint free_due_ = TimePoint::max();
+  TimePoint sync_due_ = TimePoint::max();
+  TimePoint store_due_ = TimePoint::max();
+};
+
+}  // namespace punchline

@@ -1,0 +1,137 @@
+#include "agent/open_buffer.h"
+
+#include <filesystem>
+
+#include <sys/random.h>
+
+#include "buffer/boot.h"
+#include "buffer/result.h"
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+ExitCode exit_for(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::refused:
+      return ExitCode::config;
+    case ErrorKind::busy:
+      return ExitCode::temporary;
+    case ErrorKind::denied:
+    case ErrorKind::not_found:
+      return ExitCode::cannot_open;
+    case ErrorKind::io:
+    case ErrorKind::no_space:
+    case ErrorKind::unsupported:
+      break;
+  }
+  return ExitCode::io;
+}
+
+OpenFailure failure(const Error& error) {
+  return {exit_for(error.kind()), error.message()};
+}
+
+Uuid random_uuid() {
+  Uuid uuid{};
+  // Cannot fail for 16 bytes once the pool is up (getrandom(2)).
+  (void)getrandom(uuid.data(), uuid.size(), 0);
+  uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4, RFC 9562
+  uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
+  return uuid;
+}
+
+Result<StartFacts> start_facts(bool force_fence) {
+  const auto id = boot_id();
+  if (!id) return id.error();
+  const auto began = boot_time_ns();
+  if (!began) return began.error();
+  return StartFacts{fold_boot_id(*id), *began, random_uuid(), force_fence};
+}
+
+std::string folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+// XFS and btrfs write a range out before they punch it: fewer, larger, later punches there.
+LedgerLimits limits_for(const std::string& filesystem, const BufferConfig& config,
+                        std::uint64_t block_bytes) {
+  LedgerLimits limits;
+  limits.block_bytes = block_bytes;
+  limits.unfreed_bytes_max = config.unfreed_bytes_max;
+  if (filesystem == "xfs" || filesystem == "btrfs") {
+    limits.free_bytes_min = 1 << 20;
+    limits.free_delay = 1s;
+  }
+  return limits;
+}
+
+void tell(const std::string& path, const StartReport& report, const Checkpoint& checkpoint,
+          Log& log) {
+  for (const auto& warning : report.warnings)
+    log.warning("{}: {}", path, warning);
+  log.info("{}: {}, front {}, base {}, uuid {}{}{}", path, name_of(report.origin),
+           checkpoint.front(), checkpoint.base(), to_string(checkpoint.state().uuid),
+           report.fence_set ? ", fence set" : "",
+           report.tail_closed ? ", unfinished last line closed" : "");
+  if (report.taken_back_bytes > 0) {
+    log.info("{}: {} bytes behind what was synced before the boot are taken up again", path,
+             report.taken_back_bytes);
+  }
+}
+
+std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuffer& opened,
+                                            Log& log) {
+  const auto probe = probe_folder(folder_of(config.path));
+  const auto facts = opened.file->facts();
+  if (!facts) return failure(facts.error());
+  if (!probe) {
+    log.warning("{}: its filesystem could not be tried out: {}", config.path,
+                probe.error().message());
+    opened.limits = limits_for("", config, facts->block_bytes);
+    return std::nullopt;
+  }
+  opened.limits = limits_for(probe->filesystem, config, facts->block_bytes);
+  if (probe->punch.missing()) {
+    return OpenFailure{ExitCode::config, config.path + ": " + probe->punch.sentence};
+  }
+  for (const auto* each : {&probe->punch, &probe->holes, &probe->attributes}) {
+    if (!each->works()) log.warning("{}: {}", config.path, each->sentence);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
+                                       OpenBuffer& opened) {
+  const auto created = PosixFile::create_if_missing(config.path, {config.mode, config.group});
+  if (!created) return failure(created.error());
+  if (*created) log.info("{}: created", config.path);
+  auto file = PosixFile::open(config.path);
+  if (!file) return failure(file.error());
+  opened.file = std::move(*file);
+  auto lock = Lock::acquire(*opened.file);
+  if (!lock) return failure(lock.error());
+  opened.lock.emplace(std::move(*lock));
+  if (auto unfit = check_filesystem(config, opened, log)) return unfit;
+
+  const auto facts = start_facts(force_fence);
+  if (!facts) return failure(facts.error());
+  opened.checkpoint = std::make_unique<Checkpoint>(*opened.file, *facts);
+  const auto report = opened.checkpoint->start();
+  if (!report) return failure(report.error());
+  tell(config.path, *report, *opened.checkpoint, log);
+  if (const auto writable = opened.file->open_for_writing(); !writable) {
+    return failure(writable.error());
+  }
+  if (const auto noted = opened.lock->note_holder(); !noted) {
+    log.warning("{}: the holder of the lock could not be noted: {}", config.path,
+                noted.error().message());
+  }
+  return std::nullopt;
+}
+
+}  // namespace punchline

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/config.h"
+#include "agent/exit_code.h"
+#include "agent/ledger.h"
+#include "agent/log.h"
+#include "buffer/checkpoint.h"
+#include "buffer/lock.h"
+#include "buffer/posix_file.h"
+#include "buffer/probe.h"
+
+namespace punchline {
+
+/// One buffer, ready to be worked on: created where missing, fit, locked, its state settled.
+///
+/// Owns the file, the lock and the checkpoint; they go in the right order when it goes.
+struct OpenBuffer {
+  std::unique_ptr<PosixFile> file;
+  std::optional<Lock> lock;
+  std::unique_ptr<Checkpoint> checkpoint;
+  LedgerLimits limits;  ///< As the filesystem likes it.
+};
+
+/// Why a buffer could not be opened, and how the program ends because of it.
+struct OpenFailure {
+  ExitCode exit;
+  std::string text;  ///< Names the path.
+};
+
+/// Everything that must be in place before the first record is read (DESIGN order: lock, state,
+/// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file.
+std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
+                                       OpenBuffer& opened);
+
+}  // namespace punchline

@@ -1,0 +1,315 @@
+#include "agent/pipe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Position kNoLimit = std::numeric_limits<Position>::max();
+constexpr int kChunksPerFeed = 8;
+constexpr Duration kLookDelay = 1s;       // the timer that alone suffices without inotify
+constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
+constexpr Duration kFullLanePatience = 1s;
+
+std::uint32_t seed_from(const Uuid& uuid) {
+  std::uint32_t seed = 0;
+  std::memcpy(&seed, uuid.data(), sizeof seed);
+  return seed;
+}
+
+// How many of `run` fit into `payload_bytes`; one always does.
+std::size_t fitting(std::span<const Record> run, std::size_t payload_bytes) {
+  std::size_t bytes = 0;
+  for (std::size_t count = 0; count < run.size(); ++count) {
+    bytes += run[count].payload_bytes;
+    if (bytes > payload_bytes) return std::max<std::size_t>(count, 1);
+  }
+  return run.size();
+}
+
+}  // namespace
+
+Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+           TimePoint now)
+    : parts_(parts),
+      config_(config),
+      ledger_(parts.file, parts.checkpoint, limits),
+      route_(parts.sink.open_route(config.topic)),
+      seed_(seed_from(parts.checkpoint.state().uuid)),
+      lanes_(0, seed_),
+      main_(parts.file, parts.checkpoint.base(), rules(), parts.pool, owner),
+      own_(parts.file, parts.checkpoint.base(), rules(), parts.pool, owner),
+      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config.path, now),
+      until_(kNoLimit),
+      look_due_(now),
+      look_earliest_(now),
+      partial_since_(now) {
+  main_.restart(parts.checkpoint.front());
+}
+
+void Pipe::take(const Delivery& delivery, TimePoint now) {
+  const auto delay = lanes_.take(delivery, now);
+  if (delivery.outcome == Outcome::persisted) {
+    gauges_.count_confirmed(delivery);
+    ledger_.done(delivery.range, now);
+    return;
+  }
+  parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
+  if (catching_up_ == static_cast<std::size_t>(delivery.lane.partition)) {
+    own_.drop();
+    catching_up_.reset();
+  }
+  if (!delay) return;
+  parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
+                   config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
+                   delay->count());
+}
+
+void Pipe::lose_in_flight() {
+  lanes_.lost(ledger_.front());
+  own_.drop();
+  catching_up_.reset();
+}
+
+// Which partition a position belongs to may change only while nothing is in flight; then all that
+// is not done is gone through again.
+bool Pipe::mapping_stands() {
+  const auto count = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
+  if (count == lanes_.count()) return true;
+  if (lanes_.in_flight() > 0) return false;
+  if (lanes_.count() > 0) {
+    parts_.log.info("{}: topic {} now has {} partitions, {} before", config_.path, config_.topic,
+                    count, lanes_.count());
+  }
+  parts_.metrics.partitions.set(count);
+  lanes_ = Lanes(count, seed_);
+  own_.drop();
+  catching_up_.reset();
+  main_.restart(ledger_.front());
+  at_end_ = false;
+  return true;
+}
+
+std::size_t Pipe::lane_of(Position at) const {
+  return static_cast<std::size_t>(at / config_.stripe_bytes % lanes_.count());
+}
+
+Position Pipe::stripe_end(Position at) const {
+  if (lanes_.count() == 1) return kNoLimit;
+  return (at / config_.stripe_bytes + 1) * config_.stripe_bytes;
+}
+
+// Who fell behind goes first, so that a lane is level again before the main pass moves on.
+Pipe::Fed Pipe::feed(TimePoint now) {
+  if (!mapping_stands() || ledger_.must_pause()) return Fed::waiting;
+  if (lanes_.lagging() > 0) {
+    const auto fed = feed_lagging(now);
+    if (fed == Fed::more || lanes_.all_lag()) return fed;
+  }
+  return feed_main(now);
+}
+
+Pipe::Fed Pipe::feed_lagging(TimePoint now) {
+  if (catching_up_) return catch_up(*catching_up_, now);
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
+    if (!lanes_.is_due(lane, now)) continue;
+    if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
+    own_.restart(*lanes_[lane].resume);
+    catching_up_ = lane;
+    return catch_up(lane, now);
+  }
+  return Fed::waiting;
+}
+
+// One chunk of a lagging lane: its records that are not done, up to where the main pass stands.
+Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
+  const auto until = main_.at();
+  const auto filled = own_.fill(until);
+  if (!filled) {
+    gauges_.say(filled.error(), now);
+    lanes_.leave_behind(lane, own_.at(), now + kLookDelay);
+    catching_up_.reset();
+    return Fed::waiting;
+  }
+  if (*filled == Pass::Fill::no_memory) return Fed::waiting;
+  while (own_.has_item(until)) {
+    const auto& item = own_.item();
+    const bool wanted = item.kind == Item::Kind::record && lane_of(item.range.begin) == lane &&
+                        !ledger_.is_done(item.range);
+    if (!wanted) {
+      own_.skip();
+      continue;
+    }
+    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)));
+    parts_.metrics.records_resent.add(taken);
+    if (taken > 0) continue;
+    lanes_.move(lane, own_.at());
+    own_.drop();
+    catching_up_.reset();
+    return Fed::waiting;
+  }
+  lanes_.move(lane, own_.at());
+  if (own_.at() < until && *filled != Pass::Fill::end_of_data) return Fed::more;
+  own_.drop();
+  lanes_.level(lane);
+  catching_up_.reset();
+  return Fed::more;
+}
+
+Pipe::Fed Pipe::feed_main(TimePoint now) {
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return Fed::at_end;
+  for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
+    const auto filled = main_.fill(until_);
+    if (!filled) {
+      gauges_.say(filled.error(), now);
+      return Fed::waiting;
+    }
+    if (*filled == Pass::Fill::no_memory) return Fed::waiting;
+    if (*filled == Pass::Fill::end_of_data) return rest_at_end(now);
+    at_end_ = false;
+    while (main_.has_item(until_)) {
+      if (!pass_item(now)) return Fed::waiting;
+    }
+  }
+  return Fed::more;
+}
+
+Pipe::Fed Pipe::rest_at_end(TimePoint now) {
+  at_end_ = true;
+  changed_ = false;
+  look_due_ = now + kLookDelay;
+  look_earliest_ = now + kWakesTogether;
+  close_partial_line(now);
+  return Fed::at_end;
+}
+
+bool Pipe::pass_item(TimePoint now) {
+  const Item& item = main_.item();
+  switch (item.kind) {
+    case Item::Kind::nothing:
+      ledger_.done(item.range, now);
+      break;
+    case Item::Kind::set_aside:
+      gauges_.count_set_aside(item);
+      if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+      break;
+    case Item::Kind::record:
+      return pass_record(now);
+  }
+  main_.skip();
+  return true;
+}
+
+bool Pipe::pass_record(TimePoint now) {
+  if (lanes_.count() == 0) return false;
+  const auto range = main_.item().range;
+  const auto lane = lane_of(range.begin);
+  const bool seen = range.begin < gauges_.high_water();
+  if (seen && ledger_.is_done(range)) {
+    main_.skip();
+    return true;
+  }
+  if (!lanes_.lags(lane)) {
+    auto until = std::min(until_, stripe_end(range.begin));
+    if (seen) until = std::min(until, gauges_.high_water());
+    if (offer(main_, lane, until) > 0) {
+      if (!seen) gauges_.count_read({range.begin, main_.taken_to()}, main_.taken());
+      return true;
+    }
+    if (!leave_behind(lane, now)) return false;
+  }
+  // Its own pass will meet it again.
+  if (!seen) gauges_.count_read(range, 1);
+  main_.skip();
+  return true;
+}
+
+std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
+  const Lane to{route_, static_cast<std::int32_t>(lane)};
+  const auto room = parts_.sink.room(to);
+  if (room.records == 0) return 0;
+  auto run = pass.run(until, room.records);
+  run = run.first(fitting(run, room.payload_bytes));
+  if (run.front().range().begin < gauges_.high_water()) {
+    const auto undone = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
+      return ledger_.is_done(record.range());
+    });
+    run = run.first(static_cast<std::size_t>(undone - run.begin()));
+  }
+  const auto taken = parts_.sink.offer(to, run);
+  lanes_.offered(lane, static_cast<std::uint32_t>(taken));
+  pass.take(taken);
+  return taken;
+}
+
+// A lane that is full and hears nothing, while others do, does not hold them up.
+bool Pipe::leave_behind(std::size_t lane, TimePoint now) {
+  const auto& at = lanes_[lane];
+  if (at.in_flight == 0 || at.reported + kFullLanePatience > now) return false;
+  if (!lanes_.any_reported_since(now - kFullLanePatience)) return false;
+  lanes_.leave_behind(lane, main_.at(), now);
+  return true;
+}
+
+void Pipe::close_partial_line(TimePoint now) {
+  const auto bytes = main_.unfinished_bytes();
+  if (bytes != partial_bytes_) {
+    partial_bytes_ = bytes;
+    partial_since_ = now;
+  }
+  if (bytes == 0 || config_.partial_timeout == 0ms || until_ != kNoLimit) return;
+  if (now < partial_since_ + config_.partial_timeout) return;
+  if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
+    gauges_.say(closed.error(), now);
+  }
+}
+
+void Pipe::settle(TimePoint now) {
+  const auto fences = parts_.checkpoint.careful_until();
+  for (const auto& trouble : ledger_.settle(now, lanes_.in_flight() == 0)) {
+    gauges_.say(trouble, now);
+  }
+  if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
+    main_.set_rules(rules());
+    own_.set_rules(rules());
+  }
+  if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
+  if (ledger_.must_pause()) {
+    parts_.metrics.set_state(BufferState::paused);
+  } else if (drained()) {
+    parts_.metrics.set_state(BufferState::idle);
+  } else if (lanes_.count() == 0 || lanes_.all_lag()) {
+    parts_.metrics.set_state(BufferState::kafka_away);
+  } else {
+    parts_.metrics.set_state(BufferState::forwarding);
+  }
+}
+
+void Pipe::finish(TimePoint now) {
+  for (const auto& trouble : ledger_.finish(now))
+    gauges_.say(trouble, now);
+  gauges_.show_now(ledger_, lanes_.in_flight(), now);
+}
+
+TimePoint Pipe::due(TimePoint now) const {
+  const auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
+  return std::min(std::min(ledger_.due(), lanes_.next_due(now)), std::min(look, gauges_.due()));
+}
+
+Status Pipe::limit_to_present() {
+  const auto facts = parts_.file.facts();
+  if (!facts) return facts.error();
+  until_ = parts_.checkpoint.base() + facts->size;
+  return {};
+}
+
+bool Pipe::drained() const {
+  return at_end_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
+         (!changed_ || until_ != kNoLimit);
+}
+
+}  // namespace punchline

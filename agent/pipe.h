@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/lanes.h"
+#include "agent/ledger.h"
+#include "agent/log.h"
+#include "agent/metrics.h"
+#include "agent/pass.h"
+#include "agent/pipe_gauges.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "sinks/chunk.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// One buffer on its way to one topic.
+///
+/// feed() reads and offers, take() hears what became of it, settle() remembers and frees. Records
+/// of a lane that fell behind are met again by a pass of their own (lanes.h). One thread; no call
+/// blocks but for fdatasync(2) in settle().
+class Pipe {
+ public:
+  /// What a pipe works on and with; all must outlive it.
+  struct Parts {
+    BufferFile& file;
+    Checkpoint& checkpoint;  ///< Started.
+    Sink& sink;
+    ChunkPool& pool;
+    BufferMetrics& metrics;
+    Log& log;
+  };
+
+  /// `owner` comes back in each Delivery for this pipe.
+  Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+       TimePoint now);
+
+  /// What feed() came to.
+  enum class Fed : std::uint8_t {
+    more,     ///< There is more to do at once.
+    waiting,  ///< For reports, room, memory, a delay, or the topic.
+    at_end,   ///< All complete records have been offered.
+  };
+
+  /// A report about records of this pipe.
+  void take(const Delivery& delivery, TimePoint now);
+  /// The sink's epoch has changed.
+  void lose_in_flight();
+  /// Reads and offers, a bounded amount.
+  Fed feed(TimePoint now);
+  /// Front, freeing, syncing, figures.
+  void settle(TimePoint now);
+  /// The last settle(): frees and syncs all there is.
+  void finish(TimePoint now);
+
+  /// The file may have changed.
+  void wake() { changed_ = true; }
+  /// When to come again if nothing else happens.
+  TimePoint due(TimePoint now) const;
+
+  /// From now on only what is complete below the present end of the file is forwarded.
+  Status limit_to_present();
+  /// Nothing is left that could be delivered (below the limit, where one is set).
+  bool drained() const;
+  std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
+  std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
+  std::uint64_t in_flight() const { return lanes_.in_flight(); }
+  const std::string& path() const { return config_.path; }
+
+ private:
+  bool mapping_stands();
+  std::size_t lane_of(Position at) const;
+  Position stripe_end(Position at) const;
+
+  Fed feed_main(TimePoint now);
+  Fed feed_lagging(TimePoint now);
+  Fed catch_up(std::size_t lane, TimePoint now);
+  Fed rest_at_end(TimePoint now);
+  bool pass_item(TimePoint now);
+  bool pass_record(TimePoint now);
+  std::size_t offer(Pass& pass, std::size_t lane, Position until);
+  bool leave_behind(std::size_t lane, TimePoint now);
+  void close_partial_line(TimePoint now);
+  LineRules rules() const { return {config_.record_bytes_max, parts_.checkpoint.fences()}; }
+
+  Parts parts_;
+  BufferConfig config_;
+  Ledger ledger_;
+  RouteId route_;
+  std::uint32_t seed_;
+  Lanes lanes_;
+  Pass main_;  // over everything, once
+  Pass own_;   // of the lane that is catching up
+  std::optional<std::size_t> catching_up_;
+  PipeGauges gauges_;
+
+  Position until_;           // nothing that begins at or above is forwarded
+  bool changed_ = true;      // since the main pass last came to the end
+  bool at_end_ = false;      // the main pass has come to the end
+  TimePoint look_due_;       // look for growth even without a wake()
+  TimePoint look_earliest_;  // wakes before are answered together
+  std::uint64_t partial_bytes_ = 0;
+  TimePoint partial_since_;
+};
+
+}  // namespace punchline

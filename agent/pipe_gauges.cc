@@ -1,0 +1,159 @@
+#include "agent/pipe_gauges.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kShowDelay = 1s;
+constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
+constexpr std::size_t kSetAsideKeptMax = 4096;
+constexpr int kSegmentsCountedMax = 1000;
+
+const char* remedy(SetAsideReason reason) {
+  switch (reason) {
+    case SetAsideReason::torn:
+      return "a crash left NULs in it, so it cannot be proved whole";
+    case SetAsideReason::spans_fence:
+      return "it was begun before a crash or an I/O error and ended after it";
+    case SetAsideReason::gap:
+      return "a producer writes without O_APPEND: open the buffer with >> or O_APPEND";
+    case SetAsideReason::oversize:
+      return "it is longer than record_bytes_max";
+    case SetAsideReason::none:
+      break;
+  }
+  return "";
+}
+
+bool is_power_of_ten(std::uint64_t n) {
+  while (n % 10 == 0 && n > 0)
+    n /= 10;
+  return n == 1;
+}
+
+}  // namespace
+
+PipeGauges::PipeGauges(Parts parts, std::string path, TimePoint now)
+    : parts_(parts),
+      path_(std::move(path)),
+      high_water_(parts.checkpoint.front()),
+      show_due_(now),
+      trouble_at_(now) {}
+
+void PipeGauges::count_read(ByteRange range, std::size_t records) {
+  parts_.metrics.records_read.add(records);
+  parts_.metrics.bytes_read.add(range.size());
+  high_water_ = range.end;
+}
+
+void PipeGauges::count_set_aside(const Item& item) {
+  if (item.range.begin < high_water_) return;
+  count_read(item.range, 1);
+  parts_.metrics.set_aside(item.reason, 1, item.range.size());
+  ++set_aside_records_;
+  if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
+  const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
+  if (!is_power_of_ten(nth)) return;
+  parts_.log.warning(
+      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it stays in the file, the rest "
+      "goes on, see: punchline inspect {}",
+      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, remedy(item.reason),
+      path_);
+}
+
+void PipeGauges::count_confirmed(const Delivery& delivery) {
+  parts_.metrics.records_confirmed.add(delivery.records);
+  parts_.metrics.bytes_confirmed.add(delivery.range.size());
+}
+
+void PipeGauges::say(const Ledger::Trouble& trouble, TimePoint now) {
+  parts_.metrics.storage_errors.add(1);
+  trouble_at_ = now;
+  if (trouble.text == trouble_) return;
+  trouble_ = trouble.text;
+  parts_.log.error("{}; nothing is lost, trying again each second", trouble.text);
+}
+
+void PipeGauges::say(const Error& error, TimePoint now) {
+  say({error.message(), error.kind() == ErrorKind::no_space}, now);
+}
+
+bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
+  show_counts(ledger, in_flight);
+  if (!trouble_.empty() && now > trouble_at_ + kTroubleOver) {
+    parts_.log.info("{}: over: {}", path_, trouble_);
+    trouble_.clear();
+  }
+  return now >= show_due_ && show_now(ledger, in_flight, now);
+}
+
+void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
+  auto& metrics = parts_.metrics;
+  std::uint64_t records = metrics.records_confirmed.get();
+  std::uint64_t bytes = metrics.bytes_confirmed.get();
+  for (const auto& each : metrics.records_set_aside)
+    records += each.get();
+  for (const auto& each : metrics.bytes_set_aside)
+    bytes += each.get();
+  metrics.records_unsettled.set(metrics.records_read.get() - records);
+  metrics.bytes_unsettled.set(metrics.bytes_read.get() - bytes);
+  metrics.records_in_flight.set(in_flight);
+  metrics.bytes_freed.set(ledger.freed_bytes());
+  metrics.front.set(ledger.front());
+  metrics.base.set(parts_.checkpoint.base());
+}
+
+bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
+  show_counts(ledger, in_flight);
+  show_due_ = now + kShowDelay;
+  const auto facts = parts_.file.facts();
+  if (!facts) return false;
+  const bool grown = facts->size != std::exchange(size_, facts->size);
+  const auto end = parts_.checkpoint.base() + facts->size;
+  tail_age_.note(end, now);
+  auto& metrics = parts_.metrics;
+  metrics.logical_bytes.set(facts->size);
+  metrics.allocated_bytes.set(facts->allocated_bytes);
+  metrics.data_bytes.set(data_bytes(ledger.front(), *facts));
+  const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
+  const auto above = end - std::min(end, ledger.front());
+  metrics.waiting_bytes.set(above - std::min(above, settled));
+  const auto since = tail_age_.since(oldest_waiting(ledger));
+  const auto age =
+      since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms;
+  metrics.oldest_unconfirmed_ms.set(static_cast<std::uint64_t>(age.count()));
+  return grown;
+}
+
+// From the block of the front on; with very many segments the blocks allocated must do.
+std::uint64_t PipeGauges::data_bytes(Position from, const FileFacts& facts) {
+  std::uint64_t at = whole_blocks({0, from - parts_.checkpoint.base()}, facts.block_bytes).end;
+  std::uint64_t bytes = 0;
+  for (int segment = 0; segment < kSegmentsCountedMax; ++segment) {
+    const auto data = parts_.file.next_data(at);
+    if (!data || !*data || **data >= facts.size) return bytes;
+    const auto hole = parts_.file.next_hole(**data);
+    if (!hole) return bytes;
+    bytes += std::min(*hole, facts.size) - **data;
+    at = *hole;
+  }
+  return facts.allocated_bytes;
+}
+
+// Behind the front there may be ranges that are done or set aside; those do not wait.
+Position PipeGauges::oldest_waiting(const Ledger& ledger) const {
+  Position at = ledger.front();
+  for (std::size_t step = 0; step <= 2 * kSetAsideKeptMax; ++step) {
+    const auto done = ledger.first_undone(at);
+    const auto aside = set_aside_.find(done);
+    if (!aside) return done;
+    at = aside->end;
+  }
+  return at;
+}
+
+}  // namespace punchline

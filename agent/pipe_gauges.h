@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "agent/clock.h"
+#include "agent/ledger.h"
+#include "agent/log.h"
+#include "agent/metrics.h"
+#include "agent/tail_age.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "buffer/interval_set.h"
+#include "buffer/lines.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// What a pipe counts, shows and says. Each record is counted as read once, however often it is
+/// met. One thread.
+class PipeGauges {
+ public:
+  struct Parts {
+    BufferFile& file;
+    Checkpoint& checkpoint;
+    BufferMetrics& metrics;
+    Log& log;
+  };
+  PipeGauges(Parts parts, std::string path, TimePoint now);
+
+  /// What begins below has been counted.
+  Position high_water() const { return high_water_; }
+  void count_read(ByteRange range, std::size_t records);
+  void count_set_aside(const Item& item);
+  void count_confirmed(const Delivery& delivery);
+  std::uint64_t set_aside_records() const { return set_aside_records_; }
+
+  /// Logs a trouble when it begins or changes, and when it is over.
+  void say(const Ledger::Trouble& trouble, TimePoint now);
+  void say(const Error& error, TimePoint now);
+
+  /// Once a turn; sizes are looked up about once a second. True when the file has grown since.
+  bool show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
+  bool show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
+  TimePoint due() const { return show_due_; }
+
+ private:
+  void show_counts(const Ledger& ledger, std::uint64_t in_flight);
+  std::uint64_t data_bytes(Position from, const FileFacts& facts);
+  Position oldest_waiting(const Ledger& ledger) const;
+
+  Parts parts_;
+  std::string path_;
+  Position high_water_;
+  std::uint64_t size_ = 0;
+  std::uint64_t set_aside_records_ = 0;
+  IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
+  TailAge tail_age_;
+  TimePoint show_due_;
+  std::string trouble_;  // being said; empty for none
+  TimePoint trouble_at_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,281 @@
+#include "buffer/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <string_view>
+
+namespace punchline {
+
+const char* name_of(Origin origin) {
+  static constexpr std::array kNames = {"resumed",   "new_boot", "fresh",  "unknown",
+                                        "truncated", "copied",   "damaged"};
+  return kNames[static_cast<std::size_t>(origin)];
+}
+
+Result<Position> Checkpoint::end() {
+  // The barrier comes first: an append under way is either in the size or begins behind it.
+  if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  return state_.base + facts->size;
+}
+
+// Order: state, front against synced, inode, size, fence. Each step relies on those before it.
+Result<StartReport> Checkpoint::start() {
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  const auto bytes = file_.attribute(kStateAttribute);
+  if (!bytes && bytes.error().kind() == ErrorKind::unsupported) supported_ = false;
+  if (!bytes && supported_) return bytes.error();
+  if (!supported_ || !bytes->has_value()) return start_without_state(*facts);
+  State found;
+  switch (decode(**bytes, found)) {
+    case Decoded::newer_version:
+      return Error(ErrorKind::refused, 0,
+                   file_.path() + ": its state was written by a newer version of this program");
+    case Decoded::damaged: {
+      StartReport report;
+      begin_anew(report, Origin::damaged, "the state attribute does not check");
+      if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
+      return report;
+    }
+    case Decoded::ok:
+      break;
+  }
+  if (found.format != Format::lines) {
+    return Error(ErrorKind::refused, 0, file_.path() + ": format frames, only lines is known");
+  }
+  return start_with_state(*facts, found);
+}
+
+Result<StartReport> Checkpoint::start_without_state(const FileFacts& facts) {
+  StartReport report;
+  const bool born_now = supported_ && facts.birth_ns > facts_.boot_time_ns;
+  report.origin = born_now && !facts_.force_fence ? Origin::fresh : Origin::unknown;
+  state_.uuid = facts_.fresh_uuid;
+  state_.identity = fold_identity(facts.inode, facts.birth_ns);
+  dirty_ = supported_;
+  if (!supported_) {
+    report.warnings.push_back(
+        "no user attributes on this filesystem: each start counts as a new boot, and what was in "
+        "flight at a crash comes again");
+  }
+  if (report.origin == Origin::unknown) {
+    if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
+    return report;
+  }
+  state_.boot = facts_.boot;
+  const auto stored = store();
+  if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
+  return report;
+}
+
+Result<StartReport> Checkpoint::start_with_state(const FileFacts& facts, const State& found) {
+  StartReport report;
+  state_ = found;
+  stored_front_ = found.front;
+  load_fences();
+  const bool new_boot = found.boot != facts_.boot || facts_.force_fence;
+  if (new_boot && found.synced < found.front) {
+    state_.front = std::max(found.synced, found.base);
+    report.taken_back_bytes = found.front - state_.front;
+    stored_front_ = state_.front;
+    dirty_ = true;
+  }
+  const bool other_inode = found.identity != fold_identity(facts.inode, facts.birth_ns);
+  const bool too_short = facts.size < state_.front - state_.base;
+  if (other_inode) {
+    begin_anew(report, Origin::copied, "a copy or a restored backup (inode or birth time differ)");
+  } else if (too_short) {
+    begin_anew(report, Origin::truncated, "shorter than its front: it was truncated");
+  } else if (new_boot) {
+    report.origin = Origin::new_boot;
+  } else {
+    drop_passed_fences();
+    return report;
+  }
+  if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
+  return report;
+}
+
+void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warning) {
+  const auto facts = file_.facts();
+  report.origin = origin;
+  report.taken_back_bytes = 0;
+  report.warnings.push_back(warning +
+                            "; all it holds is read as new, so duplicates of what was delivered "
+                            "before may follow");
+  state_ = State{};
+  state_.uuid = facts_.fresh_uuid;
+  if (facts) state_.identity = fold_identity(facts->inode, facts->birth_ns);
+  stored_front_ = 0;
+  fences_.clear();
+  fences_dirty_ = true;
+  dirty_ = true;
+}
+
+// The boot is noted with or after the fence: a crash between the two sets another fence, harmless.
+Status Checkpoint::fence_and_close(StartReport& report) {
+  const auto at = end();
+  if (!at) return at.error();
+  if (*at > state_.front) {
+    add_fence(*at);
+    report.fence_set = true;
+  }
+  drop_passed_fences();
+  const auto fences_stored = store_fences();
+  if (fences_stored) state_.boot = facts_.boot;
+  dirty_ = true;
+  const auto stored = store();
+  if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
+  if (!fences_stored || !stored) {
+    report.warnings.push_back("the disk is full: the state could not be written, trying again");
+    return {};
+  }
+  if (!report.fence_set) return {};
+  return close_tail(report);
+}
+
+Result<bool> Checkpoint::tail_is_unfinished(Position end) {
+  if (end == state_.base) return false;
+  char last = '\n';
+  const auto read = file_.read_at(end - state_.base - 1, {&last, 1});
+  if (!read) return read.error();
+  return *read == 1 && last != '\n';
+}
+
+Status Checkpoint::close_tail(StartReport& report) {
+  const auto at = end();
+  if (!at) return at.error();
+  const auto unfinished = tail_is_unfinished(*at);
+  if (!unfinished) return unfinished.error();
+  if (!*unfinished) return {};
+  const auto alone = file_.nobody_writes();
+  if (!alone || !*alone) {
+    report.warnings.push_back(
+        "the last line is unfinished and a producer may still have the file open: when it is "
+        "finished it is set aside, since it may be torn");
+    return {};
+  }
+  const char closing[2] = {'\0', '\n'};
+  const auto closed = file_.append(closing);
+  if (!closed && closed.error().kind() != ErrorKind::no_space) return closed.error();
+  report.tail_closed = closed.ok();
+  return {};
+}
+
+void Checkpoint::load_fences() {
+  const auto bytes = file_.attribute(kFencesAttribute);
+  if (bytes && !bytes->has_value()) return;
+  if (bytes && decode_fences(**bytes, fences_) == Decoded::ok) return;
+  // Not readable: as careful as can be.
+  fences_.clear();
+  if (const auto at = end()) add_fence(*at);
+}
+
+void Checkpoint::add_fence(Position at) {
+  if (!fences_.empty() && fences_.back() >= at) return;
+  fences_.push_back(at);
+  fences_dirty_ = true;
+}
+
+void Checkpoint::drop_passed_fences() {
+  const auto kept = std::upper_bound(fences_.begin(), fences_.end(), state_.front);
+  if (kept == fences_.begin()) return;
+  fences_.erase(fences_.begin(), kept);
+  fences_dirty_ = true;
+}
+
+Status Checkpoint::move_front(Position front) {
+  assert(front >= state_.front);
+  state_.front = front;
+  dirty_ = true;
+  if (!fences_.empty() && fences_.front() <= front) drop_passed_fences();
+  if (!supported_) return {};
+  const auto stored = file_.set_attribute(kStateAttribute, encode(state_));
+  if (!stored) return stored;
+  stored_front_ = front;
+  dirty_ = false;
+  return {};
+}
+
+Status Checkpoint::store_fences() {
+  if (!supported_) return {};
+  if (!fences_dirty_) return {};
+  const auto stored = fences_.empty()
+                          ? file_.remove_attribute(kFencesAttribute)
+                          : file_.set_attribute(kFencesAttribute, encode_fences(fences_));
+  if (stored) fences_dirty_ = false;
+  return stored;
+}
+
+Status Checkpoint::store() {
+  if (!supported_) {
+    dirty_ = fences_dirty_ = false;
+    return {};
+  }
+  if (const auto fences = store_fences(); !fences) return fences;
+  // Fences that could not be stored at start hold the boot back until now.
+  if (state_.boot != facts_.boot) dirty_ = true;
+  state_.boot = facts_.boot;
+  if (!dirty_) return {};
+  if (const auto set = file_.set_attribute(kStateAttribute, encode(state_)); !set) return set;
+  if (const auto synced = file_.sync_all(); !synced) return synced;
+  stored_front_ = state_.front;
+  dirty_ = false;
+  return {};
+}
+
+Status Checkpoint::sync() {
+  const auto at = end();
+  if (!at) return at.error();
+  if (const auto synced = file_.sync_data(); !synced) {
+    distrust();
+    return synced;
+  }
+  if (state_.sync_failed && !fences_.empty()) return {};
+  state_.sync_failed = false;
+  if (state_.synced == *at) return {};
+  state_.synced = *at;
+  return move_front(state_.front);
+}
+
+void Checkpoint::distrust() {
+  if (const auto at = end()) add_fence(*at);
+  state_.sync_failed = true;
+  dirty_ = true;
+  (void)store();  // needs_store() brings it back
+}
+
+void Checkpoint::note_gap() {
+  if (state_.gap_seen) return;
+  state_.gap_seen = true;
+  dirty_ = true;
+}
+
+Status Checkpoint::finish() {
+  const auto synced = sync();
+  if (!synced) return synced;
+  dirty_ = true;
+  return store();
+}
+
+Result<StoredState> read_stored_state(BufferFile& file) {
+  StoredState stored;
+  const auto state = file.attribute(kStateAttribute);
+  if (!state && state.error().kind() != ErrorKind::unsupported) return state.error();
+  if (!state || !state->has_value()) return stored;
+  stored.exists = true;
+  stored.raw = **state;
+  stored.decoded = decode(**state, stored.state);
+  const auto fences = file.attribute(kFencesAttribute);
+  if (!fences) return fences.error();
+  if (fences->has_value()) {
+    stored.raw += **fences;
+    (void)decode_fences(**fences, stored.fences);
+  }
+  return stored;
+}
+
+}  // namespace punchline

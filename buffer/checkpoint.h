@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "buffer/buffer_file.h"
+#include "buffer/byte_range.h"
+#include "buffer/result.h"
+#include "buffer/state.h"
+
+namespace punchline {
+
+/// What the machine says at start; values, so that the rules can be tried without a machine.
+struct StartFacts {
+  std::uint64_t boot = 0;         ///< fold_boot_id() of the running boot; never 0.
+  std::int64_t boot_time_ns = 0;  ///< When it began, ns since the epoch; round up in doubt.
+  Uuid fresh_uuid{};              ///< Taken if the buffer needs a new one.
+  bool force_fence = false;       ///< Treat this start as the first of a new boot.
+};
+
+/// How a buffer was found at start (buffer/FORMAT.md, "Start").
+enum class Origin : std::uint8_t {
+  resumed,    ///< Same boot, same file: goes on at the front.
+  new_boot,   ///< First start since a boot: front taken back to what was synced, fence set.
+  fresh,      ///< No state, born in this boot: read from 0, exactly.
+  unknown,    ///< No state, older than this boot: read from 0, carefully.
+  truncated,  ///< Shorter than its front: everything there is new.
+  copied,     ///< The state belongs to another inode: everything there is new.
+  damaged,    ///< The state does not check: everything there is new.
+};
+
+const char* name_of(Origin origin);
+
+/// What start() found and did, for the log.
+struct StartReport {
+  Origin origin = Origin::resumed;
+  std::uint64_t taken_back_bytes = 0;  ///< How far the front went back to what was synced.
+  bool fence_set = false;
+  bool tail_closed = false;           ///< An unfinished last line was closed with NUL + newline.
+  std::vector<std::string> warnings;  ///< Sentences for an operator.
+};
+
+/// The durable memory of one buffer: front, base, fences, how far it was synced.
+///
+/// Promise: at any moment a crash leaves an attribute from which start() goes on without losing an
+/// unconfirmed byte. Whole blocks may be freed below stored_front(), never above. A state that
+/// cannot be written (full disk, no attributes) is kept in memory and tried again by store();
+/// stored_front() stays where it is until then. One thread. Does not free, does not read records.
+class Checkpoint {
+ public:
+  /// `file` must outlive this. start() comes before anything else.
+  Checkpoint(BufferFile& file, StartFacts facts) : file_(file), facts_(facts) {}
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+
+  /// Reads the state, settles what happened since, sets a fence where one is due, and makes the
+  /// outcome durable. Call it with the lock held and before the file is opened for writing.
+  /// Errors: `refused` for a state of a newer version or another format; `io`.
+  Result<StartReport> start();
+
+  Position base() const { return state_.base; }
+  Position front() const { return state_.front; }
+  Position stored_front() const { return stored_front_; }
+  Position synced() const { return state_.synced; }
+  const State& state() const { return state_; }
+  const std::vector<Position>& fences() const { return fences_; }
+  /// Lines that begin below are read carefully.
+  Position careful_until() const { return fences_.empty() ? 0 : fences_.back(); }
+  bool attributes_supported() const { return supported_; }
+  /// Something is not in the attributes yet: call store() about once a second.
+  bool needs_store() const { return dirty_ || fences_dirty_; }
+
+  /// Everything below `front` is done. Not below the present front. The front is moved in memory
+  /// even if it cannot be stored.
+  Status move_front(Position front);
+
+  /// fdatasync, then notes how far the file is durable. On failure a fence is set at the end of the
+  /// file: what was written before may read differently once the cache is gone.
+  Status sync();
+
+  /// After EIO from punch or collapse: as after a failed sync.
+  void distrust();
+
+  /// A NUL gap was met: this buffer will not be collapsed again.
+  void note_gap();
+
+  /// Writes what is not stored yet.
+  Status store();
+
+  /// The last word at an orderly stop: data and attributes durable.
+  Status finish();
+
+ private:
+  Result<StartReport> start_without_state(const FileFacts& facts);
+  Result<StartReport> start_with_state(const FileFacts& facts, const State& found);
+  void begin_anew(StartReport& report, Origin origin, std::string warning);
+  Status fence_and_close(StartReport& report);
+  Result<bool> tail_is_unfinished(Position end);
+  Status close_tail(StartReport& report);
+  void load_fences();
+  void add_fence(Position at);
+  void drop_passed_fences();
+  Status store_fences();
+  Result<Position> end();
+
+  BufferFile& file_;
+  StartFacts facts_;
+  State state_;
+  std::vector<Position> fences_;  // ascending, all above the front
+  Position stored_front_ = 0;
+  bool supported_ = true;
+  bool dirty_ = false;
+  bool fences_dirty_ = false;
+};
+
+/// The state as it stands, for readers beside the agent. Changes nothing.
+struct StoredState {
+  bool exists = false;
+  Decoded decoded = Decoded::damaged;
+  State state;  ///< With decoded == ok; otherwise as for a buffer without state.
+  std::vector<Position> fences;
+  std::string raw;  ///< Both attributes' bytes: equal before and after means nothing moved.
+};
+Result<StoredState> read_stored_state(BufferFile& file);
+
+}  // namespace punchline

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+
+/// A set of bytes kept as disjoint, non-adjacent half-open ranges in ascending order.
+///
+/// Inserting next to what was inserted last costs O(1), which is how confirmations arrive; anything
+/// else O(log n). Memory is one node a range: whoever owns a set bounds size(). A value.
+class IntervalSet {
+ public:
+  using Map = std::map<std::uint64_t, std::uint64_t>;  // begin -> end
+
+  IntervalSet() = default;
+  IntervalSet(const IntervalSet& other) : map_(other.map_), bytes_(other.bytes_) {}
+  IntervalSet& operator=(const IntervalSet& other);
+
+  /// Adds all bytes of `range`, joining neighbours; returns how many were not in the set before.
+  std::uint64_t insert(ByteRange range);
+  /// Takes all bytes of `range` out.
+  void erase(ByteRange range);
+  void erase_below(std::uint64_t at) { erase({0, at}); }
+  void clear();
+
+  /// The range that holds `at`, if one does.
+  std::optional<ByteRange> find(std::uint64_t at) const;
+  /// The lowest range whose end is above `at`.
+  std::optional<ByteRange> next(std::uint64_t at) const;
+  bool contains(ByteRange range) const;
+  /// The lowest range, if the set is not empty.
+  std::optional<ByteRange> first() const;
+
+  bool empty() const { return map_.empty(); }
+  std::size_t size() const { return map_.size(); }  ///< Number of ranges.
+  std::uint64_t bytes() const { return bytes_; }    ///< Number of bytes in all of them.
+
+  /// For reading in ascending order: pairs of begin and end.
+  Map::const_iterator begin() const { return map_.begin(); }
+  Map::const_iterator end() const { return map_.end(); }
+
+  friend bool operator==(const IntervalSet& a, const IntervalSet& b) { return a.map_ == b.map_; }
+
+ private:
+  bool extend_last(ByteRange range);
+
+  Map map_;
+  std::uint64_t bytes_ = 0;
+  Map::iterator last_ = map_.end();  // the range inserted or extended last, or end()
+};
+
+}  // namespace punchline

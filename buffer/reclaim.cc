@@ -1,0 +1,42 @@
+#include "buffer/reclaim.h"
+
+#include <algorithm>
+
+namespace punchline {
+namespace {
+
+bool is_done(const Reclaim::View& view, Position at) {
+  return at < view.front || view.done->find(at).has_value();
+}
+
+}  // namespace
+
+std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
+                                          std::size_t punches_max) const {
+  std::vector<Punch> punches;
+  const auto below = whole_blocks({freed_to_, view.stored_front}, block_bytes_);
+  if (below.size() >= std::max(least.below_bytes, block_bytes_)) {
+    punches.push_back({below, {0, below.end}, false});
+  }
+  auto range = unfreed_.next(view.stored_front);
+  while (range && punches.size() < punches_max) {
+    ByteRange above = intersection(*range, {view.stored_front, range->end});
+    const auto settled = above;
+    if (above.begin > view.base && is_done(view, above.begin - 1)) --above.begin;
+    --above.end;
+    if (above.begin < above.end && above.size() >= least.above_bytes) {
+      punches.push_back({above, settled, true});
+    }
+    range = unfreed_.next(range->end);
+  }
+  return punches;
+}
+
+std::uint64_t Reclaim::freed(const Punch& punch) {
+  const auto before = unfreed_.bytes();
+  unfreed_.erase(punch.settled);
+  if (!punch.in_band) freed_to_ = std::max(freed_to_, punch.range.end);
+  return before - unfreed_.bytes();
+}
+
+}  // namespace punchline

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "buffer/byte_range.h"
+#include "buffer/interval_set.h"
+
+namespace punchline {
+
+/// Decides which bytes to give back to the filesystem. Pure: it plans, somebody else punches.
+///
+/// Two rules (buffer/FORMAT.md, "Freeing"):
+///   F1 below the stored front: whole blocks, no edge is ever zeroed;
+///   F2 above it, in format lines: a done range [a, b) as [a, b-1), so that the NUL run is closed
+///      by the newline of the last record it swallowed; a range that follows it at once swallows
+///      that newline too.
+class Reclaim {
+ public:
+  /// What is known when a plan is made.
+  struct View {
+    Position base = 0;
+    Position stored_front = 0;
+    Position front = 0;                 ///< At or above stored_front.
+    const IntervalSet* done = nullptr;  ///< What is done above the front.
+  };
+  struct Punch {
+    ByteRange range;       ///< Positions to punch.
+    ByteRange settled;     ///< What need not be freed any more once that has succeeded.
+    bool in_band = false;  ///< By F2.
+  };
+
+  /// `block_bytes`: unit of the filesystem. `freed_to`: position up to which nothing is left to
+  /// free; the base, when not known.
+  Reclaim(std::uint64_t block_bytes, Position freed_to)
+      : block_bytes_(block_bytes), freed_to_(freed_to) {}
+
+  /// `range` has just become done.
+  void add(ByteRange range) { unfreed_.insert(range); }
+
+  /// From which size on a punch is worth its call; 1: all there is.
+  struct Least {
+    std::uint64_t below_bytes = 1;  ///< F1; never less than a block.
+    std::uint64_t above_bytes = 1;  ///< F2.
+  };
+
+  /// Punches worth doing, lowest first, at most `punches_max`.
+  std::vector<Punch> plan(const View& view, Least least, std::size_t punches_max) const;
+
+  /// A planned punch has succeeded; returns how many done bytes it freed.
+  std::uint64_t freed(const Punch& punch);
+
+  /// Done bytes that have not been freed. At rest at most a block below the front, and a byte for
+  /// each range above it.
+  std::uint64_t unfreed_bytes() const { return unfreed_.bytes(); }
+
+ private:
+  std::uint64_t block_bytes_;
+  Position freed_to_;
+  IntervalSet unfreed_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,149 @@
+#include "buffer/state.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "buffer/crc32c.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint16_t kFlagGapSeen = 1;
+constexpr std::uint16_t kFlagSyncFailed = 2;
+constexpr std::uint16_t kFlagsKnown = kFlagGapSeen | kFlagSyncFailed;
+
+// Offsets within the state attribute (FORMAT.md, "State").
+constexpr std::size_t kAtVersion = 0;
+constexpr std::size_t kAtFormat = 1;
+constexpr std::size_t kAtFlags = 2;
+constexpr std::size_t kAtChecksum = 4;
+constexpr std::size_t kAtUuid = 8;
+constexpr std::size_t kAtBase = 24;
+constexpr std::size_t kAtFront = 32;
+constexpr std::size_t kAtSynced = 40;
+constexpr std::size_t kAtBoot = 48;
+constexpr std::size_t kAtIdentity = 56;
+
+template <class T>
+void put(std::string& bytes, std::size_t at, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    bytes[at + i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i));
+  }
+}
+
+template <class T>
+T get(std::string_view bytes, std::size_t at) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[at + i])) << (8 * i);
+  }
+  return static_cast<T>(value);
+}
+
+// Over everything but the checksum's own four bytes.
+std::uint32_t checksum(std::string_view bytes) {
+  const auto head = crc32c(bytes.substr(0, kAtChecksum));
+  return crc32c(bytes.substr(kAtChecksum + 4), head);
+}
+
+bool sane(const State& state, std::uint16_t flags) {
+  return (state.format == Format::lines || state.format == Format::frames) &&
+         state.front >= state.base && (flags & ~kFlagsKnown) == 0;
+}
+
+}  // namespace
+
+std::string to_string(const Uuid& uuid) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kHex[uuid[i] >> 4];
+    text += kHex[uuid[i] & 15];
+  }
+  return text;
+}
+
+std::string encode(const State& state) {
+  std::string bytes(kStateBytes, '\0');
+  put(bytes, kAtVersion, kVersion);
+  put(bytes, kAtFormat, static_cast<std::uint8_t>(state.format));
+  const int flags = (state.gap_seen ? kFlagGapSeen : 0) | (state.sync_failed ? kFlagSyncFailed : 0);
+  put(bytes, kAtFlags, static_cast<std::uint16_t>(flags));
+  std::memcpy(bytes.data() + kAtUuid, state.uuid.data(), state.uuid.size());
+  put(bytes, kAtBase, state.base);
+  put(bytes, kAtFront, state.front);
+  put(bytes, kAtSynced, state.synced - state.front);  // two's complement: may be below the front
+  put(bytes, kAtBoot, state.boot);
+  put(bytes, kAtIdentity, state.identity);
+  put(bytes, kAtChecksum, checksum(bytes));
+  return bytes;
+}
+
+Decoded decode(std::string_view bytes, State& state) {
+  // Version and checksum stand at the same place in all versions, over whatever else is there.
+  if (bytes.size() < kAtUuid || get<std::uint32_t>(bytes, kAtChecksum) != checksum(bytes)) {
+    return Decoded::damaged;
+  }
+  const auto version = get<std::uint8_t>(bytes, kAtVersion);
+  if (version > kVersion) return Decoded::newer_version;
+  if (version != kVersion || bytes.size() != kStateBytes) return Decoded::damaged;
+  const auto flags = get<std::uint16_t>(bytes, kAtFlags);
+  State read;
+  read.format = static_cast<Format>(get<std::uint8_t>(bytes, kAtFormat));
+  read.gap_seen = (flags & kFlagGapSeen) != 0;
+  read.sync_failed = (flags & kFlagSyncFailed) != 0;
+  std::memcpy(read.uuid.data(), bytes.data() + kAtUuid, read.uuid.size());
+  read.base = get<std::uint64_t>(bytes, kAtBase);
+  read.front = get<std::uint64_t>(bytes, kAtFront);
+  read.synced = read.front + get<std::uint64_t>(bytes, kAtSynced);
+  read.boot = get<std::uint64_t>(bytes, kAtBoot);
+  read.identity = get<std::uint32_t>(bytes, kAtIdentity);
+  if (!sane(read, flags)) return Decoded::damaged;
+  state = read;
+  return Decoded::ok;
+}
+
+std::string encode_fences(const std::vector<Position>& fences) {
+  const auto kept = std::min(fences.size(), kFencesMax);
+  std::string bytes(4 + 8 * kept, '\0');
+  for (std::size_t i = 0; i < kept; ++i)
+    put(bytes, 4 + 8 * i, fences[fences.size() - kept + i]);
+  put(bytes, 0, crc32c(std::string_view(bytes).substr(4)));
+  return bytes;
+}
+
+Decoded decode_fences(std::string_view bytes, std::vector<Position>& fences) {
+  if (bytes.size() < 4 || bytes.size() % 8 != 4 ||
+      get<std::uint32_t>(bytes, 0) != crc32c(bytes.substr(4))) {
+    return Decoded::damaged;
+  }
+  fences.clear();
+  for (std::size_t at = 4; at < bytes.size(); at += 8) {
+    fences.push_back(get<std::uint64_t>(bytes, at));
+  }
+  return std::is_sorted(fences.begin(), fences.end()) ? Decoded::ok : Decoded::damaged;
+}
+
+std::uint64_t fold_boot_id(std::string_view boot_id) {
+  std::uint64_t halves[2] = {0, 0};
+  int digits = 0;
+  for (const char c : boot_id) {
+    const char* hex = "0123456789abcdef";
+    const auto* at = c == '\0' ? nullptr : std::strchr(hex, c);
+    if (at == nullptr || digits == 32) continue;
+    auto& half = halves[digits++ / 16];
+    half = half << 4 | static_cast<std::uint64_t>(at - hex);
+  }
+  return halves[0] ^ halves[1];
+}
+
+std::uint32_t fold_identity(std::uint64_t inode, std::int64_t birth_ns) {
+  std::string bytes(16, '\0');
+  put(bytes, 0, inode);
+  put(bytes, 8, birth_ns);
+  return crc32c(bytes);
+}
+
+}  // namespace punchline

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+
+/// Names of the extended attributes of a buffer (buffer/FORMAT.md, "Attributes").
+inline constexpr std::string_view kStateAttribute = "user.punchline";
+inline constexpr std::string_view kFencesAttribute = "user.punchline.fences";
+inline constexpr std::string_view kLimitsAttribute = "user.punchline.limits";
+
+using Uuid = std::array<std::uint8_t, 16>;
+
+/// "01234567-89ab-cdef-0123-456789abcdef"
+std::string to_string(const Uuid& uuid);
+
+/// How records stand in a buffer. The numbers are on disk: never change them.
+enum class Format : std::uint8_t { lines = 1, frames = 2 };
+
+/// The state attribute: all that is remembered of a buffer besides its bytes. A value.
+struct State {
+  Format format = Format::lines;
+  bool gap_seen = false;     ///< A producer without O_APPEND was here: never collapse this buffer.
+  bool sync_failed = false;  ///< A sync failed: `synced` stays until the front is past all fences.
+  Uuid uuid{};
+  Position base = 0;           ///< Bytes collapsed so far: position of file offset 0.
+  Position front = 0;          ///< Everything below is done, whatever the file holds there.
+  Position synced = 0;         ///< End of file before the last successful fdatasync.
+  std::uint64_t boot = 0;      ///< The boot that wrote it (fold_boot_id()).
+  std::uint32_t identity = 0;  ///< The inode it was written for (fold_identity()).
+
+  friend bool operator==(const State&, const State&) = default;
+};
+
+/// Size of an encoded state. 60 bytes are what stays inside a 256-byte ext4 inode, so that it can
+/// be replaced on a full disk.
+inline constexpr std::size_t kStateBytes = 60;
+
+enum class Decoded : std::uint8_t {
+  ok,
+  damaged,        ///< Wrong size or checksum, or a combination that is never written.
+  newer_version,  ///< Sound, and written by a later program: hands off.
+};
+
+std::string encode(const State& state);
+Decoded decode(std::string_view bytes, State& state);
+
+/// Fences, ascending. At most kFencesMax are kept: `encode` drops the lowest ones beyond that,
+/// which leaves careful reading as it is and only forgets that a line spans the dropped ones.
+inline constexpr std::size_t kFencesMax = 128;
+std::string encode_fences(const std::vector<Position>& fences);
+Decoded decode_fences(std::string_view bytes, std::vector<Position>& fences);
+
+/// The text of /proc/sys/kernel/random/boot_id as a number: 128 bits folded into 64.
+std::uint64_t fold_boot_id(std::string_view boot_id);
+/// Inode number and birth time (ns since the epoch) as one number.
+std::uint32_t fold_identity(std::uint64_t inode, std::int64_t birth_ns);
+
+}  // namespace punchline
