@@ -1,0 +1,126 @@
+#include "agent/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "agent/config_error.h"
+#include "agent/reference.h"
+#include "agent/version.h"
+
+namespace punchline {
+namespace {
+
+/// The subcommands of one parse and what they fill in.
+class CommandLine {
+ public:
+  CommandLine() : app_("A persistent pipe from log producers to Kafka.", "punchline") {
+    app_.set_version_flag("--version", std::string("punchline ") + kVersion);
+    app_.require_subcommand(1);
+    app_.footer("Each COMMAND has its own --help. Exit codes:\n" + exit_codes_text());
+    add_run("run", "Forward buffers to Kafka");
+    add_run("check", "Say yes or no to each thing that run would need");
+    app_.add_subcommand("demo", "Broker, producer, agent and a kill -9, in one terminal");
+    add_append();
+    add_inspect();
+  }
+
+  Arguments parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      return Information{app_.help()};
+    } catch (const CLI::CallForAllHelp&) {
+      return Information{app_.help("", CLI::AppFormatMode::All)};
+    } catch (const CLI::CallForVersion&) {
+      return Information{app_.version() + "\n"};
+    } catch (const CLI::ParseError& error) {
+      throw ConfigError(ExitCode::usage, std::string(error.what()) + " (see --help)");
+    }
+    return chosen();
+  }
+
+ private:
+  void add_run(const std::string& name, const std::string& description) {
+    auto* command = app_.add_subcommand(name, description);
+    command->footer(options_text());
+    for (const auto& option : option_table()) {
+      if (option.flag.empty()) continue;
+      const std::string flag(option.flag);
+      const std::string help(option.help);
+      if (option.type == OptionType::boolean) {
+        command->add_flag_callback(
+            flag, [this, &option] { add_flag(option, "true"); }, help);
+        continue;
+      }
+      command
+          ->add_option_function<std::vector<std::string>>(
+              flag, [this, &option](const auto& values) { add_flags(option, values); }, help)
+          ->type_name(std::string(option.metavar))
+          ->type_size(1)
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
+  }
+
+  void add_flag(const Option& option, const std::string& value) {
+    run_.flags.push_back({&option, value});
+  }
+  void add_flags(const Option& option, const std::vector<std::string>& values) {
+    for (const auto& value : values)
+      add_flag(option, value);
+  }
+
+  void add_append() {
+    auto* command = app_.add_subcommand("append", "Append the lines of stdin to a buffer");
+    command->add_option("BUFFER", append_.path, "The buffer; created if missing")->required();
+    command->add_option("--format", format_, "lines or frames")
+        ->check(CLI::IsMember({"lines", "frames"}))
+        ->default_str("lines");
+    command->add_option("--key", append_.key, "Key of each record (frames)");
+    command->add_option("--header", headers_, "Header of each record (frames)")
+        ->type_name("K=V")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->add_flag("--sync", append_.sync, "Make it durable before the end");
+  }
+
+  void add_inspect() {
+    auto* command = app_.add_subcommand("inspect", "State, ranges and holes of a buffer");
+    command->add_option("BUFFER", inspect_.path, "The buffer; it is not changed")->required();
+    command->add_flag("--json", inspect_.json, "One JSON object instead of text");
+  }
+
+  Arguments chosen() {
+    if (app_.got_subcommand("append")) return finished_append();
+    if (app_.got_subcommand("inspect")) return inspect_;
+    if (app_.got_subcommand("demo")) return DemoArguments{};
+    run_.check_only = app_.got_subcommand("check");
+    return run_;
+  }
+
+  AppendOptions finished_append() {
+    append_.format = format_ == "frames" ? BufferFormat::frames : BufferFormat::lines;
+    for (const auto& header : headers_) {
+      const auto equals = header.find('=');
+      if (equals == std::string::npos || equals == 0) {
+        throw ConfigError(ExitCode::usage, "--header " + header + ": has to be K=V");
+      }
+      append_.headers.emplace_back(header.substr(0, equals), header.substr(equals + 1));
+    }
+    return append_;
+  }
+
+  CLI::App app_;
+  RunArguments run_;
+  AppendOptions append_;
+  InspectOptions inspect_;
+  std::string format_ = "lines";
+  std::vector<std::string> headers_;
+};
+
+}  // namespace
+
+Arguments parse_arguments(int argc, const char* const* argv) {
+  return CommandLine().parse(argc, argv);
+}
+
+}  // namespace punchline

@@ -1,0 +1,199 @@
+#include "agent/config_load.h"
+
+#include <algorithm>
+#include <cctype>
+#include <iterator>
+#include <optional>
+
+#include <unistd.h>
+
+#include "agent/config_error.h"
+#include "agent/config_file.h"
+#include "agent/config_rules.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::string_view kPrefix = "PUNCHLINE_";
+constexpr std::string_view kPropertyPrefix = "PUNCHLINE_KAFKA_";
+
+/// One value from one source, on its way into the Config.
+struct Setting {
+  const Option* option;
+  RawValue value;
+  std::string where;
+  ExitCode code;         // of a value that does not fit
+  std::string property;  // with option "*"
+};
+
+const Option& property_option() {
+  return *find_option(OptionScope::kafka, "*");
+}
+
+Setting setting_of_flag(const FlagValue& flag) {
+  Setting setting{flag.option, {RawValue::Kind::untyped, flag.value}, "", ExitCode::usage, ""};
+  const auto names = flag.option->flag;
+  setting.where = names.substr(names.find(',') == names.npos ? 0 : names.find(',') + 1);
+  if (flag.option->key != "*") return setting;
+  const auto equals = flag.value.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw ConfigError(ExitCode::usage, "-X " + flag.value + ": has to be property=value");
+  }
+  setting.property = flag.value.substr(0, equals);
+  setting.value.text = flag.value.substr(equals + 1);
+  return setting;
+}
+
+// PUNCHLINE_KAFKA_SASL_PASSWORD -> sasl.password
+std::string property_name(std::string_view variable) {
+  std::string name(variable.substr(kPropertyPrefix.size()));
+  for (auto& c : name)
+    c = c == '_' ? '.' : static_cast<char>(std::tolower(c));
+  return name;
+}
+
+std::vector<std::string_view> known_variables() {
+  std::vector<std::string_view> names;
+  for (const auto& option : option_table()) {
+    if (option.key != "*") names.push_back(option.environment);
+  }
+  return names;
+}
+
+/// A variable that is not ours is no error: Kubernetes makes PUNCHLINE_PORT and the like for a
+/// service of our name.
+std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
+                                           std::vector<std::string>& warnings) {
+  Setting setting{nullptr, {RawValue::Kind::untyped, value}, name, ExitCode::config, ""};
+  for (const auto& option : option_table()) {
+    if (option.key != "*" && option.environment == name) setting.option = &option;
+  }
+  if (setting.option == nullptr && name.starts_with(kPropertyPrefix)) {
+    setting.option = &property_option();
+    setting.property = property_name(name);
+  }
+  if (setting.option != nullptr) return setting;
+  warnings.push_back("environment: " + name + " is not an option and is ignored; the nearest is " +
+                     std::string(nearest(name, known_variables())));
+  return std::nullopt;
+}
+
+class Loader {
+ public:
+  void take_file(const std::string& path) {
+    has_file_ = true;
+    const auto file = parse_config_file(read_config_file(path), path);
+    config_.buffers.resize(file.buffers);
+    for (const auto& entry : file.entries)
+      take_entry(entry);
+  }
+
+  void take(const Setting& setting) {
+    const auto& option = *setting.option;
+    if (option.key == "config") return;
+    if (option.scope == OptionScope::kafka) {
+      const auto& name = option.key == "*" ? setting.property : std::string(option.key);
+      config_.kafka[name] = setting.value.text;
+    } else if (option.scope != OptionScope::buffer) {
+      BufferConfig none;
+      option.field.set(config_, none, converted(setting));
+    } else if (option.key == "path") {
+      added_.emplace_back().path = setting.value.text;
+    } else if (option.key == "topic") {
+      added_topic_ = setting;
+    } else {
+      for_all_.push_back(setting);
+    }
+  }
+
+  Config finish() {
+    apply_topic();
+    std::ranges::move(added_, std::back_inserter(config_.buffers));
+    for (const auto& setting : for_all_) {
+      const auto value = converted(setting);
+      for (auto& buffer : config_.buffers)
+        setting.option->field.set(config_, buffer, value);
+    }
+    check_config(config_, has_file_ ? ExitCode::config : ExitCode::usage);
+    return std::move(config_);
+  }
+
+ private:
+  static OptionValue converted(const Setting& setting) {
+    return convert(*setting.option, setting.value, setting.where, setting.code);
+  }
+
+  void take_entry(const FileEntry& entry) {
+    if (entry.scope == OptionScope::kafka) {
+      if (entry.value.kind == RawValue::Kind::other) {
+        throw ConfigError(ExitCode::config, entry.where + ": " + entry.value.text +
+                                                " is not text, a number, true or false");
+      }
+      config_.kafka[entry.key] = entry.value.text;
+      return;
+    }
+    const auto& option = *find_option(entry.scope, entry.key);
+    const auto value = convert(option, entry.value, entry.where, ExitCode::config);
+    BufferConfig none;
+    auto& buffer = entry.scope == OptionScope::buffer ? config_.buffers[entry.buffer] : none;
+    option.field.set(config_, buffer, value);
+  }
+
+  // --topic without -b would be ignored, which is not what its writer meant. In the environment
+  // it may stand for starts of another kind.
+  void apply_topic() {
+    if (!added_topic_) return;
+    if (added_.empty() && added_topic_->code == ExitCode::usage) {
+      throw ConfigError(ExitCode::usage, "--topic is for buffers given by -b, and there is none");
+    }
+    for (auto& buffer : added_)
+      buffer.topic = added_topic_->value.text;
+  }
+
+  Config config_;
+  std::vector<BufferConfig> added_;     // by -b and PUNCHLINE_BUFFER
+  std::optional<Setting> added_topic_;  // for these
+  std::vector<Setting> for_all_;        // other buffer options, for every buffer
+  bool has_file_ = false;
+};
+
+std::string config_path(const std::vector<Setting>& settings) {
+  std::string path;
+  for (const auto& setting : settings) {
+    if (setting.option->key == "config") path = setting.value.text;
+  }
+  return path;
+}
+
+}  // namespace
+
+LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment) {
+  LoadedConfig loaded;
+  std::vector<Setting> settings;  // later ones win
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with(kPrefix)) continue;
+    auto setting = setting_of_variable(name, value, loaded.warnings);
+    if (setting) settings.push_back(std::move(*setting));
+  }
+  std::ranges::transform(flags, std::back_inserter(settings), setting_of_flag);
+
+  Loader loader;
+  if (const auto path = config_path(settings); !path.empty()) loader.take_file(path);
+  for (const auto& setting : settings)
+    loader.take(setting);
+  loaded.config = loader.finish();
+  return loaded;
+}
+
+Environment process_environment() {
+  Environment variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+}  // namespace punchline

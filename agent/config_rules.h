@@ -1,0 +1,15 @@
+#pragma once
+
+#include "agent/config.h"
+#include "agent/exit_code.h"
+
+namespace punchline {
+
+/// The rules that hold between options, and for text that has a form of its own: buffers, topics
+/// and brokers are given, no file twice, an address is an address.
+///
+/// Throws ConfigError; with `missing` as code where something that is needed was not given, else
+/// with `config`. Looks at paths to tell whether two name the same file; opens nothing.
+void check_config(const Config& config, ExitCode missing);
+
+}  // namespace punchline

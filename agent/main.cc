@@ -1,0 +1,52 @@
+#include <cstdio>
+#include <exception>
+#include <type_traits>
+
+#include "agent/arguments.h"
+#include "agent/commands.h"
+#include "agent/config_error.h"
+#include "agent/config_load.h"
+#include "agent/log.h"
+
+namespace punchline {
+namespace {
+
+ExitCode run_or_check(const RunArguments& arguments) {
+  const auto loaded = load_config(arguments.flags, process_environment());
+  const auto log = stderr_log(loaded.config.log_level, loaded.config.log_format);
+  for (const auto& warning : loaded.warnings)
+    log->warning("{}", warning);
+  return arguments.check_only ? command_check(loaded.config) : command_run(loaded.config, *log);
+}
+
+ExitCode dispatch(const Arguments& arguments) {
+  return std::visit(
+      [](const auto& chosen) {
+        using T = std::decay_t<decltype(chosen)>;
+        if constexpr (std::is_same_v<T, RunArguments>) return run_or_check(chosen);
+        if constexpr (std::is_same_v<T, DemoArguments>) return command_demo();
+        if constexpr (std::is_same_v<T, AppendOptions>) return command_append(chosen);
+        if constexpr (std::is_same_v<T, InspectOptions>) return command_inspect(chosen);
+        if constexpr (std::is_same_v<T, Information>) {
+          std::fputs(chosen.text.c_str(), stdout);
+          return ExitCode::ok;
+        }
+      },
+      arguments);
+}
+
+}  // namespace
+}  // namespace punchline
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(punchline::dispatch(punchline::parse_arguments(argc, argv)));
+  } catch (const punchline::ConfigError& error) {
+    std::fprintf(stderr, "punchline: %s\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    // Out of memory, or a library's own: nothing of ours throws behind the config.
+    std::fprintf(stderr, "punchline: %s\n", error.what());
+    return static_cast<int>(punchline::ExitCode::io);
+  }
+}

@@ -1,0 +1,245 @@
+#include <chrono>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "agent/options.h"
+
+namespace punchline {
+namespace {
+
+template <class T>
+struct Unwrapped {
+  using type = T;
+};
+template <class T>
+struct Unwrapped<std::optional<T>> {
+  using type = T;
+};
+
+template <class T>
+T from_value(const OptionValue& value) {
+  using Inner = typename Unwrapped<T>::type;
+  if constexpr (std::is_same_v<Inner, std::string> || std::is_same_v<Inner, bool>) {
+    return std::get<Inner>(value);
+  } else {
+    return static_cast<Inner>(std::get<std::uint64_t>(value));
+  }
+}
+
+template <class T>
+OptionValue to_value(const T& field) {
+  if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, bool>) {
+    return field;
+  } else if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {
+    return static_cast<std::uint64_t>(field.count());
+  } else {
+    return static_cast<std::uint64_t>(field);
+  }
+}
+
+template <class T>
+OptionValue to_value(const std::optional<T>& field) {
+  return field ? to_value(*field) : OptionValue{std::string{}};
+}
+
+template <auto Member>
+struct FieldOf;
+template <class T, T Config::*Member>
+struct FieldOf<Member> {
+  static void set(Config& config, BufferConfig&, const OptionValue& value) {
+    config.*Member = from_value<T>(value);
+  }
+  static OptionValue get(const Config& config, const BufferConfig&) {
+    return to_value(config.*Member);
+  }
+};
+template <class T, T BufferConfig::*Member>
+struct FieldOf<Member> {
+  static void set(Config&, BufferConfig& buffer, const OptionValue& value) {
+    buffer.*Member = from_value<T>(value);
+  }
+  static OptionValue get(const Config&, const BufferConfig& buffer) {
+    return to_value(buffer.*Member);
+  }
+};
+template <auto Member>
+constexpr OptionField field() {
+  return {FieldOf<Member>::set, FieldOf<Member>::get};
+}
+
+constexpr std::uint64_t kKiB = 1ULL << 10;
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kGiB = 1ULL << 30;
+constexpr std::uint64_t kTiB = 1ULL << 40;
+constexpr std::uint64_t kSecond = 1000;
+constexpr std::uint64_t kHour = 3600 * kSecond;
+
+using S = OptionScope;
+using T = OptionType;
+using B = BufferConfig;
+using C = Config;
+
+constexpr Option kOptions[] = {
+    {.scope = S::command,
+     .key = "config",
+     .type = T::text,
+     .help = "Config file: JSON, comments allowed",
+     .flag = "-c,--config",
+     .metavar = "FILE",
+     .environment = "PUNCHLINE_CONFIG"},
+    {.scope = S::command,
+     .key = "once",
+     .type = T::boolean,
+     .help = "Forward the complete records that are there at start, then end",
+     .flag = "--once",
+     .environment = "PUNCHLINE_ONCE",
+     .field = field<&C::once>()},
+    {.scope = S::command,
+     .key = "timeout",
+     .type = T::duration,
+     .help = "With --once: give up after this time with exit code 69 (default: no limit)",
+     .flag = "--timeout",
+     .metavar = "S",
+     .environment = "PUNCHLINE_TIMEOUT",
+     .min = 1,
+     .max = 24 * 366 * kHour,
+     .field = field<&C::once_timeout>()},
+    {.scope = S::command,
+     .key = "fence",
+     .type = T::boolean,
+     .help = "Read what is in the buffers now as carefully as after a power cut: for volumes that "
+             "were detached and attached again",
+     .flag = "--fence",
+     .environment = "PUNCHLINE_FENCE",
+     .field = field<&C::fence>()},
+
+    {.scope = S::buffer,
+     .key = "path",
+     .type = T::text,
+     .help = "The buffer file; created if missing. -b adds one, and may be repeated",
+     .flag = "-b,--buffer",
+     .metavar = "BUFFER",
+     .environment = "PUNCHLINE_BUFFER",
+     .field = field<&B::path>()},
+    {.scope = S::buffer,
+     .key = "topic",
+     .type = T::text,
+     .help = "Kafka topic its records go to. --topic applies to all buffers given by -b",
+     .flag = "--topic",
+     .metavar = "NAME",
+     .environment = "PUNCHLINE_TOPIC",
+     .field = field<&B::topic>()},
+    {.scope = S::buffer,
+     .key = "record_bytes_max",
+     .type = T::bytes,
+     .help = "Longer records are set aside",
+     .environment = "PUNCHLINE_RECORD_BYTES_MAX",
+     .min = 1,
+     .max = 64 * kMiB,
+     .field = field<&B::record_bytes_max>()},
+    {.scope = S::buffer,
+     .key = "unfreed_bytes_max",
+     .type = T::bytes,
+     .help = "No more records are offered while more than this is confirmed and cannot be freed",
+     .environment = "PUNCHLINE_UNFREED_BYTES_MAX",
+     .min = kMiB,
+     .max = kTiB,
+     .field = field<&B::unfreed_bytes_max>()},
+    {.scope = S::buffer,
+     .key = "partial_timeout",
+     .type = T::duration,
+     .help = "Close an unfinished last line with a newline and deliver it when it has stood still "
+             "for so long; 0: it waits for ever",
+     .environment = "PUNCHLINE_PARTIAL_TIMEOUT",
+     .min = 0,
+     .max = 24 * kHour,
+     .field = field<&B::partial_timeout>()},
+    {.scope = S::buffer,
+     .key = "stripe_bytes",
+     .type = T::bytes,
+     .help = "So many bytes of the buffer go to one partition, the next to the next; changing it "
+             "changes which partition a record goes to",
+     .environment = "PUNCHLINE_STRIPE_BYTES",
+     .min = 4 * kKiB,
+     .max = kGiB,
+     .field = field<&B::stripe_bytes>()},
+    {.scope = S::buffer,
+     .key = "mode",
+     .type = T::mode,
+     .help = "Permissions of a buffer that is created, octal",
+     .environment = "PUNCHLINE_MODE",
+     .min = 0,
+     .max = 0777,
+     .field = field<&B::mode>()},
+    {.scope = S::buffer,
+     .key = "group",
+     .type = T::text,
+     .help = "Group of a buffer that is created (default: that of the process)",
+     .environment = "PUNCHLINE_GROUP",
+     .field = field<&B::group>()},
+
+    {.scope = S::kafka,
+     .key = "bootstrap.servers",
+     .type = T::text,
+     .help = "Brokers to begin with: host:port,host:port",
+     .flag = "--brokers",
+     .metavar = "LIST",
+     .environment = "PUNCHLINE_BROKERS"},
+    {.scope = S::kafka,
+     .key = "*",
+     .type = T::text,
+     .help = "Any librdkafka property, except those that would break the guarantee",
+     .flag = "-X",
+     .metavar = "property=value",
+     .environment = "PUNCHLINE_KAFKA_PROPERTY_NAME"},
+
+    {.scope = S::http,
+     .key = "listen",
+     .type = T::text,
+     .help = "Serve /metrics, /healthz, /readyz and /status here; [::1]:9377 for IPv6, port 0 "
+             "picks one and logs it (default: off)",
+     .flag = "--listen",
+     .metavar = "ADDR:PORT",
+     .environment = "PUNCHLINE_HTTP_LISTEN",
+     .field = field<&C::http_listen>()},
+
+    {.scope = S::top,
+     .key = "stop_timeout",
+     .type = T::duration,
+     .help = "From SIGTERM to the end: wait so long for what is on its way",
+     .environment = "PUNCHLINE_STOP_TIMEOUT",
+     .min = 0,
+     .max = kHour,
+     .field = field<&C::stop_timeout>()},
+    {.scope = S::top,
+     .key = "chunk_bytes_max",
+     .type = T::bytes,
+     .help = "Memory for records read and not yet settled, all buffers together",
+     .environment = "PUNCHLINE_CHUNK_BYTES_MAX",
+     .min = kMiB,
+     .max = 4 * kGiB,
+     .field = field<&C::chunk_bytes_max>()},
+    {.scope = S::top,
+     .key = "log_level",
+     .type = T::choice,
+     .help = "The log on stderr begins with this level",
+     .environment = "PUNCHLINE_LOG_LEVEL",
+     .choices = "debug|info|warning|error",
+     .field = field<&C::log_level>()},
+    {.scope = S::top,
+     .key = "log_format",
+     .type = T::choice,
+     .help = "Text for people or one JSON object a line",
+     .environment = "PUNCHLINE_LOG_FORMAT",
+     .choices = "text|json",
+     .field = field<&C::log_format>()},
+};
+
+}  // namespace
+
+std::span<const Option> option_table() {
+  return kOptions;
+}
+
+}  // namespace punchline

@@ -1,0 +1,145 @@
+#include "agent/reference.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "agent/exit_code.h"
+#include "agent/metrics.h"
+#include "agent/options.h"
+
+namespace punchline {
+namespace {
+
+struct ExitCodeInfo {
+  ExitCode code;
+  std::string_view meaning;
+};
+constexpr ExitCodeInfo kExitCodes[] = {
+    {ExitCode::ok, "done; for run: everything there was is delivered, or it was told to stop"},
+    {ExitCode::usage, "wrong flag or missing argument"},
+    {ExitCode::data, "something was set aside or refused, everything else went through"},
+    {ExitCode::unavailable, "Kafka could not be used in time"},
+    {ExitCode::cannot_open, "a file cannot be created or opened for writing"},
+    {ExitCode::io, "I/O error, full disk, HTTP port taken"},
+    {ExitCode::temporary, "locked by another, or interrupted with data left"},
+    {ExitCode::config, "config file, option or buffer file not fit for use"},
+};
+
+constexpr OptionScope kScopes[] = {OptionScope::command, OptionScope::buffer, OptionScope::kafka,
+                                   OptionScope::http, OptionScope::top};
+
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : "`" + text + "`";
+}
+
+// In a table cell '|' would begin the next one.
+std::string cell(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != text.npos; at += 2)
+    text.insert(at, "\\");
+  return text;
+}
+
+void append_options(std::string& page, OptionScope scope) {
+  const bool in_file = scope != OptionScope::command;
+  page += fmt::format("\n### {}\n\n",
+                      in_file ? "In " + std::string(name_of(scope)) : "On the command line only");
+  page += "| key | default | range | flag | environment | |\n|---|---|---|---|---|---|\n";
+  for (const auto& option : option_table()) {
+    if (option.scope != scope) continue;
+    page += fmt::format("| {} | {} | {} | {} | `{}` | {} |\n",
+                        in_file ? "`" + std::string(option.key) + "`" : "-",
+                        or_dash(default_of(option)), cell(or_dash(range_of(option))),
+                        or_dash(std::string(option.flag)), option.environment, option.help);
+  }
+}
+
+std::string labels_of(const MetricInfo& info) {
+  return info.labels.empty() ? "-" : "`" + std::string(info.labels) + "`";
+}
+
+void append_metric(std::string& page, const MetricInfo& info) {
+  page += fmt::format("| `{}` | {} | {} | {} | {} |\n", info.name,
+                      info.type == MetricType::counter ? "counter" : "gauge", labels_of(info),
+                      info.unit, info.help);
+}
+
+constexpr std::string_view kOptionsIntro = R"(## Options of `run` and `check`
+
+Flags win over the environment, the environment wins over the config file. The file is JSON in
+which comments are allowed; the smallest one is
+
+```json
+{"buffers": [{"path": "/var/spool/app.buf", "topic": "logs"}],
+ "kafka": {"bootstrap.servers": "k1:9092"},
+ "http": {"listen": "127.0.0.1:9377"}}
+```
+
+A size is a number of bytes or text with a unit (`"64KiB"`, `"1MiB"`, `"2GiB"`), a time is a number
+of seconds or text with a unit (`"500ms"`, `"5s"`, `"2m"`, `"1h"`). A variable for a key of a buffer
+applies to every buffer, except `PUNCHLINE_BUFFER`, which adds one, and `PUNCHLINE_TOPIC`, which
+is for those added by it or by `-b`. `PUNCHLINE_KAFKA_SASL_PASSWORD` sets the property
+`sasl.password`, and so on.
+)";
+
+constexpr std::string_view kMetricsIntro = R"(
+## Metrics
+
+Served at `/metrics`. Counters begin at 0 with each start. At any moment, for each buffer,
+in records and in bytes:
+
+    read = confirmed + unsettled + set aside (all reasons)
+
+| name | type | labels | unit | |
+|---|---|---|---|---|
+)";
+
+}  // namespace
+
+std::string exit_codes_text() {
+  std::string text;
+  for (const auto& [code, meaning] : kExitCodes) {
+    text += fmt::format("  {:>2}  {}\n", static_cast<int>(code), meaning);
+  }
+  return text;
+}
+
+std::string options_text() {
+  std::string text =
+      "Config file keys and environment variables, which flags override\n"
+      "(sizes: bytes or \"64KiB\"; times: seconds or \"500ms\"):\n";
+  for (const auto scope : kScopes) {
+    if (scope == OptionScope::command) continue;
+    text += fmt::format("\n in {}\n", name_of(scope));
+    for (const auto& option : option_table()) {
+      if (option.scope != scope) continue;
+      const auto range = range_of(option);
+      const auto initial = default_of(option);
+      text += fmt::format("  {:<20} {}\n  {:<20} {}{}{}{}{}\n", option.key, option.help, "",
+                          option.environment, range.empty() ? "" : "; ", range,
+                          initial.empty() ? "" : "; default ", initial);
+    }
+  }
+  return text + "\nExit codes:\n" + exit_codes_text();
+}
+
+std::string reference_page() {
+  std::string page =
+      "# Reference\n\nMade from the program's own tables; a test holds this page against them.\n\n";
+  page += kOptionsIntro;
+  for (const auto scope : kScopes)
+    append_options(page, scope);
+  page += "\n## Exit codes\n\n| code | meaning |\n|---|---|\n";
+  for (const auto& [code, meaning] : kExitCodes) {
+    page += fmt::format("| {} | {} |\n", static_cast<int>(code), meaning);
+  }
+  page += kMetricsIntro;
+  for (const auto& row : buffer_figure_table())
+    append_metric(page, row.info);
+  for (const auto& row : other_metric_table())
+    append_metric(page, row.info);
+  return page;
+}
+
+}  // namespace punchline

@@ -1,0 +1,70 @@
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "agent/pages.h"
+#include "agent/version.h"
+#include "sinks/kafka_outcome.h"
+
+namespace punchline {
+namespace {
+
+using nlohmann::ordered_json;
+
+// The metric's name without what every name begins with.
+std::string short_name(std::string_view name) {
+  constexpr std::string_view kPrefix = "punchline_";
+  return std::string(name.substr(kPrefix.size()));
+}
+
+ordered_json set_aside(const BufferMetrics& buffer) {
+  auto reasons = ordered_json::object();
+  for (std::size_t i = 1; i < kSetAsideReasons; ++i) {
+    reasons[name_of(static_cast<SetAsideReason>(i))] = {
+        {"records", buffer.records_set_aside[i].get()}, {"bytes", buffer.bytes_set_aside[i].get()}};
+  }
+  return reasons;
+}
+
+ordered_json errors(const CodeCounts& counts) {
+  auto codes = ordered_json::object();
+  for (const auto& [code, count] : counts.read()) {
+    codes[code == CodeCounts::kOther ? "other" : kafka_code_name(code)] = count;
+  }
+  return codes;
+}
+
+ordered_json figure(const BufferFigureInfo& row, const BufferMetrics& buffer) {
+  const auto value = (buffer.*row.figure).get();
+  if (row.divisor == 1) return value;
+  return static_cast<double>(value) / row.divisor;
+}
+
+ordered_json buffer_status(const BufferMetrics& buffer) {
+  ordered_json status = {{"path", buffer.path},
+                         {"topic", buffer.topic},
+                         {"state", kBufferStateNames[buffer.state.get()]}};
+  for (const auto& row : buffer_figure_table()) {
+    status[short_name(row.info.name)] = figure(row, buffer);
+  }
+  status["set_aside"] = set_aside(buffer);
+  status["kafka_errors"] = errors(buffer.kafka_errors);
+  return status;
+}
+
+}  // namespace
+
+std::string status_json(const Metrics& metrics) {
+  ordered_json status = {{"version", kVersion},
+                         {"pid", getpid()},
+                         {"ready", metrics.ready.load()},
+                         {"stopping", metrics.stopping.load()},
+                         {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
+                         {"kafka_client_errors", errors(metrics.client_errors)},
+                         {"buffers", ordered_json::array()}};
+  for (const auto& buffer : metrics.buffers)
+    status["buffers"].push_back(buffer_status(buffer));
+  // A path need not be UTF-8; such bytes are replaced rather than refused.
+  return status.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace punchline
