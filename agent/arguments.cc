@@ -57,6 +57,7 @@ class CommandLine {
           ->type_name(std::string(option.metavar))
           ->type_size(1)
           ->expected(1)
+          ->allow_extra_args(false)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
@@ -79,6 +80,7 @@ class CommandLine {
     command->add_option("--header", headers_, "Header of each record (frames)")
         ->type_name("K=V")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command->add_flag("--sync", append_.sync, "Make it durable before the end");
   }

@@ -9,7 +9,7 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
   if (colon == std::string_view::npos) return std::nullopt;
   auto host = text.substr(0, colon);
   const auto port_text = text.substr(colon + 1);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   // An IPv6 address without brackets leaves it open where the port begins.
   if (host.empty() || (!bracketed && host.find(':') != std::string_view::npos)) return std::nullopt;

@@ -41,10 +41,15 @@ std::string cell(std::string text) {
   return text;
 }
 
+std::string heading_of(OptionScope scope) {
+  if (scope == OptionScope::command) return "On the command line only";
+  if (scope == OptionScope::top) return "At the top level";
+  return "In " + std::string(name_of(scope));
+}
+
 void append_options(std::string& page, OptionScope scope) {
   const bool in_file = scope != OptionScope::command;
-  page += fmt::format("\n### {}\n\n",
-                      in_file ? "In " + std::string(name_of(scope)) : "On the command line only");
+  page += "\n### " + heading_of(scope) + "\n\n";
   page += "| key | default | range | flag | environment | |\n|---|---|---|---|---|---|\n";
   for (const auto& option : option_table()) {
     if (option.scope != scope) continue;
@@ -111,7 +116,7 @@ std::string options_text() {
       "(sizes: bytes or \"64KiB\"; times: seconds or \"500ms\"):\n";
   for (const auto scope : kScopes) {
     if (scope == OptionScope::command) continue;
-    text += fmt::format("\n in {}\n", name_of(scope));
+    text += "\n " + heading_of(scope) + "\n";
     for (const auto& option : option_table()) {
       if (option.scope != scope) continue;
       const auto range = range_of(option);
