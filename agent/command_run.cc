@@ -1,0 +1,262 @@
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/commands.h"
+#include "agent/event_loop.h"
+#include "agent/forwarder.h"
+#include "agent/http.h"
+#include "agent/listen_address.h"
+#include "agent/metrics.h"
+#include "agent/open_buffer.h"
+#include "agent/pages.h"
+#include "agent/pipe.h"
+#include "buffer/change_watch.h"
+#include "sinks/chunk.h"
+#include "sinks/kafka_settings.h"
+#include "sinks/kafka_sink.h"
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+TimePoint clock_now() {
+  return std::chrono::steady_clock::now();
+}
+
+std::uint64_t milliseconds_of(TimePoint at) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(at.time_since_epoch()).count());
+}
+
+/// The objects of one run, in the order in which they need each other.
+class Run {
+ public:
+  Run(const Config& config, Log& log) : config_(config), log_(log), pool_(config.chunk_bytes_max) {}
+
+  ExitCode go();
+
+ private:
+  std::optional<ExitCode> open();
+  std::optional<ExitCode> open_sink();
+  std::optional<ExitCode> open_buffers();
+  std::optional<ExitCode> open_http();
+  void add_pipe(std::size_t at);
+  ExitCode loop();
+  void wake_pipes();
+  void stop(int signal);
+  std::optional<ExitCode> outcome(TimePoint now) const;
+  ExitCode once_outcome() const;
+  ExitCode end(ExitCode code);
+
+  const Config& config_;
+  Log& log_;
+  Metrics metrics_;
+  EventLoop events_;
+  ChangeWatch watch_;
+  std::vector<OpenBuffer> buffers_;
+  ChunkPool pool_;  // outlives the sink, which may still read from it
+  std::unique_ptr<KafkaSink> sink_;
+  std::unique_ptr<Forwarder> forwarder_;
+  std::unique_ptr<HttpServer> http_;
+
+  TimePoint started_{};
+  TimePoint files_from_{};  // wakes by changed files are taken again from here on
+  std::optional<TimePoint> stop_by_;
+  bool stop_now_ = false;
+};
+
+// Refusals come before anything is created or locked, threads after the signals are masked.
+std::optional<ExitCode> Run::open() {
+  if (const auto opened = events_.open(watch_.fd()); !opened) {
+    log_.error("{}", opened.error().message());
+    return ExitCode::io;
+  }
+  if (!watch_.available()) {
+    log_.warning("no inotify ({}): looking each second instead", watch_.why());
+  }
+  if (auto failed = open_sink()) return failed;
+  if (auto failed = open_buffers()) return failed;
+  return open_http();
+}
+
+std::optional<ExitCode> Run::open_sink() {
+  KafkaNeeds needs;
+  needs.in_flight_bytes_max = config_.chunk_bytes_max;
+  needs.record_bytes_max = 0;
+  for (const auto& buffer : config_.buffers) {
+    needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
+  }
+  const auto settings = make_kafka_settings({config_.kafka.begin(), config_.kafka.end()}, needs);
+  if (!settings) {
+    log_.error("{}", settings.error().message());
+    return ExitCode::config;
+  }
+  KafkaLimits limits;
+  limits.records_max = needs.in_flight_records_max;
+  limits.payload_bytes_max = config_.chunk_bytes_max;
+  auto sink = KafkaSink::open(*settings, limits);
+  if (!sink) {
+    log_.error("{}", sink.error().message());
+    return ExitCode::config;
+  }
+  sink_ = std::move(*sink);
+  if (const auto watched = events_.watch_sink(sink_->wait_fd()); !watched) {
+    log_.error("{}", watched.error().message());
+    return ExitCode::io;
+  }
+  forwarder_ = std::make_unique<Forwarder>(*sink_, metrics_, log_);
+  return std::nullopt;
+}
+
+std::optional<ExitCode> Run::open_buffers() {
+  buffers_.resize(config_.buffers.size());
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const auto failure = open_buffer(config_.buffers[i], config_.fence, log_, buffers_[i]);
+    if (!failure) continue;
+    log_.error("{}", failure->text);
+    return failure->exit;
+  }
+  for (std::size_t i = 0; i < buffers_.size(); ++i)
+    add_pipe(i);
+  return std::nullopt;
+}
+
+void Run::add_pipe(std::size_t at) {
+  const auto& config = config_.buffers[at];
+  auto& buffer = buffers_[at];
+  auto& metrics = metrics_.add_buffer(config.path, config.topic);
+  forwarder_->add(std::make_unique<Pipe>(
+      Pipe::Parts{*buffer.file, *buffer.checkpoint, *sink_, pool_, metrics, log_}, config,
+      buffer.limits, static_cast<std::uint32_t>(at), clock_now()));
+  for (const auto& watched :
+       {watch_.add_name(at, config.path), watch_.add_file(at, *buffer.file)}) {
+    if (!watched && watch_.available()) {
+      log_.warning("{}: not watched ({}): looking each second instead", config.path,
+                   watched.error().message());
+    }
+  }
+}
+
+std::optional<ExitCode> Run::open_http() {
+  if (!config_.http_listen) return std::nullopt;
+  const auto listen = parse_listen_address(*config_.http_listen);
+  auto http = serve_http(*listen, [this](std::string_view path) {
+    return page_at(path, metrics_, milliseconds_of(clock_now()));
+  });
+  if (!http) {
+    log_.error("{}", http.error().message());
+    return ExitCode::io;
+  }
+  http_ = std::move(*http);
+  log_.info("http: listening on {}", http_->address());
+  return std::nullopt;
+}
+
+ExitCode Run::go() {
+  if (const auto failed = open()) return *failed;
+  if (config_.once) {
+    for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
+      const auto limited = forwarder_->pipe(i).limit_to_present();
+      if (limited) continue;
+      log_.error("{}", limited.error().message());
+      return ExitCode::io;
+    }
+  }
+  metrics_.ready = true;
+  return end(loop());
+}
+
+ExitCode Run::loop() {
+  started_ = clock_now();
+  for (;;) {
+    const auto now = clock_now();
+    auto due = forwarder_->turn(now);
+    if (const auto code = outcome(now)) return *code;
+    if (stop_by_) due = std::min(due, *stop_by_);
+    if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
+    const bool files = now >= files_from_;
+    if (!files) due = std::min(due, files_from_);
+    const auto woken = events_.wait(now, due, files);
+    if (woken.files) wake_pipes();
+    if (woken.signal) stop(*woken.signal);
+  }
+}
+
+// Single appends come one event each; after one the next are left to gather for a millisecond.
+void Run::wake_pipes() {
+  const auto changed = watch_.drain();
+  if (!changed) return;
+  for (const auto id : *changed)
+    forwarder_->pipe(id).wake();
+  files_from_ = clock_now() + 1ms;
+}
+
+void Run::stop(int signal) {
+  if (signal == SIGHUP) {
+    log_.info("SIGHUP: nothing can be changed while running; restart to take a new configuration");
+    return;
+  }
+  if (stop_by_) {
+    stop_now_ = true;
+    return;
+  }
+  log_.info("stopping: waiting for what is in flight");
+  metrics_.stopping = true;
+  // What is left of the time is for the last sync and for the client to end.
+  const auto settle = std::max(config_.stop_timeout / 2, config_.stop_timeout - 1500ms);
+  stop_by_ = clock_now() + settle;
+  forwarder_->stop();
+}
+
+std::optional<ExitCode> Run::outcome(TimePoint now) const {
+  if (stop_by_) {
+    const bool over = stop_now_ || now >= *stop_by_ || forwarder_->settled();
+    if (!over) return std::nullopt;
+    return config_.once && !forwarder_->drained() ? ExitCode::temporary : ExitCode::ok;
+  }
+  if (!config_.once) return std::nullopt;
+  if (forwarder_->drained()) return once_outcome();
+  if (config_.once_timeout && now >= started_ + *config_.once_timeout) {
+    log_.error("Kafka has not taken everything within {} ms",
+               milliseconds(*config_.once_timeout).count());
+    return ExitCode::unavailable;
+  }
+  return std::nullopt;
+}
+
+ExitCode Run::once_outcome() const {
+  for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
+    auto& pipe = forwarder_->pipe(i);
+    if (pipe.unfinished_bytes() == 0) continue;
+    log_.warning("{}: the last line has no newline yet: {} bytes stay", pipe.path(),
+                 pipe.unfinished_bytes());
+  }
+  return forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
+}
+
+ExitCode Run::end(ExitCode code) {
+  if (!stop_by_) forwarder_->stop();
+  forwarder_->finish(clock_now());
+  for (const auto& buffer : metrics_.buffers) {
+    log_.info(
+        "{}: {} records confirmed, {} set aside, {} bytes waiting", buffer.path,
+        buffer.records_confirmed.get(),
+        buffer.records_read.get() - buffer.records_confirmed.get() - buffer.records_unsettled.get(),
+        buffer.waiting_bytes.get());
+  }
+  return code;
+}
+
+}  // namespace
+
+ExitCode command_run(const Config& config, Log& log) {
+  return Run(config, log).go();
+}
+
+}  // namespace punchline

@@ -1,0 +1,302 @@
+#include "buffer/checkpoint.h"
+
+#include <cerrno>
+#include <string>
+
+#include "tests/support/catch.h"
+#include "tests/support/memory_file.h"
+
+using namespace punchline;
+using punchline::testing::MemoryFile;
+using Op = MemoryFile::Op;
+using How = MemoryFile::How;
+
+namespace {
+
+constexpr std::int64_t kBootTime = 500;
+
+StartFacts boot(std::uint64_t id) {
+  StartFacts facts;
+  facts.boot = id;
+  facts.boot_time_ns = kBootTime;
+  facts.fresh_uuid.fill(static_cast<std::uint8_t>(id));
+  return facts;
+}
+
+// A file born in this boot unless said otherwise.
+MemoryFile file_with(std::string_view text, std::int64_t birth = kBootTime + 1) {
+  MemoryFile file(text);
+  file.set_inode(7, birth);
+  return file;
+}
+
+State stored(MemoryFile& file) {
+  const auto found = read_stored_state(file);
+  REQUIRE(found.ok());
+  REQUIRE(found->decoded == Decoded::ok);
+  return found->state;
+}
+
+Origin origin(Checkpoint& checkpoint) {
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  return report->origin;
+}
+
+}  // namespace
+
+TEST_CASE("a file born in this boot is read exactly from 0") {
+  auto file = file_with("a\nunfin");
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::fresh);
+  CHECK(checkpoint.fences().empty());
+  CHECK(checkpoint.front() == 0);
+  CHECK(file.text() == "a\nunfin");
+  CHECK(file.calls(Op::sync_all) == 1);  // durable before anything is freed
+  CHECK(stored(file).uuid == boot(1).fresh_uuid);
+}
+
+TEST_CASE("an older file without state is read carefully, its unfinished tail closed") {
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::unknown);
+  CHECK(checkpoint.fences() == std::vector<Position>{7});
+  CHECK(file.text() == std::string("a\nunfin\0\n", 9));
+}
+
+TEST_CASE("the tail is left alone while somebody may be writing it") {
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  file.set_writers(true);
+  Checkpoint checkpoint(file, boot(1));
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  CHECK_FALSE(report->tail_closed);
+  CHECK(report->warnings.size() == 1);
+  CHECK(file.text() == "a\nunfin");
+  CHECK(checkpoint.fences() == std::vector<Position>{7});
+}
+
+TEST_CASE("within a boot it goes on at the front") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    CHECK(checkpoint.move_front(4).ok());
+    CHECK(checkpoint.stored_front() == 4);
+  }
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::resumed);
+  CHECK(checkpoint.front() == 4);
+  CHECK(checkpoint.stored_front() == 4);
+  CHECK(checkpoint.fences().empty());
+}
+
+TEST_CASE("a new boot takes the front back to what was synced") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.move_front(4).ok());
+    REQUIRE(checkpoint.sync().ok());  // up to 8
+    file.producer_appends("three\nfour\n");
+    REQUIRE(checkpoint.move_front(14).ok());
+  }
+  CHECK(stored(file).synced == 8);
+  Checkpoint checkpoint(file, boot(2));
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  CHECK(report->origin == Origin::new_boot);
+  CHECK(report->taken_back_bytes == 6);
+  CHECK(checkpoint.front() == 8);
+  CHECK(checkpoint.stored_front() == 8);
+  CHECK(checkpoint.fences() == std::vector<Position>{19});
+  CHECK(stored(file).front == 8);
+  CHECK(stored(file).boot == 2);
+}
+
+TEST_CASE("the data behind a front that outlived it is lost, what comes in its place is not") {
+  auto file = file_with("one\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.sync().ok());
+    file.producer_appends("never on disk\n");
+    REQUIRE(checkpoint.move_front(18).ok());
+  }
+  file.truncate(4);  // the cut
+  file.producer_appends("new record that must be read\n");
+  Checkpoint checkpoint(file, boot(2));
+  CHECK(origin(checkpoint) == Origin::new_boot);
+  CHECK(checkpoint.front() == 4);
+}
+
+TEST_CASE("a file shorter than its front was truncated: all of it is new") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.move_front(8).ok());
+  }
+  file.truncate(0);
+  file.producer_appends("abc\n");
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::truncated);
+  CHECK(checkpoint.front() == 0);
+  CHECK(checkpoint.fences() == std::vector<Position>{4});
+  CHECK(stored(file).front == 0);
+}
+
+TEST_CASE("the state of another inode is not ours") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.move_front(8).ok());
+  }
+  file.set_inode(7, kBootTime + 2);  // same number, born later
+  auto facts = boot(1);
+  facts.fresh_uuid.fill(9);
+  Checkpoint checkpoint(file, facts);
+  CHECK(origin(checkpoint) == Origin::copied);
+  CHECK(checkpoint.front() == 0);
+  CHECK(stored(file).uuid == facts.fresh_uuid);
+}
+
+TEST_CASE("a damaged state is said and not believed, a newer one refused") {
+  auto file = file_with("one\n");
+  REQUIRE(file.set_attribute(kStateAttribute, std::string(60, 'x')).ok());
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::damaged);
+  CHECK(checkpoint.front() == 0);
+  CHECK(checkpoint.fences() == std::vector<Position>{4});
+}
+
+TEST_CASE("run --fence is like a new boot") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.move_front(4).ok());
+  }
+  auto facts = boot(1);
+  facts.force_fence = true;
+  Checkpoint checkpoint(file, facts);
+  CHECK(origin(checkpoint) == Origin::new_boot);
+  CHECK(checkpoint.front() == 0);  // nothing was synced
+  CHECK(checkpoint.fences() == std::vector<Position>{8});
+}
+
+TEST_CASE("fences add up and go when the front has passed them") {
+  auto file = file_with("one\n");
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    Checkpoint checkpoint(file, boot(id));
+    origin(checkpoint);
+    file.producer_appends("two\n");
+  }
+  Checkpoint checkpoint(file, boot(3));
+  origin(checkpoint);
+  CHECK(checkpoint.fences() == std::vector<Position>{8, 12});
+  REQUIRE(checkpoint.move_front(8).ok());
+  CHECK(checkpoint.fences() == std::vector<Position>{12});
+  REQUIRE(checkpoint.move_front(16).ok());
+  REQUIRE(checkpoint.store().ok());
+  CHECK(checkpoint.fences().empty());
+  CHECK_FALSE(file.has_attribute(kFencesAttribute));
+}
+
+TEST_CASE("a failed sync sets a fence, and later successes prove nothing about what was before") {
+  auto file = file_with("one\ntwo\n");
+  Checkpoint checkpoint(file, boot(1));
+  origin(checkpoint);
+  file.fail(Op::sync_data, EIO);
+  CHECK_FALSE(checkpoint.sync().ok());
+  CHECK(checkpoint.fences() == std::vector<Position>{8});
+  CHECK(checkpoint.sync().ok());
+  CHECK(checkpoint.synced() == 0);
+  REQUIRE(checkpoint.store().ok());
+  {
+    Checkpoint again(file, boot(1));  // a restart forgets none of it
+    CHECK(origin(again) == Origin::resumed);
+    CHECK(again.fences() == std::vector<Position>{8});
+    CHECK(again.sync().ok());
+    CHECK(again.synced() == 0);
+  }
+  REQUIRE(checkpoint.move_front(8).ok());
+  CHECK(checkpoint.sync().ok());
+  CHECK(checkpoint.synced() == 8);
+}
+
+TEST_CASE("a full disk: the front moves in memory, nothing is freeable by it, storing is retried") {
+  auto file = file_with("one\ntwo\n");
+  Checkpoint checkpoint(file, boot(1));
+  origin(checkpoint);
+  file.fail(Op::set_attribute, ENOSPC, 1, How::for_ever);
+  const auto moved = checkpoint.move_front(4);
+  REQUIRE_FALSE(moved.ok());
+  CHECK(moved.error().kind() == ErrorKind::no_space);
+  CHECK(checkpoint.front() == 4);
+  CHECK(checkpoint.stored_front() == 0);
+  CHECK(checkpoint.needs_store());
+  file.heal();
+  CHECK(checkpoint.store().ok());
+  CHECK(checkpoint.stored_front() == 4);
+  CHECK_FALSE(checkpoint.needs_store());
+}
+
+TEST_CASE(
+    "no room for the fence at a boot: the boot is not noted, so the next start sets another") {
+  auto file = file_with("one\n", kBootTime - 1);
+  file.fail(Op::set_attribute, ENOSPC, 1, How::for_ever);
+  {
+    Checkpoint checkpoint(file, boot(2));
+    CHECK(origin(checkpoint) == Origin::unknown);
+    CHECK(checkpoint.fences() == std::vector<Position>{4});
+    CHECK(checkpoint.needs_store());
+    file.heal();
+    file.fail(Op::set_attribute, ENOSPC);  // the fence again, once
+    CHECK_FALSE(checkpoint.store().ok());
+    REQUIRE(checkpoint.move_front(0).ok());  // the state finds room before the fence does
+  }
+  Checkpoint checkpoint(file, boot(2));
+  CHECK(origin(checkpoint) == Origin::new_boot);
+}
+
+TEST_CASE("without attributes every start is a new boot") {
+  auto file = file_with("one\n");
+  file.set_attributes_supported(false);
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::unknown);
+  CHECK_FALSE(checkpoint.attributes_supported());
+  CHECK(checkpoint.fences() == std::vector<Position>{4});
+  CHECK(checkpoint.move_front(4).ok());
+  CHECK(checkpoint.stored_front() == 0);
+}
+
+// Wherever the k-th operation of a start at a new boot fails, with whatever error, a following
+// healthy start still reads every byte above what was synced, and carefully.
+TEST_CASE("start survives the failure of any of its operations") {
+  for (const int code : {EIO, ENOSPC}) {
+    for (std::uint64_t nth = 1;; ++nth) {
+      auto file = file_with("one\ntwo\ntail");
+      {
+        Checkpoint checkpoint(file, boot(1));
+        origin(checkpoint);
+        REQUIRE(checkpoint.move_front(4).ok());
+        REQUIRE(checkpoint.sync().ok());
+      }
+      const auto before = file.operations();
+      file.fail_any(code, nth);
+      {
+        Checkpoint checkpoint(file, boot(2));
+        (void)checkpoint.start();
+      }
+      const bool clean = file.operations() - before < nth;
+      file.heal();
+      Checkpoint checkpoint(file, boot(2));
+      origin(checkpoint);
+      CHECK(checkpoint.front() <= 4);
+      CHECK(checkpoint.careful_until() >= 12);
+      if (clean) break;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+#include "buffer/reclaim.h"
+
+#include <string>
+
+#include "tests/support/catch.h"
+
+using namespace punchline;
+
+namespace {
+
+std::string text(const std::vector<Reclaim::Punch>& punches) {
+  std::string all;
+  for (const auto& punch : punches) {
+    all += (punch.in_band ? "in-band[" : "blocks[") + std::to_string(punch.range.begin) + "," +
+           std::to_string(punch.range.end) + ")";
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("below the front whole blocks alone are freed") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0);
+  reclaim.add({0, 10'000});
+  const Reclaim::View view{0, 10'000, 10'000, &done};
+  const auto punches = reclaim.plan(view, {}, 10);
+  REQUIRE(text(punches) == "blocks[0,8192)");
+  CHECK(reclaim.freed(punches[0]) == 8192);
+  CHECK(reclaim.unfreed_bytes() == 10'000 - 8192);
+  CHECK(reclaim.plan(view, {}, 10).empty());
+}
+
+TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0);
+  reclaim.add({0, 10'000});
+  CHECK(text(reclaim.plan({0, 0, 10'000, &done}, {}, 10)) == "in-band[0,9999)");
+  CHECK(text(reclaim.plan({0, 5000, 10'000, &done}, {}, 10)) == "blocks[0,4096)in-band[4999,9999)");
+}
+
+TEST_CASE("above the front a range keeps its last newline until another one follows") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0);
+  done.insert({1000, 3000});
+  reclaim.add({1000, 3000});
+  auto punches = reclaim.plan({0, 500, 500, &done}, {}, 10);
+  REQUIRE(text(punches) == "in-band[1000,2999)");
+  reclaim.freed(punches[0]);
+  CHECK(reclaim.unfreed_bytes() == 0);
+  done.insert({3000, 3500});
+  reclaim.add({3000, 3500});
+  punches = reclaim.plan({0, 500, 500, &done}, {}, 10);
+  CHECK(text(punches) == "in-band[2999,3499)");
+}
+
+TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0);
+  for (const auto range :
+       {ByteRange{1000, 1100}, ByteRange{2000, 9000}, ByteRange{10'000, 90'000}}) {
+    done.insert(range);
+    reclaim.add(range);
+  }
+  const Reclaim::View view{0, 500, 500, &done};
+  CHECK(text(reclaim.plan(view, {1, 5000}, 10)) == "in-band[2000,8999)in-band[10000,89999)");
+  CHECK(text(reclaim.plan(view, {1, 1}, 2)) == "in-band[1000,1099)in-band[2000,8999)");
+}
+
+TEST_CASE("what an earlier run left is freed although nobody calls it done") {
+  IntervalSet done;
+  const Reclaim reclaim(4096, 8192);
+  CHECK(text(reclaim.plan({0, 20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
+}

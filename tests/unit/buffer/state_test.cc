@@ -1,0 +1,96 @@
+#include "buffer/state.h"
+
+#include <string>
+
+#include "buffer/crc32c.h"
+#include "tests/support/catch.h"
+
+using namespace punchline;
+
+namespace {
+
+State sample() {
+  State state;
+  for (std::size_t i = 0; i < state.uuid.size(); ++i) {
+    state.uuid[i] = static_cast<std::uint8_t>(i * 17);
+  }
+  state.base = 1 << 20;
+  state.front = 5'000'000'000;
+  state.synced = 4'999'000'000;
+  state.boot = 0x1122334455667788;
+  state.identity = 0xdeadbeef;
+  state.gap_seen = true;
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("CRC-32C is the one of RFC 3720") {
+  CHECK(crc32c("123456789") == 0xe3069283);
+  CHECK(crc32c("6789", crc32c("12345")) == 0xe3069283);
+  CHECK(crc32c(std::string(32, '\0')) == 0x8a9136aa);
+}
+
+TEST_CASE("a state comes back as it went, in 60 bytes") {
+  const auto bytes = encode(sample());
+  CHECK(bytes.size() == 60);
+  State read;
+  REQUIRE(decode(bytes, read) == Decoded::ok);
+  CHECK(read == sample());
+}
+
+TEST_CASE("a state with any bit flipped is damaged, never another state") {
+  const auto bytes = encode(sample());
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    auto flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    State read;
+    REQUIRE(decode(flipped, read) == Decoded::damaged);
+    REQUIRE(read == State{});
+  }
+}
+
+TEST_CASE("a state cut short or prolonged is damaged") {
+  const auto bytes = encode(sample());
+  State read;
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    REQUIRE(decode(bytes.substr(0, size), read) == Decoded::damaged);
+  }
+  CHECK(decode(bytes + '\0', read) == Decoded::damaged);
+}
+
+TEST_CASE("a sound state of a newer version is told from a damaged one") {
+  auto bytes = encode(sample());
+  bytes[0] = 2;
+  bytes += "more";
+  const auto sum = crc32c(bytes.substr(8), crc32c(bytes.substr(0, 4)));
+  for (int i = 0; i < 4; ++i)
+    bytes[4 + static_cast<std::size_t>(i)] = static_cast<char>(sum >> (8 * i));
+  State read;
+  CHECK(decode(bytes, read) == Decoded::newer_version);
+}
+
+TEST_CASE("fences come back; beyond the maximum the lowest go") {
+  std::vector<Position> fences{5, 70'000'000'000, 70'000'000'001};
+  std::vector<Position> read;
+  REQUIRE(decode_fences(encode_fences(fences), read) == Decoded::ok);
+  CHECK(read == fences);
+  auto flipped = encode_fences(fences);
+  flipped[9] = static_cast<char>(flipped[9] ^ 4);
+  CHECK(decode_fences(flipped, read) == Decoded::damaged);
+  fences.clear();
+  for (Position at = 0; at < kFencesMax + 3; ++at)
+    fences.push_back(at * 10);
+  REQUIRE(decode_fences(encode_fences(fences), read) == Decoded::ok);
+  CHECK(read.size() == kFencesMax);
+  CHECK(read.front() == 30);
+  CHECK(read.back() == fences.back());
+}
+
+TEST_CASE("names of numbers") {
+  CHECK(to_string(sample().uuid) == "00112233-4455-6677-8899-aabbccddeeff");
+  CHECK(fold_boot_id("00000000-0000-0001-0000-000000000003") == 2);
+  CHECK(fold_boot_id("5f0c0e3a-1f0e-4a55-9f0e-0a0b0c0d0e0f") != 0);
+  CHECK(fold_identity(12, 99) != fold_identity(12, 98));
+  CHECK(fold_identity(12, 99) != fold_identity(13, 99));
+}
