@@ -1,0 +1,118 @@
+#include "sinks/kafka_client.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <librdkafka/rdkafka.h>
+
+namespace punchline {
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+void keep_nearest(const char** dump, std::size_t count, std::string_view wanted,
+                  std::pair<std::size_t, std::string>& best) {
+  for (std::size_t i = 0; i + 1 < count; i += 2) {  // name, value, name, value ...
+    const std::size_t distance = edit_distance(dump[i], wanted);
+    if (distance < best.first) best = {distance, dump[i]};
+  }
+  rd_kafka_conf_dump_free(dump, count);
+}
+
+/// Among what is set by default only: a dump leaves out properties without a value.
+std::string nearest_property(const rd_kafka_conf_t* conf, std::string_view wanted) {
+  constexpr std::array kUnset = {"bootstrap.servers",
+                                 "sasl.username",
+                                 "sasl.password",
+                                 "ssl.ca.location",
+                                 "ssl.ca.pem",
+                                 "ssl.key.location",
+                                 "linger.ms",
+                                 "compression.type",
+                                 "ssl.certificate.location",
+                                 "debug",
+                                 "client.rack",
+                                 "acks"};
+  std::pair<std::size_t, std::string> best{wanted.size(), ""};
+  for (const char* name : kUnset) {
+    if (const auto distance = edit_distance(name, wanted); distance < best.first) {
+      best = {distance, name};
+    }
+  }
+  std::size_t count = 0;
+  const char** dump = rd_kafka_conf_dump(const_cast<rd_kafka_conf_t*>(conf), &count);
+  keep_nearest(dump, count, wanted, best);
+  return best.first <= wanted.size() / 3 + 1 ? best.second : "";
+}
+
+Error unfit(const rd_kafka_conf_t* conf, std::string_view name, std::string_view value,
+            bool unknown, std::string_view reason) {
+  std::string text = "kafka property ";
+  text.append(name);
+  if (unknown) {
+    text.append(" is not known to librdkafka");
+    if (auto nearest = nearest_property(conf, name); !nearest.empty()) {
+      text.append(", did you mean ").append(nearest).append("?");
+    }
+  } else {
+    text.append(" = ").append(printable_value(name, value)).append(": ").append(reason);
+  }
+  return {ErrorKind::refused, 0, std::move(text)};
+}
+
+}  // namespace
+
+void KafkaConfDelete::operator()(rd_kafka_conf_s* conf) const {
+  rd_kafka_conf_destroy(conf);
+}
+
+Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties) {
+  KafkaConf conf(rd_kafka_conf_new());
+  for (const auto& [name, value] : properties) {
+    std::array<char, 512> reason{};
+    const auto answer =
+        rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size());
+    if (answer == RD_KAFKA_CONF_OK) continue;
+    return unfit(conf.get(), name, value, answer == RD_KAFKA_CONF_UNKNOWN, reason.data());
+  }
+  return conf;
+}
+
+Status check_kafka_properties(const KafkaProperties& properties) {
+  auto conf = make_kafka_conf(properties);
+  if (!conf) return conf.error();
+  return {};
+}
+
+std::string kafka_error_text(std::int32_t code) {
+  return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code));
+}
+
+Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer) {
+  std::array<char, 512> reason{};
+  rd_kafka_t* client = rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
+                                    reason.data(), reason.size());
+  if (client == nullptr) {
+    return Error(ErrorKind::refused, 0, std::string("kafka client: ") + reason.data());
+  }
+  (void)conf.release();  // rd_kafka_new took it
+  return client;
+}
+
+}  // namespace punchline

@@ -1,0 +1,210 @@
+#include "sinks/kafka_instance.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+#include <librdkafka/rdkafka.h>
+
+#include "sinks/kafka_client.h"
+#include "sinks/kafka_outcome.h"
+
+namespace punchline {
+namespace {
+
+constexpr int kEvents = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG;
+
+/// The route travels as the topic's opaque; + 1, so that it is never the null pointer.
+void* as_opaque(RouteId route) {
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(route) + 1);  // NOLINT
+}
+RouteId route_of(const rd_kafka_message_t& message) {
+  return static_cast<RouteId>(reinterpret_cast<std::uintptr_t>(  // NOLINT
+                                  rd_kafka_topic_opaque(message.rkt)) -
+                              1);
+}
+
+KafkaSaying error_saying(rd_kafka_event_t* event) {
+  const char* text = rd_kafka_event_error_string(event);
+  return {KafkaSaying::Kind::error, rd_kafka_event_error(event), text != nullptr ? text : ""};
+}
+
+void log_saying(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
+  const char* facility = nullptr;
+  const char* text = nullptr;
+  int level = 0;
+  if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
+  sayings.push_back(
+      {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
+}
+
+}  // namespace
+
+/// Neighbouring reports with the same fate, on their way into one Delivery.
+struct KafkaInstance::Run {
+  Delivery delivery;
+  Chunk* chunk = nullptr;  // nullptr: empty
+  const rd_kafka_topic_t* topic = nullptr;
+  bool has_offset = false;
+};
+
+Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
+    const KafkaSettings& settings, const WakeFd& wake,
+    std::chrono::milliseconds metadata_interval) {
+  auto conf = make_kafka_conf(settings.properties);
+  if (!conf) return conf.error();
+  rd_kafka_conf_set_events(conf->get(), kEvents);
+  auto client = start_kafka_client(std::move(*conf), true);
+  if (!client) return client.error();
+  return std::unique_ptr<KafkaInstance>(new KafkaInstance(*client, wake, metadata_interval));
+}
+
+KafkaInstance::KafkaInstance(rd_kafka_s* client, const WakeFd& wake,
+                             std::chrono::milliseconds interval)
+    : client_(client), queue_(rd_kafka_queue_get_main(client)), batch_(kRunMax) {
+  rd_kafka_set_log_queue(client_, nullptr);  // nullptr: the main queue
+  const std::uint64_t one = 1;               // what an eventfd wants to be written
+  rd_kafka_queue_io_event_enable(queue_, wake.event_fd(), &one, sizeof one);
+  watch_ = std::make_unique<KafkaWatch>(client_, queue_, wake.event_fd(), interval);
+}
+
+KafkaInstance::~KafkaInstance() {
+  if (!leaked_) holds_.give_back_all();
+}
+
+bool KafkaInstance::add_route(RouteId route, const std::string& topic) {
+  assert(route == topics_.size());
+  rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(client_);
+  rd_kafka_topic_conf_set_opaque(conf, as_opaque(route));
+  // It takes the configuration over, also where it fails (rd_kafka_topic_new0).
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(client_, topic.c_str(), conf);
+  topics_.push_back(handle);
+  if (handle == nullptr) return false;
+  watch_->add_topic(route, handle);
+  return true;
+}
+
+KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> run) {
+  run = run.first(std::min(run.size(), kRunMax));
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    const Record& record = run[i];
+    assert(record.chunk == run.front().chunk);
+    batch_[i].payload = const_cast<char*>(record.data());
+    batch_[i].len = record.payload_bytes;
+    batch_[i]._private = const_cast<Record*>(&record);
+    batch_[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+  }
+  const int answer = rd_kafka_produce_batch(topics_[lane.route], lane.partition, 0, batch_.data(),
+                                            static_cast<int>(run.size()));
+  const auto good = static_cast<std::size_t>(std::max(answer, 0));
+  if (good < run.size()) return taken_short(run, good);
+  holds_.add(*run.front().chunk, static_cast<std::uint32_t>(good));
+  return {good, 0};
+}
+
+/// librdkafka refuses all, or (a full queue, which we never meet) all behind one.
+KafkaInstance::Taken KafkaInstance::taken_short(std::span<const Record> run, std::size_t good) {
+  const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(run.size());
+  const auto first = std::find_if(batch_.begin(), end, [](const rd_kafka_message_t& m) {
+    return m.err != RD_KAFKA_RESP_ERR_NO_ERROR;
+  });
+  const std::int32_t code = first != end ? first->err : RD_KAFKA_RESP_ERR__FAIL;
+  if (static_cast<std::size_t>(first - batch_.begin()) != good) {
+    // Records behind a refused one were taken: only the end of the instance makes that harmless.
+    order_lost_ = true;
+    good = run.size();
+  }
+  if (good > 0) holds_.add(*run.front().chunk, static_cast<std::uint32_t>(good));
+  return {good, code};
+}
+
+bool KafkaInstance::poll(std::size_t records_max, std::vector<Delivery>& deliveries,
+                         std::vector<KafkaSaying>& sayings) {
+  std::size_t seen = 0;
+  while (seen < records_max) {
+    rd_kafka_event_t* event = rd_kafka_queue_poll(queue_, 0);
+    if (event == nullptr) return false;
+    switch (rd_kafka_event_type(event)) {
+      case RD_KAFKA_EVENT_DR:
+        seen += rd_kafka_event_message_count(event);
+        take_reports(event, deliveries);
+        break;
+      case RD_KAFKA_EVENT_ERROR:
+        sayings.push_back(error_saying(event));
+        break;
+      case RD_KAFKA_EVENT_LOG:
+        log_saying(event, sayings);
+        break;
+      default:
+        break;
+    }
+    rd_kafka_event_destroy(event);
+    ++seen;
+  }
+  return true;
+}
+
+void KafkaInstance::take_reports(void* event, std::vector<Delivery>& deliveries) {
+  std::array<const rd_kafka_message_t*, 256> reports{};
+  Run run;
+  std::size_t count = 0;
+  while ((count = rd_kafka_event_message_array(static_cast<rd_kafka_event_t*>(event),
+                                               reports.data(), reports.size())) > 0) {
+    for (std::size_t i = 0; i < count; ++i)
+      extend(run, *reports[i], deliveries);
+  }
+  finish(run, deliveries);
+}
+
+void KafkaInstance::extend(Run& run, const rd_kafka_message_s& report,
+                           std::vector<Delivery>& deliveries) {
+  const Record& record = *static_cast<const Record*>(report._private);
+  const ByteRange range = record.range();
+  Delivery& delivery = run.delivery;
+  if (record.chunk != run.chunk || range.begin != delivery.range.end ||
+      report.err != delivery.code || (report.offset >= 0) != run.has_offset ||
+      report.rkt != run.topic || report.partition != delivery.lane.partition) {
+    finish(run, deliveries);
+    run.chunk = record.chunk;
+    run.topic = report.rkt;
+    run.has_offset = report.offset >= 0;
+    delivery = {};
+    delivery.lane = {route_of(report), report.partition};
+    delivery.owner = record.chunk->owner;
+    delivery.outcome = kafka_outcome(report.err, run.has_offset).outcome;
+    delivery.code = report.err;
+    delivery.range = range;
+  }
+  delivery.range.end = range.end;
+  ++delivery.records;
+  delivery.payload_bytes += record.payload_bytes;
+}
+
+void KafkaInstance::finish(Run& run, std::vector<Delivery>& deliveries) {
+  if (run.chunk == nullptr) return;
+  deliveries.push_back(run.delivery);
+  holds_.give_back(*run.chunk, run.delivery.records);
+  run.chunk = nullptr;
+}
+
+bool KafkaInstance::has_unseen() const {
+  return rd_kafka_queue_length(queue_) > 0;
+}
+
+std::optional<KafkaSaying> KafkaInstance::fatal() const {
+  if (order_lost_) {
+    return KafkaSaying{KafkaSaying::Kind::error, RD_KAFKA_RESP_ERR__INCONSISTENT,
+                       "the client took records behind one it refused"};
+  }
+  std::array<char, 512> reason{};
+  const auto code = rd_kafka_fatal_error(client_, reason.data(), reason.size());
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  return KafkaSaying{KafkaSaying::Kind::error, code, reason.data()};
+}
+
+void KafkaInstance::purge() {
+  rd_kafka_purge(client_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+}  // namespace punchline

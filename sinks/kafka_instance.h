@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "buffer/result.h"
+#include "sinks/chunk_holds.h"
+#include "sinks/kafka_settings.h"
+#include "sinks/kafka_watch.h"
+#include "sinks/sink.h"
+#include "sinks/wake_fd.h"
+
+struct rd_kafka_message_s;
+
+namespace punchline {
+
+/// Something a client instance said that is not a delivery report.
+struct KafkaSaying {
+  enum class Kind : std::uint8_t { error, log };
+  Kind kind = Kind::error;
+  std::int32_t code = 0;  ///< error: rd_kafka_resp_err_t; log: syslog level, 0 to 7.
+  std::string text;
+};
+
+/// One librdkafka producer, from birth to destruction. KafkaSink makes a new one when it is lost.
+///
+/// Produces by rd_kafka_produce_batch to one fixed partition out of the chunks' memory, without a
+/// copy, and reads reports as events from the main queue; librdkafka calls nothing of ours. Life:
+/// start(), then produce() and poll(); retire(); when gone(), release the chunks; delete. All by
+/// the owner's thread. Two rules come from librdkafka 2.0.2: never RD_KAFKA_MSG_F_PARTITION (a
+/// refused message leaks), and no payload above payload_bytes_max (it would be skipped, and what
+/// is behind it overtake it); both in rd_kafka_produce_batch of rdkafka_msg.c.
+class KafkaInstance {
+ public:
+  /// Records of one produce() at most: the topic's lock is held meanwhile.
+  static constexpr std::size_t kRunMax = 4096;
+
+  /// Wakes `wake` when poll() has something; it must outlive the instance (see leak()).
+  static Result<std::unique_ptr<KafkaInstance>> start(const KafkaSettings& settings,
+                                                      const WakeFd& wake,
+                                                      std::chrono::milliseconds metadata_interval);
+  ~KafkaInstance();
+  KafkaInstance(const KafkaInstance&) = delete;
+  KafkaInstance& operator=(const KafkaInstance&) = delete;
+
+  /// Routes come in the order of their ids, 0, 1, 2 ... False where librdkafka refuses the name.
+  bool add_route(RouteId route, const std::string& topic);
+
+  struct Taken {
+    std::size_t records = 0;  ///< A prefix.
+    std::int32_t code = 0;    ///< Why not all: rd_kafka_resp_err_t.
+  };
+  /// Hands over at most kRunMax records of `run`, which is not empty and of one chunk.
+  Taken produce(Lane lane, std::span<const Record> run);
+
+  /// Takes reports of about `records_max` records; neighbours with the same fate are one
+  /// Delivery. Their chunks are released. True where there may be more.
+  bool poll(std::size_t records_max, std::vector<Delivery>& deliveries,
+            std::vector<KafkaSaying>& sayings);
+  /// Reports wait that poll() has not seen.
+  bool has_unseen() const;
+  /// Set once the instance is lost: nothing more can be produced, what was sent is still reported.
+  std::optional<KafkaSaying> fatal() const;
+  /// Takes back what has not been sent; each record gets its report.
+  void purge();
+
+  KafkaWatch& watch() { return *watch_; }
+  /// Produced and not reported.
+  std::size_t outstanding() const { return holds_.records(); }
+
+  /// Nothing but gone() may be called after it.
+  void retire() { watch_->retire(); }
+  bool gone() const { return watch_->gone(); }
+  bool wait_gone(std::chrono::steady_clock::time_point deadline) {
+    return watch_->wait_gone(deadline);
+  }
+  /// For one that does not end: its chunks stay held for ever, since it may still read them.
+  void leak() { leaked_ = true; }
+
+ private:
+  struct Run;
+  KafkaInstance(rd_kafka_s* client, const WakeFd& wake, std::chrono::milliseconds interval);
+  void take_reports(void* event, std::vector<Delivery>& deliveries);
+  void extend(Run& run, const rd_kafka_message_s& report, std::vector<Delivery>& deliveries);
+  void finish(Run& run, std::vector<Delivery>& deliveries);
+  Taken taken_short(std::span<const Record> run, std::size_t good);
+
+  rd_kafka_s* client_;
+  rd_kafka_queue_s* queue_;
+  std::unique_ptr<KafkaWatch> watch_;
+  std::vector<rd_kafka_topic_s*> topics_;  // by route; nullptr: refused name
+  std::vector<rd_kafka_message_s> batch_;  // reused by each produce()
+  ChunkHolds holds_;
+  bool order_lost_ = false;
+  bool leaked_ = false;
+};
+
+}  // namespace punchline

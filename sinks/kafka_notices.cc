@@ -1,0 +1,114 @@
+#include "sinks/kafka_notices.h"
+
+#include <utility>
+
+#include "sinks/kafka_outcome.h"
+
+namespace punchline {
+namespace {
+
+using Severity = Notice::Severity;
+
+constexpr std::int32_t kAllBrokersDown = -187;
+constexpr std::int32_t kUnknownTopic = 3;
+constexpr std::int32_t kLeaderNotAvailable = 5;
+constexpr std::int32_t kTopicException = 17;
+constexpr std::int32_t kTopicAuthorizationFailed = 29;
+
+std::string quoted(const std::string& topic) {
+  return "topic '" + topic + "'";
+}
+
+std::string topic_text(std::int32_t code, const std::string& topic) {
+  const std::string goes_on = "; its records wait in their buffers, asking again every few seconds";
+  switch (code) {
+    case kUnknownTopic:
+      return quoted(topic) + " does not exist in the cluster" + goes_on;
+    case kLeaderNotAvailable:
+      return quoted(topic) + " has no leader yet" + goes_on;
+    case kTopicException:
+      return quoted(topic) + ": the cluster does not accept this name" + goes_on;
+    case kTopicAuthorizationFailed:
+      return quoted(topic) + ": we are not authorized to use it" + goes_on;
+    default:
+      return quoted(topic) + ": " + kafka_code_name(code) + goes_on;
+  }
+}
+
+}  // namespace
+
+void KafkaNotices::connection_error(std::int32_t code, const std::string& text) {
+  if (code != kAllBrokersDown) cause_ = text;  // the others say why
+}
+
+void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& topic,
+                                std::vector<Notice>& notices) {
+  if (!answer.broker_answered) {
+    if (std::exchange(away_, true)) return;
+    const std::string why = cause_.empty() ? kafka_code_name(answer.code) : cause_;
+    notices.push_back({Severity::warning, answer.code,
+                       "no Kafka broker answers (" + why + "); trying again until one does"});
+    return;
+  }
+  broker_answers(notices);
+  const auto trouble = topic_trouble_.find(answer.route);
+  if (answer.code == 0) {
+    if (trouble == topic_trouble_.end()) return;
+    topic_trouble_.erase(trouble);
+    notices.push_back({Severity::info, 0,
+                       quoted(topic) + " is there again, with " +
+                           std::to_string(answer.partitions) + " partitions"});
+    return;
+  }
+  if (trouble != topic_trouble_.end() && trouble->second == answer.code) return;
+  topic_trouble_[answer.route] = answer.code;
+  notices.push_back({Severity::warning, answer.code, topic_text(answer.code, topic)});
+}
+
+void KafkaNotices::broker_answers(std::vector<Notice>& notices) {
+  cause_.clear();
+  if (std::exchange(away_, false)) {
+    notices.push_back({Severity::info, 0, "a Kafka broker answers again"});
+  }
+}
+
+void KafkaNotices::delivery(const Delivery& delivery, const std::string& topic,
+                            std::vector<Notice>& notices) {
+  const RouteId route = delivery.lane.route;
+  if (delivery.outcome == Outcome::persisted) {
+    other_trouble_.clear();
+    if (delivery_trouble_.erase(route) != 0) {
+      notices.push_back({Severity::info, 0, quoted(topic) + " takes records again"});
+    }
+    return;
+  }
+  if (kafka_outcome(delivery.code, false).fault != KafkaFault::configuration) return;
+  if (!delivery_trouble_.emplace(route, delivery.code).second) return;
+  notices.push_back({Severity::error, delivery.code,
+                     quoted(topic) + " refuses our records: " + kafka_code_name(delivery.code) +
+                         "; somebody has to change rights or settings, trying again until then"});
+}
+
+void KafkaNotices::other_error(std::int32_t code, const std::string& text,
+                               std::vector<Notice>& notices) {
+  if (!other_trouble_.insert(code).second) return;
+  notices.push_back({Severity::warning, code, "Kafka client: " + text});
+}
+
+void KafkaNotices::lost(std::int32_t code, const std::string& text, std::chrono::milliseconds delay,
+                        Time now, std::vector<Notice>& notices) {
+  auto [place, fresh] = lost_.try_emplace(code);
+  Lost& lost = place->second;
+  if (!fresh && now - lost.told < kLostInterval) {
+    ++lost.untold;
+    return;
+  }
+  std::string what = "Kafka client given up (" + kafka_code_name(code) + ": " + text +
+                     "); nothing is lost, a new one is made in " + std::to_string(delay.count()) +
+                     " ms";
+  if (lost.untold != 0) what += "; " + std::to_string(lost.untold) + " times more before this";
+  notices.push_back({Severity::warning, code, std::move(what)});
+  lost = {now, 0};
+}
+
+}  // namespace punchline

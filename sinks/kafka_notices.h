@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// What the cluster says of one topic.
+struct TopicAnswer {
+  RouteId route = 0;
+  std::int32_t code = 0;        ///< rd_kafka_resp_err_t: of the question or of the topic.
+  bool broker_answered = true;  ///< false: `code` is why nobody answered.
+  std::int32_t partitions = 0;  ///< 0 where code != 0.
+  friend bool operator==(const TopicAnswer&, const TopicAnswer&) = default;
+};
+
+/// Turns what goes wrong into sentences for an operator: one when a trouble begins, one when it is
+/// over, however often it is met in between. Pure. One thread.
+///
+/// librdkafka's own error events only tell the cause. "All brokers down" comes at each disconnect
+/// of a one-broker cluster; that nobody answers a question is the proof.
+class KafkaNotices {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  /// A lost client is told about so often at most.
+  static constexpr std::chrono::seconds kLostInterval{60};
+
+  /// Why a connection failed, as librdkafka puts it.
+  void connection_error(std::int32_t code, const std::string& text);
+  void topic_answer(const TopicAnswer& answer, const std::string& topic,
+                    std::vector<Notice>& notices);
+  /// A report about records of `topic`.
+  void delivery(const Delivery& delivery, const std::string& topic, std::vector<Notice>& notices);
+  /// An error that is neither of the connection nor of a record.
+  void other_error(std::int32_t code, const std::string& text, std::vector<Notice>& notices);
+  /// The client instance is lost, a new one is made after `delay`.
+  void lost(std::int32_t code, const std::string& text, std::chrono::milliseconds delay, Time now,
+            std::vector<Notice>& notices);
+
+  bool broker_away() const { return away_; }
+
+ private:
+  struct Lost {
+    Time told{};
+    std::uint64_t untold = 0;
+  };
+  void broker_answers(std::vector<Notice>& notices);
+
+  bool away_ = false;
+  std::string cause_;
+  std::map<RouteId, std::int32_t> topic_trouble_;
+  std::map<RouteId, std::int32_t> delivery_trouble_;
+  std::set<std::int32_t> other_trouble_;
+  std::map<std::int32_t, Lost> lost_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "buffer/result.h"
+#include "sinks/kafka_settings.h"
+
+struct rd_kafka_s;
+struct rd_kafka_queue_s;
+
+namespace punchline {
+
+/// Reads all of a topic from its beginning: how `demo` and tests count what arrived.
+///
+/// A consumer without a group's offsets: it commits nothing and leaves no trace in the cluster.
+/// One thread calls it.
+class KafkaReader {
+ public:
+  struct Record {
+    std::int32_t partition = 0;
+    std::int64_t offset = 0;
+    std::string_view payload;  ///< Valid during the call only.
+  };
+
+  /// `connection`: bootstrap.servers and whatever else the connection needs. Waits up to
+  /// `timeout` for the topic: `not_found` where it is not there, `io` where no broker answers.
+  static Result<std::unique_ptr<KafkaReader>> open(const KafkaProperties& connection,
+                                                   const std::string& topic,
+                                                   std::chrono::milliseconds timeout);
+  /// Tells the group's coordinator nothing, but may wait for librdkafka's threads.
+  ~KafkaReader();
+  KafkaReader(const KafkaReader&) = delete;
+  KafkaReader& operator=(const KafkaReader&) = delete;
+
+  /// Waits up to `timeout` for something to read and hands over what is there (some thousands at
+  /// most). Returns how many; 0: nothing came in time.
+  std::size_t read(std::chrono::milliseconds timeout,
+                   const std::function<void(const Record&)>& take);
+
+ private:
+  KafkaReader(rd_kafka_s* client, rd_kafka_queue_s* queue) : client_(client), queue_(queue) {}
+
+  rd_kafka_s* client_;
+  rd_kafka_queue_s* queue_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// librdkafka properties by name.
+using KafkaProperties = std::map<std::string, std::string, std::less<>>;
+
+/// What of us the properties have to fit.
+struct KafkaNeeds {
+  std::size_t record_bytes_max = 1 << 20;        ///< The largest payload of any buffer.
+  std::size_t in_flight_records_max = 50'000;    ///< What we keep in the client at most.
+  std::size_t in_flight_bytes_max = 16U << 20U;  ///< Likewise, payload bytes.
+};
+
+/// A complete set of properties for a producer, and the numbers of it that shape the window.
+struct KafkaSettings {
+  KafkaProperties properties;           ///< Canonical names (no aliases), ours and the user's.
+  std::size_t batch_bytes = 1'000'000;  ///< Bytes of one request, at most.
+  std::size_t batch_records = 10'000;   ///< Records of one request, at most.
+  std::size_t payload_bytes_max = 0;    ///< A larger record the client would not take.
+  bool debug = false;                   ///< The user wants librdkafka's own log lines.
+};
+
+/// Our defaults with the user's properties over them.
+///
+/// `refused`, with the property, its value and the reason, where a property would break what
+/// Punchline promises (acks other than all, a finite message.timeout.ms ...) or stands there
+/// under two names with different values. Whether a property exists and its value is well-formed
+/// only librdkafka knows: see check_kafka_properties().
+Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs);
+
+/// The properties that concern the connection (addresses, TLS, SASL, sockets, debug): what a
+/// client needs that only looks, as `check` does.
+KafkaProperties connection_properties(const KafkaProperties& properties);
+
+/// The name librdkafka keeps a property under: "bootstrap.servers" is "metadata.broker.list",
+/// "acks" is "request.required.acks" (CONFIGURATION.md of librdkafka 2.0.2). Other names are
+/// returned as they are.
+std::string_view canonical_property(std::string_view name);
+
+/// The value for an error text: "(hidden)" for passwords, keys and tokens.
+std::string printable_value(std::string_view name, std::string_view value);
+
+}  // namespace punchline

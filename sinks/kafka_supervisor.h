@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "buffer/result.h"
+#include "sinks/kafka_instance.h"
+#include "sinks/kafka_settings.h"
+#include "sinks/wake_fd.h"
+
+namespace punchline {
+
+/// Limits of the Kafka sink. Defaults are for production, tests shorten the times.
+struct KafkaLimits {
+  std::size_t records_max = 50'000;                     ///< In the client, over all lanes.
+  std::size_t payload_bytes_max = 16U << 20U;           ///< Likewise.
+  std::chrono::milliseconds metadata_interval{60'000};  ///< New partitions are seen so soon.
+  std::chrono::milliseconds stuck_max{300'000};  ///< A lane without report while others have some.
+  std::chrono::milliseconds away_max{600'000};   ///< No broker: perhaps all have moved (KIP-899).
+  std::chrono::milliseconds dying_max{1'000};    ///< A lost instance still reports for so long.
+  std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
+};
+
+/// Keeps one client instance alive: gives a lost one time to report what it sent, has it destroyed
+/// beside, and makes the next, at once the first time and then with growing delay until something
+/// was delivered. Fatal errors are part of normal running with librdkafka 2.0.2 (#4438).
+/// The owner's thread calls everything; no call blocks but the destructor (destroy_max).
+class KafkaSupervisor {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::milliseconds kDelayMin{100};
+  static constexpr std::chrono::milliseconds kDelayMax{5000};
+  static constexpr std::size_t kRetiredMax = 2;  ///< Instances that are being destroyed.
+
+  KafkaSupervisor(KafkaSettings settings, KafkaLimits limits);
+  ~KafkaSupervisor();
+  KafkaSupervisor(const KafkaSupervisor&) = delete;
+  KafkaSupervisor& operator=(const KafkaSupervisor&) = delete;
+
+  /// The first instance. `refused` where librdkafka does not accept the settings.
+  Status start();
+  /// False where librdkafka refuses the name.
+  bool add_route(RouteId route, const std::string& name);
+
+  /// The instance that takes records; nullptr while there is none.
+  KafkaInstance* taking() { return dying_ ? nullptr : instance_.get(); }
+  const KafkaInstance* taking() const { return dying_ ? nullptr : instance_.get(); }
+  /// The instance that gives reports; nullptr while there is none.
+  KafkaInstance* reporting() { return instance_.get(); }
+  const KafkaInstance* reporting() const { return instance_.get(); }
+
+  /// The instance is lost: it takes nothing more, and reports until it is empty or dying_max is
+  /// over. Returns after which delay the next is made.
+  std::chrono::milliseconds condemn(Time now);
+  /// Takes back what was not sent; no further instance is made.
+  void stop();
+  /// Something was delivered, so the next loss is a first one again.
+  void note_success() { losses_ = 0; }
+  /// Does what is due. True when the epoch has changed.
+  bool advance(Time now);
+  /// When advance() has to be called next, if nothing wakes us before.
+  std::optional<Time> due() const;
+  /// Why the last attempt to make an instance failed; empty where it did not.
+  const std::string& start_failure() const { return start_failure_; }
+
+  std::uint64_t epoch() const { return epoch_; }
+  WakeFd& wake() { return wake_; }
+  const WakeFd& wake() const { return wake_; }
+
+ private:
+  Status make();
+  void retire();
+
+  const KafkaSettings settings_;
+  const KafkaLimits limits_;
+  WakeFd wake_;
+  std::vector<std::string> routes_;
+  std::unique_ptr<KafkaInstance> instance_;
+  std::vector<std::unique_ptr<KafkaInstance>> retired_;
+  bool dying_ = false;
+  bool stopped_ = false;
+  Time retire_at_{};
+  Time make_at_{};
+  std::uint32_t losses_ = 0;
+  std::uint64_t epoch_ = 0;
+  std::string start_failure_;
+};
+
+}  // namespace punchline

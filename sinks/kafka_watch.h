@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sinks/kafka_notices.h"
+#include "sinks/sink.h"
+
+struct rd_kafka_s;
+struct rd_kafka_topic_s;
+struct rd_kafka_queue_s;
+
+namespace punchline {
+
+/// The thread beside one client instance, for the two calls of librdkafka that block: asking for
+/// metadata, and rd_kafka_destroy, which may wait seconds for a name lookup.
+///
+/// It asks at the start until all topics are known, then each `interval`, and when look_now() is
+/// called; each second to each fifth second while something is missing. An answer is handed over
+/// when it differs from the one before, or was asked for. The owner's thread calls everything.
+class KafkaWatch {
+ public:
+  /// `wake_fd` gets 8 bytes (eventfd) when there is something to take, or the client is gone.
+  KafkaWatch(rd_kafka_s* client, rd_kafka_queue_s* queue, int wake_fd,
+             std::chrono::milliseconds interval);
+  /// Waits for nothing; see retire().
+  ~KafkaWatch();
+  KafkaWatch(const KafkaWatch&) = delete;
+  KafkaWatch& operator=(const KafkaWatch&) = delete;
+
+  /// The watch takes the handle over and destroys it before the client.
+  void add_topic(RouteId route, rd_kafka_topic_s* topic);
+  void look_now();
+  void take_answers(std::vector<TopicAnswer>& answers);
+
+  /// From now on nobody but the watch touches the client: its thread destroys topics, queue and
+  /// client and ends. Does not wait.
+  void retire();
+  /// After retire(): the client is destroyed, nothing of it reads any memory of ours any more.
+  bool gone() const;
+  /// Waits for gone(), at most until `deadline`.
+  bool wait_gone(std::chrono::steady_clock::time_point deadline);
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;  // shared with the thread, which may outlive us
+};
+
+}  // namespace punchline
