@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "buffer/byte_range.h"
+#include "buffer/descriptor.h"
+#include "buffer/posix_file.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// Whether some bytes can be a record of format `lines`, and come out again as they went in.
+enum class RecordFit : std::uint8_t {
+  fits,
+  fits_with_nul,  ///< Delivered while the machine stays up; set aside if a power cut comes first.
+  nothing,        ///< Empty or only NULs: what readers take for freed space.
+  too_long,
+  like_a_gap,   ///< Begins with so many NULs that readers take it for a writer's gap.
+  has_newline,  ///< Would be several records.
+};
+RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max);
+
+/// The writer's side of format `lines` (buffer/FORMAT.md, "Writing").
+///
+/// Promise: each write begins with a newline, so that its records never become part of what a
+/// writer before us left unfinished; one write(2) with O_APPEND holds up to 64 KiB of records
+/// (or one longer record), which appends of others cannot come between; what a short write leaves
+/// of a record is taken back by overwriting it in place with NULs and a newline, never by
+/// ftruncate(2), which would cut off records of others behind it. A record is written whole or not
+/// at all, but for a kill -9 or a power cut in mid-write.
+///
+/// Any number of writers, in any number of processes, may have the same buffer open. One object
+/// belongs to one thread. A caller with a file-size limit ignores SIGXFSZ (setrlimit(2)).
+class AppendWriter {
+ public:
+  static constexpr std::size_t kBatchBytesMax = 64 * 1024;
+  static constexpr std::uint64_t kRecordBytesMaxDefault = 1024 * 1024;
+
+  /// Opens an existing buffer; errors as PosixFile::open().
+  static Result<std::unique_ptr<AppendWriter>> open(const std::string& path);
+
+  /// The limit that the buffer's agent has left in user.punchline.limits
+  /// ("record_bytes_max=N"), or the default.
+  std::uint64_t record_bytes_max() const { return record_bytes_max_; }
+
+  /// Takes one record without its newline, which must be one that fits (fit_of()). Writes the batch
+  /// first if this one has no room left in it; if that fails the record is not taken.
+  Status add(std::string_view record);
+
+  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG): records
+  /// in front may have been written, as records_written() tells; the others stay taken, and
+  /// flush() may be tried again. If taking back fails the text says where a torn piece remains:
+  /// btrfs, which writes nothing in place, refuses it on a full disk. It stays what FORMAT.md calls
+  /// torn text, and the newline of the next write ends it.
+  Status flush();
+
+  /// Makes what flush() has written durable (fdatasync(2)).
+  Status sync();
+
+  std::uint64_t records_written() const { return records_written_; }
+  std::size_t records_waiting() const { return ends_.size(); }
+  /// File offsets at which the bytes of the last write landed, taken back or not.
+  ByteRange last_write() const { return last_write_; }
+
+  PosixFile& file() { return *file_; }
+
+ private:
+  AppendWriter(std::unique_ptr<PosixFile> file, Descriptor appending, Descriptor in_place);
+
+  Status write_batch();
+  Status take_back(std::uint64_t offset, std::string_view torn);
+  void forget(std::size_t records);
+
+  std::unique_ptr<PosixFile> file_;
+  Descriptor appending_;
+  Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
+  std::uint64_t record_bytes_max_ = kRecordBytesMaxDefault;
+  std::string batch_;              // newline, then records, each with its newline
+  std::vector<std::size_t> ends_;  // of each record in batch_, behind its newline
+  std::uint64_t records_written_ = 0;
+  ByteRange last_write_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,40 @@
+#include "buffer/boot.h"
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+
+#include "buffer/descriptor.h"
+
+namespace punchline {
+namespace {
+
+std::int64_t nanoseconds(const timespec& at) {
+  return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
+}
+
+}  // namespace
+
+Result<std::string> boot_id() {
+  auto file = Descriptor::open("/proc/sys/kernel/random/boot_id", O_RDONLY);
+  if (!file) return file.error();
+  std::array<char, 64> text{};
+  auto got = file->read_at(0, text);
+  if (!got) return got.error();
+  std::string id(text.data(), *got);
+  id.erase(id.find_last_not_of(" \n") + 1);
+  if (id.empty()) return file->error(ENODATA, "read");
+  return id;
+}
+
+Result<std::int64_t> boot_time_ns() {
+  timespec wall{};
+  timespec up{};
+  if (::clock_gettime(CLOCK_REALTIME, &wall) < 0) return Error::from_errno(errno, "read the clock");
+  if (::clock_gettime(CLOCK_BOOTTIME, &up) < 0) return Error::from_errno(errno, "read the uptime");
+  return nanoseconds(wall) - nanoseconds(up);
+}
+
+}  // namespace punchline

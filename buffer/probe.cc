@@ -1,0 +1,188 @@
+#include "buffer/probe.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+namespace {
+
+using Answer = Capability::Answer;
+
+// The file: data in [0, kBytes), of which kHole is punched. Multiples of every block size there is.
+constexpr std::uint64_t kBytes = 512 * 1024;
+constexpr ByteRange kHole{128 * 1024, 384 * 1024};
+
+std::string in_kib(std::uint64_t bytes) {
+  return bytes % 1024 == 0 ? std::to_string(bytes / 1024) + " KiB"
+                           : std::to_string(bytes) + " bytes";
+}
+
+Result<Descriptor> temporary_file(const std::string& folder) {
+  auto nameless = Descriptor::open(folder, O_RDWR | O_TMPFILE, 0600);
+  if (nameless ||
+      (nameless.error().kind() != ErrorKind::unsupported && nameless.error().code() != EISDIR)) {
+    return nameless;
+  }
+  auto name = folder + "/.punchline-probe-XXXXXX";
+  const int fd = ::mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) return Error::from_errno(errno, "create a file in " + folder);
+  ::unlink(name.c_str());
+  return Descriptor(fd, name);
+}
+
+Capability no(const std::string& sentence) {
+  return {Answer::no, sentence};
+}
+
+Capability failed(const Error& error, const std::string& consequence) {
+  if (error.kind() == ErrorKind::no_space) {
+    return {Answer::unknown, "cannot be tried: the disk is full"};
+  }
+  return no("does not work (" + error.message() + "): " + consequence);
+}
+
+constexpr const char* kNoPunch = "delivered data could not be freed";
+
+/// That reading it back gives NULs in the hole, 'x' around it, and the old size.
+Result<bool> reads_as_punched(const Descriptor& file) {
+  std::vector<char> text(kBytes + 1);
+  auto got = file.read_at(0, text);
+  if (!got) return got.error();
+  if (*got != kBytes) return false;
+  for (std::uint64_t at = 0; at < kBytes; ++at) {
+    if (text[at] != (kHole.contains(at) ? '\0' : 'x')) return false;
+  }
+  return true;
+}
+
+Result<std::uint64_t> allocated_bytes(const Descriptor& file) {
+  auto facts = file.facts();
+  if (!facts) return facts.error();
+  return facts->stx_blocks * 512;
+}
+
+/// Whether SEEK_DATA and SEEK_HOLE see exactly the hole that was punched.
+bool hole_is_seen(const Descriptor& file) {
+  const auto hole = file.next_hole(0);
+  const auto data = file.next_data(kHole.begin);
+  return hole && data && *hole == kHole.begin && *data == kHole.end;
+}
+
+Capability try_punch(const Descriptor& file) {
+  const auto before = allocated_bytes(file);
+  if (auto punched = file.punch(kHole); !punched) return failed(punched.error(), kNoPunch);
+  const auto right = reads_as_punched(file);
+  if (!right) return failed(right.error(), kNoPunch);
+  if (!*right) return no("works wrongly: what it frees does not read as zeros, or more is gone");
+  const auto after = allocated_bytes(file);
+  const bool freed = before && after && *after < *before;
+  if (!freed && !hole_is_seen(file)) return no("zeroes, but gives no blocks back to the disk");
+  return {Answer::yes, "works: blocks of delivered data go back to the disk"};
+}
+
+Capability try_holes(const Descriptor& file) {
+  if (hole_is_seen(file)) return {Answer::yes, "works: holes are skipped"};
+  const auto hole = file.next_hole(0);
+  if (hole && *hole == kBytes)
+    return no("is trivial here: holes are read through, which is slower");
+  return no("gives wrong answers here: holes are read through, which is slower");
+}
+
+/// The unit is asked for by trying: st_blksize says nothing of clusters (ext4 bigalloc).
+Capability try_collapse(const Descriptor& file, std::uint64_t unit_bytes, std::uint64_t& found) {
+  for (; unit_bytes < kBytes; unit_bytes *= 2) {
+    auto done = file.collapse({0, unit_bytes});
+    if (done) {
+      found = unit_bytes;
+      return {Answer::yes, "works in units of " + in_kib(unit_bytes)};
+    }
+    if (done.error().code() != EINVAL) {
+      return failed(done.error(), "the file's logical size only grows, its blocks are freed");
+    }
+  }
+  return no("works in no unit below " + in_kib(kBytes) + ": the file's logical size only grows");
+}
+
+Capability try_attributes(const Descriptor& file) {
+  constexpr const char* kConsequence = "after each start, records may be delivered again";
+  constexpr std::string_view kName = "user.punchline.probe";
+  const std::string value(60, 'v');
+  if (auto set = file.set_attribute(kName, value); !set) return failed(set.error(), kConsequence);
+  const auto got = file.attribute(kName);
+  if (!got) return failed(got.error(), kConsequence);
+  if (*got != value) return no("do not keep what is written: " + std::string(kConsequence));
+  return {Answer::yes, "work"};
+}
+
+/// Without room for data: whether the calls are accepted at all.
+void probe_without_data(const Descriptor& file, ProbeReport& report) {
+  const Capability unknown{Answer::unknown, "cannot be tried: the disk is full"};
+  report.holes = unknown;
+  report.collapse = unknown;
+  if (::ftruncate(file.fd(), kBytes) < 0) {
+    report.punch = unknown;
+    return;
+  }
+  const auto punched = file.punch(kHole);
+  report.punch = punched
+                     ? Capability{Answer::unknown, "is accepted; the disk is too full to try it"}
+                     : failed(punched.error(), kNoPunch);
+}
+
+}  // namespace
+
+std::string filesystem_name(std::uint64_t type) {
+  struct Known {
+    std::uint64_t type;
+    const char* name;
+  };
+  // statfs(2) and linux/magic.h. ext2 and ext3 share ext4's number.
+  static constexpr Known kKnown[] = {
+      {0xEF53, "ext4"},         {0x58465342, "xfs"},   {0x9123683E, "btrfs"}, {0x01021994, "tmpfs"},
+      {0x794C7630, "overlay"},  {0x6969, "nfs"},       {0x65735546, "fuse"},  {0x2FC12FC1, "zfs"},
+      {0xF2F52010, "f2fs"},     {0xFF534D42, "cifs"},  {0xFE534D42, "smb2"},  {0x01021997, "9p"},
+      {0xCA451A4E, "bcachefs"}, {0x858458F6, "ramfs"}, {0x00C36400, "ceph"},  {0x4D44, "vfat"},
+      {0x2011BAB0, "exfat"},
+  };
+  for (const auto& known : kKnown) {
+    if (known.type == type) return known.name;
+  }
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "type 0x%llx", static_cast<unsigned long long>(type));
+  return text.data();
+}
+
+Result<ProbeReport> probe_folder(const std::string& folder) {
+  auto file = temporary_file(folder);
+  if (!file) return file.error();
+  auto filesystem = file->filesystem();
+  if (!filesystem) return filesystem.error();
+  ProbeReport report;
+  report.filesystem = filesystem_name(filesystem->type);
+  report.block_bytes = filesystem->block_bytes;
+  report.free_bytes = filesystem->free_bytes;
+  report.attributes = try_attributes(*file);
+  const auto written = file->write_at(0, std::vector<char>(kBytes, 'x'));
+  if (!written && written.error().kind() != ErrorKind::no_space) return written.error();
+  if (!written) {
+    probe_without_data(*file, report);
+    return report;
+  }
+  report.punch = try_punch(*file);
+  // Where nothing can be punched there is no hole to seek.
+  report.holes = report.punch.missing() ? no("is of no use without punching") : try_holes(*file);
+  const auto unit_bytes = std::clamp<std::uint64_t>(report.block_bytes, 512, kBytes / 2);
+  report.collapse = try_collapse(*file, unit_bytes, report.collapse_unit_bytes);
+  return report;
+}
+
+}  // namespace punchline

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "buffer/descriptor.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// One thing a filesystem can or cannot do, with a sentence for an operator.
+struct Capability {
+  enum class Answer : std::uint8_t {
+    no,
+    yes,
+    unknown,  ///< Could not be tried, mostly for want of space; the sentence says why.
+  };
+  Answer answer = Answer::unknown;
+  std::string sentence;
+
+  bool works() const { return answer == Answer::yes; }
+  bool missing() const { return answer == Answer::no; }
+};
+
+/// What the filesystem of a folder can do for a buffer.
+struct ProbeReport {
+  std::string filesystem;  ///< "ext4", "xfs", "btrfs", "tmpfs", ...; "type 0x..." if unknown.
+  std::uint64_t block_bytes = 0;  ///< statfs(2) f_bsize.
+  std::uint64_t free_bytes = 0;   ///< For us, without what is reserved for root.
+  Capability punch;               ///< PUNCH_HOLE zeroes, keeps the size and gives the blocks back.
+  Capability holes;               ///< SEEK_DATA and SEEK_HOLE tell holes; `no`: everything is read.
+  Capability collapse;            ///< COLLAPSE_RANGE; `no`: the logical size only grows.
+  Capability attributes;  ///< user.* attributes; `no`: the in-band rule alone, see FORMAT.md.
+  std::uint64_t collapse_unit_bytes = 0;  ///< Ranges are multiples of this; 0 without collapse.
+};
+
+/// Tries everything on a temporary file in `folder`, which has no name (O_TMPFILE) or loses it at
+/// once. Writes up to 512 KiB. A full disk is no failure: it leaves answers `unknown`.
+/// Errors: that no file can be had there: `not_found`, `denied`, `no_space`, `io`.
+Result<ProbeReport> probe_folder(const std::string& folder);
+
+/// The name of a filesystem by its statfs(2) f_type.
+std::string filesystem_name(std::uint64_t type);
+
+}  // namespace punchline

@@ -1,0 +1,257 @@
+#include "buffer/append_writer.h"
+
+#include <atomic>
+#include <csignal>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
+
+using namespace punchline;
+using Catch::Matchers::Contains;
+using punchline::testing::read_file;
+using punchline::testing::TempDir;
+using punchline::testing::write_file;
+
+namespace {
+
+std::unique_ptr<AppendWriter> writer_of(const std::string& path) {
+  auto writer = AppendWriter::open(path);
+  if (!writer) FAIL(writer.error().message());
+  return std::move(*writer);
+}
+
+/// The lines of a text, without those that are nothing (empty, or only NULs).
+std::vector<std::string> records_in(const std::string& text) {
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find_first_not_of('\0') != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
+/// A soft limit on the size of files, taken away again: the one way to a short write without root.
+class SizeLimit {
+ public:
+  SizeLimit() { ::signal(SIGXFSZ, SIG_IGN); }
+  ~SizeLimit() { set(RLIM_INFINITY); }
+  void set(rlim_t bytes) {
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes;
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a batch is one write that begins with a newline") {
+  TempDir folder("append");
+  write_file(folder.file("buffer"), "torn");
+  auto writer = writer_of(folder.file("buffer"));
+  REQUIRE(writer->add("one").ok());
+  REQUIRE(writer->add("two").ok());
+  CHECK(read_file(folder.file("buffer")) == "torn");
+  CHECK(writer->records_waiting() == 2);
+  REQUIRE(writer->flush().ok());
+  REQUIRE(writer->sync().ok());
+  CHECK(read_file(folder.file("buffer")) == "torn\none\ntwo\n");
+  CHECK(writer->last_write() == ByteRange{4, 13});
+  CHECK(writer->records_written() == 2);
+  CHECK(writer->records_waiting() == 0);
+  REQUIRE(writer->flush().ok());
+  CHECK(read_file(folder.file("buffer")) == "torn\none\ntwo\n");
+}
+
+TEST_CASE("a full batch is written before the next record is taken") {
+  TempDir folder("append");
+  write_file(folder.file("buffer"), "");
+  auto writer = writer_of(folder.file("buffer"));
+  const std::string record(30'000, 'r');
+  const std::string large(200'000, 'l');
+  REQUIRE(writer->add(record).ok());
+  REQUIRE(writer->add(record).ok());
+  CHECK(writer->records_written() == 0);
+  REQUIRE(writer->add(large).ok());
+  CHECK(writer->records_written() == 2);
+  REQUIRE(writer->flush().ok());
+  CHECK(read_file(folder.file("buffer")) ==
+        "\n" + record + "\n" + record + "\n" + "\n" + large + "\n");
+}
+
+TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, "");
+  struct Landed {
+    ByteRange at;
+    std::string text;
+  };
+  constexpr int kWriters = 4;
+  std::vector<std::vector<Landed>> landed(kWriters);
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> threads;
+  for (int number = 0; number < kWriters; ++number) {
+    threads.emplace_back([&, number] {
+      auto writer = AppendWriter::open(path);
+      for (int i = 0; writer && i < 2'000; ++i) {
+        const auto record = std::string(static_cast<std::size_t>(1 + (i * 37) % 900),
+                                        static_cast<char>('a' + number)) +
+                            std::to_string(i);
+        if (!(*writer)->add(record) || !(*writer)->flush()) ++failures;
+        landed[static_cast<std::size_t>(number)].push_back(
+            {(*writer)->last_write(), "\n" + record + "\n"});
+      }
+    });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  CHECK(failures == 0);
+  const auto text = read_file(path);
+  std::size_t wrong = 0;
+  std::size_t writes = 0;
+  for (const auto& one : landed) {
+    for (const auto& write : one) {
+      ++writes;
+      wrong += text.substr(write.at.begin, write.at.size()) == write.text ? 0 : 1;
+    }
+  }
+  CHECK(writes == 8'000);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a short write keeps whole records and takes back the torn one") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, "before\n");
+  auto writer = writer_of(path);
+  for (const char* record : {"first", "second", "third"}) {
+    REQUIRE(writer->add(record).ok());
+  }
+  SizeLimit limit;
+  limit.set(7 + 1 + 6 + 3);  // "before\n" "\n" "first\n" "sec"
+  const auto flushed = writer->flush();
+  CHECK_FALSE(flushed.ok());
+  CHECK(writer->records_written() == 1);
+  CHECK(writer->records_waiting() == 2);
+  CHECK(read_file(path) == std::string("before\n\nfirst\n\0\0\n", 17));
+  limit.set(RLIM_INFINITY);
+  REQUIRE(writer->flush().ok());
+  CHECK(records_in(read_file(path)) ==
+        std::vector<std::string>{"before", "first", "second", "third"});
+}
+
+TEST_CASE("wherever a write is cut short, no piece of a record remains") {
+  TempDir folder("append");
+  const std::vector<std::string> all{"alpha", "b", "gamma delta"};
+  for (rlim_t cut = 0; cut <= 22; ++cut) {
+    INFO("cut behind " << cut << " bytes");
+    const auto path = folder.file("buffer" + std::to_string(cut));
+    write_file(path, "x\n");
+    auto writer = writer_of(path);
+    for (const auto& record : all) {
+      REQUIRE(writer->add(record).ok());
+    }
+    SizeLimit limit;
+    limit.set(2 + cut);
+    const bool fitted = writer->flush().ok();
+    const auto text = read_file(path);
+    const auto found = records_in(text);
+    CHECK(text.back() == '\n');
+    CHECK(found.size() == 1 + writer->records_written());
+    for (std::size_t i = 1; i < found.size(); ++i) {
+      CHECK(found[i] == all[i - 1]);
+    }
+    CHECK(fitted == (writer->records_waiting() == 0));
+  }
+}
+
+TEST_CASE("taking back leaves alone what others have appended meanwhile") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, "");
+  int stop[2];
+  int going[2];
+  REQUIRE(::pipe(stop) == 0);
+  REQUIRE(::pipe(going) == 0);
+  const pid_t child = ::fork();  // a producer without our limit and without our leading newline
+  if (child == 0) {
+    ::close(stop[1]);
+    ::fcntl(stop[0], F_SETFL, O_NONBLOCK);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND);
+    char none = 0;
+    for (int i = 0; ::read(stop[0], &none, 1) != 0; ++i) {
+      const auto line = "foreign " + std::to_string(i) + " end\n";
+      if (::write(fd, line.data(), line.size()) < 0) ::_exit(1);
+      if (i == 0 && ::write(going[1], "", 1) < 0) ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  ::close(stop[0]);
+  char none = 0;
+  REQUIRE(::read(going[0], &none, 1) == 1);
+  auto writer = writer_of(path);
+  SizeLimit limit;
+  int torn = 0;
+  for (int i = 0; i < 20'000 && torn < 200; ++i) {
+    if (writer->records_waiting() == 0) {
+      REQUIRE(writer->add("ours " + std::to_string(i) + std::string(100, '.')).ok());
+    }
+    limit.set((*writer->file().facts()).size + 60);
+    const auto before = writer->last_write();
+    torn += !writer->flush().ok() && writer->last_write() != before ? 1 : 0;
+  }
+  limit.set(RLIM_INFINITY);
+  ::close(stop[1]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(torn > 0);
+  int foreign = 0;
+  for (const auto& record : records_in(read_file(path))) {
+    if (record.find("foreign") == std::string::npos) {
+      CHECK_THAT(record, Catch::Matchers::EndsWith(std::string(100, '.')));
+    } else {
+      CHECK(record.substr(record.find("foreign")) ==
+            "foreign " + std::to_string(foreign++) + " end");
+    }
+  }
+  CHECK(foreign > 0);
+}
+
+TEST_CASE("what can be a record, and what would not come out again") {
+  const std::string nul(1, '\0');
+  CHECK(fit_of("text", 4) == RecordFit::fits);
+  CHECK(fit_of("text", 3) == RecordFit::too_long);
+  CHECK(fit_of("text\r", 100) == RecordFit::fits);
+  CHECK(fit_of("", 100) == RecordFit::nothing);
+  CHECK(fit_of(std::string(50, '\0'), 100) == RecordFit::nothing);
+  CHECK(fit_of("a" + nul, 100) == RecordFit::fits_with_nul);
+  CHECK(fit_of(std::string(4'095, '\0') + "a", 10'000) == RecordFit::fits_with_nul);
+  CHECK(fit_of(std::string(4'096, '\0') + "a", 10'000) == RecordFit::like_a_gap);
+  CHECK(fit_of("a\nb", 100) == RecordFit::has_newline);
+}
+
+TEST_CASE("the limit is the agent's where it has left one") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, "");
+  CHECK(writer_of(path)->record_bytes_max() == 1024 * 1024);
+  const auto with = [&](std::string_view text) {
+    REQUIRE((*PosixFile::open(path))->set_attribute("user.punchline.limits", text).ok());
+    return writer_of(path)->record_bytes_max();
+  };
+  CHECK(with("record_bytes_max=100") == 100);
+  CHECK(with("other=1 record_bytes_max=2000000 more=5") == 2'000'000);
+  CHECK(with("record_bytes_max=") == 1024 * 1024);
+  CHECK(with("record_bytes_max=0") == 1024 * 1024);
+}
