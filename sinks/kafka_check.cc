@@ -1,0 +1,197 @@
+#include "sinks/kafka_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <librdkafka/rdkafka.h>
+#include <netdb.h>
+
+#include "sinks/kafka_client.h"
+
+namespace punchline {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct ClientDelete {
+  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+};
+using Client = std::unique_ptr<rd_kafka_t, ClientDelete>;
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> parts;
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    std::string_view part = list.substr(0, comma);
+    while (part.starts_with(' '))
+      part.remove_prefix(1);
+    while (part.ends_with(' '))
+      part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return parts;
+}
+
+KafkaFinding resolve(const std::string& server) {
+  const ServerName name = parse_server(server);
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(name.host.c_str(), name.port.c_str(), &wanted, &found);
+  if (failure != 0) {
+    return {false, "broker name " + name.host + " does not resolve: " + ::gai_strerror(failure)};
+  }
+  int addresses = 0;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next)
+    ++addresses;
+  ::freeaddrinfo(found);
+  return {true, "broker name " + name.host + " resolves to " + std::to_string(addresses) +
+                    (addresses == 1 ? " address" : " addresses")};
+}
+
+Result<Client> open_client(const KafkaProperties& properties) {
+  KafkaProperties all = connection_properties(properties);
+  all.insert_or_assign("log.queue", "true");  // and nobody reads it: stderr stays clean
+  all.insert_or_assign("allow.auto.create.topics", "false");
+  auto conf = make_kafka_conf(all);
+  if (!conf) return conf.error();
+  rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+  auto client = start_kafka_client(std::move(*conf), true);
+  if (!client) return client.error();
+  rd_kafka_set_log_queue(*client, nullptr);
+  return Client(*client);
+}
+
+/// The last thing the client complained of; "all brokers down" only if there is nothing better.
+std::string complaint(rd_kafka_t* client, std::string last) {
+  rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
+  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 0)) {
+    const bool error = rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR;
+    const bool vague = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (error && (!vague || last.empty())) last = rd_kafka_event_error_string(event);
+    rd_kafka_event_destroy(event);
+  }
+  rd_kafka_queue_destroy(queue);
+  return last;
+}
+
+int milliseconds_to(Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 1));
+}
+
+/// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
+KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline) {
+  std::string last;
+  do {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const int wait = std::min(milliseconds_to(deadline), 500);
+    const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait);
+    if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const int brokers = metadata->broker_cnt;
+      rd_kafka_metadata_destroy(metadata);
+      return {true, "a broker answers; the cluster has " + std::to_string(brokers) +
+                        (brokers == 1 ? " broker" : " brokers")};
+    }
+    last = complaint(client, last);
+  } while (Clock::now() < deadline);
+  return {false, "no broker answers: " + (last.empty() ? "nothing came in time" : last)};
+}
+
+KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topic_t& told) {
+  KafkaCheck::Topic topic{name, {}, told.err, 0, 0};
+  if (told.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const bool missing = told.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    topic.usable.text = "topic " + name +
+                        (missing ? " does not exist in the cluster"
+                                 : " cannot be used: " + kafka_error_text(told.err));
+    return topic;
+  }
+  topic.partitions = told.partition_cnt;
+  topic.leaderless = static_cast<std::int32_t>(
+      std::count_if(told.partitions, told.partitions + told.partition_cnt,
+                    [](const rd_kafka_metadata_partition_t& p) { return p.leader < 0; }));
+  topic.usable.good = topic.partitions > 0 && topic.leaderless == 0;
+  topic.usable.text = "topic " + name + " has " + std::to_string(topic.partitions) +
+                      (topic.partitions == 1 ? " partition" : " partitions");
+  if (topic.leaderless > 0) {
+    topic.usable.text += ", " + std::to_string(topic.leaderless) + " of them without a leader";
+  }
+  return topic;
+}
+
+KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
+                            Clock::time_point deadline) {
+  KafkaCheck::Topic topic{name, {}, RD_KAFKA_RESP_ERR__INVALID_ARG, 0, 0};
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(client, name.c_str(), nullptr);
+  if (handle == nullptr) {
+    topic.usable.text = "topic name " + name + " is not accepted by librdkafka";
+    return topic;
+  }
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto failure = rd_kafka_metadata(client, 0, handle, &metadata, milliseconds_to(deadline));
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
+    topic = describe(name, metadata->topics[0]);
+  } else {
+    topic.code = failure;
+    topic.usable.text = "topic " + name + ": " + kafka_error_text(failure);
+  }
+  if (metadata != nullptr) rd_kafka_metadata_destroy(metadata);
+  rd_kafka_topic_destroy(handle);
+  return topic;
+}
+
+}  // namespace
+
+bool KafkaCheck::good() const {
+  return broker.good && std::all_of(topics.begin(), topics.end(),
+                                    [](const Topic& topic) { return topic.usable.good; });
+}
+
+ServerName parse_server(const std::string& server) {
+  std::string_view rest = server;
+  if (const auto scheme = rest.find("://"); scheme != std::string_view::npos) {
+    rest.remove_prefix(scheme + 3);
+  }
+  std::string_view host = rest;
+  std::string_view port = "9092";
+  const auto bracket = rest.find(']');
+  const auto colon = rest.rfind(':');
+  const bool has_port =
+      colon != std::string_view::npos &&
+      (bracket == std::string_view::npos ? rest.find(':') == colon : colon > bracket);
+  if (has_port) {
+    host = rest.substr(0, colon);
+    port = rest.substr(colon + 1);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return {std::string(host), std::string(port)};
+}
+
+Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
+                               const std::vector<std::string>& topics,
+                               std::chrono::milliseconds timeout) {
+  KafkaCheck check;
+  for (const auto& [name, value] : properties) {
+    if (canonical_property(name) != "metadata.broker.list") continue;
+    for (const std::string& server : split(value))
+      check.names.push_back({server, resolve(server)});
+  }
+  if (check.names.empty()) {
+    return Error(ErrorKind::refused, 0, "kafka property bootstrap.servers is not given");
+  }
+  auto client = open_client(properties);
+  if (!client) return client.error();
+  const auto deadline = Clock::now() + timeout;
+  check.broker = ask_broker(client->get(), deadline);
+  if (!check.broker.good) return check;
+  for (const std::string& name : topics) {
+    check.topics.push_back(ask_topic(client->get(), name, deadline));
+  }
+  return check;
+}
+
+}  // namespace punchline

@@ -1,0 +1,82 @@
+#include "sinks/kafka_check.h"
+
+#include "tests/support/catch.h"
+#include "tests/unit/sinks/kafka_fixture.h"
+
+namespace punchline {
+namespace {
+
+TEST_CASE("servers are taken apart as librdkafka takes them") {
+  struct Case {
+    std::string server, host, port;
+  };
+  for (const Case& c : {Case{"k1", "k1", "9092"}, Case{"k1:1234", "k1", "1234"},
+                        Case{"SSL://k1:1234", "k1", "1234"}, Case{"[::1]:1234", "::1", "1234"},
+                        Case{"::1", "::1", "9092"}, Case{"[::1]", "::1", "9092"}}) {
+    INFO(c.server);
+    CHECK(parse_server(c.server).host == c.host);
+    CHECK(parse_server(c.server).port == c.port);
+  }
+}
+
+TEST_CASE("a cluster in order gets only yes") {
+  auto broker = start_broker(2);
+  REQUIRE(broker->create_topic("t", 3).ok());
+  const auto check = check_kafka({{"bootstrap.servers", broker->bootstrap()}}, {"t"},
+                                 std::chrono::seconds(10));
+  REQUIRE(check.ok());
+  CHECK(check->good());
+  REQUIRE(check->names.size() == 2);
+  CHECK(check->names[0].resolves.good);
+  CHECK(check->names[0].resolves.text == "broker name 127.0.0.1 resolves to 1 address");
+  CHECK(check->broker.text == "a broker answers; the cluster has 2 brokers");
+  REQUIRE(check->topics.size() == 1);
+  CHECK(check->topics[0].partitions == 3);
+  CHECK(check->topics[0].usable.text == "topic t has 3 partitions");
+}
+
+TEST_CASE("a missing topic and one without leaders are said plainly") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("headless", 2).ok());
+  broker->set_leader("headless", 1, -1);
+  broker->set_topic_error("missing", 3);
+  const auto check = check_kafka({{"bootstrap.servers", broker->bootstrap()}},
+                                 {"missing", "headless"}, std::chrono::seconds(10));
+  REQUIRE(check.ok());
+  CHECK(check->broker.good);
+  CHECK_FALSE(check->good());
+  REQUIRE(check->topics.size() == 2);
+  CHECK(check->topics[0].code == 3);
+  CHECK(check->topics[0].usable.text == "topic missing does not exist in the cluster");
+  CHECK(check->topics[1].leaderless == 1);
+  CHECK(check->topics[1].usable.text ==
+        "topic headless has 2 partitions, 1 of them without a leader");
+}
+
+TEST_CASE("without a broker the reason is told in time") {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto check = check_kafka({{"bootstrap.servers", "127.0.0.1:1,no-such-host.invalid:9092"}},
+                                 {"t"}, std::chrono::seconds(1));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(15));
+  REQUIRE(check.ok());
+  CHECK_FALSE(check->good());
+  CHECK(check->names[0].resolves.good);
+  CHECK_FALSE(check->names[1].resolves.good);
+  CHECK(check->names[1].resolves.text.find("no-such-host.invalid does not resolve") !=
+        std::string::npos);
+  CHECK(check->broker.text.find("no broker answers: ") == 0);
+  CHECK(check->broker.text.size() > 30);
+  CHECK(check->topics.empty());
+}
+
+TEST_CASE("properties that a client cannot have are refused") {
+  CHECK(check_kafka({{"client.id", "x"}}, {}, std::chrono::seconds(1)).error().kind() ==
+        ErrorKind::refused);
+  CHECK(check_kafka({{"bootstrap.servers", "k"}, {"security.protocol", "rot13"}}, {},
+                    std::chrono::seconds(1))
+            .error()
+            .kind() == ErrorKind::refused);
+}
+
+}  // namespace
+}  // namespace punchline
