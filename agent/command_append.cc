@@ -1,0 +1,265 @@
+#include <array>
+#include <cerrno>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/commands.h"
+#include "agent/line_splitter.h"
+#include "buffer/append_writer.h"
+#include "buffer/posix_file.h"
+#include "buffer/state.h"
+
+namespace punchline {
+namespace {
+
+/// Lets the signals that end us be seen only while we wait for input: one that ends a process in
+/// the middle of a write(2) tears the record (FORMAT.md), and Ctrl-C should not do that.
+class Input {
+ public:
+  Input() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      sigaddset(&ending, signal);
+    }
+    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
+    signals_ = Descriptor(::signalfd(-1, &ending, SFD_CLOEXEC), "signals");
+    // A limit on file sizes is an error like a full disk, not a reason to die in mid-write.
+    std::signal(SIGXFSZ, SIG_IGN);
+  }
+
+  /// Whether there is input, or its end. Waits for it or for a signal, unless told not to.
+  bool ready(bool wait) {
+    std::array<pollfd, 2> asked{{{STDIN_FILENO, POLLIN, 0}, {signals_.fd(), POLLIN, 0}}};
+    if (::poll(asked.data(), asked.size(), wait ? -1 : 0) < 0) return false;
+    interrupted_ = interrupted_ || asked[1].revents != 0;
+    return asked[0].revents != 0 && !interrupted_;
+  }
+
+  bool interrupted() const { return interrupted_; }
+
+ private:
+  Descriptor signals_;
+  bool interrupted_ = false;
+};
+
+/// What went in, what did not, and the words about it.
+class Appending {
+ public:
+  Appending(AppendWriter& writer, bool sync) : writer_(writer), sync_(sync) {}
+
+  /// False if nothing more can be written.
+  bool take(const LineSplitter::Line& line);
+  /// Writes what waits; with --sync it is durable then.
+  bool settle();
+  bool fail(const std::string& why);
+  ExitCode outcome(bool interrupted) const;
+
+ private:
+  bool refuse(const LineSplitter::Line& line, const std::string& why);
+  bool add(const LineSplitter::Line& line);
+  bool fail_writing(const Error& error, std::size_t unwritten);
+  void tell_of_nul(const LineSplitter::Line& line);
+  void trim_waiting(std::size_t unwritten);
+
+  AppendWriter& writer_;
+  bool sync_;
+  std::deque<std::uint64_t> waiting_;  // numbers of the lines that are not written yet
+  std::uint64_t refused_ = 0;
+  std::uint64_t nothing_ = 0;
+  bool nul_told_ = false;
+  bool failed_ = false;
+};
+
+bool Appending::take(const LineSplitter::Line& line) {
+  const auto limit = writer_.record_bytes_max();
+  switch (line.too_long ? RecordFit::too_long : fit_of(line.text, limit)) {
+    case RecordFit::too_long:
+      return refuse(line, "the limit is " + std::to_string(limit));
+    case RecordFit::like_a_gap:
+      return refuse(line, "it begins with more NULs than a record of format lines may");
+    case RecordFit::nothing:
+      ++nothing_;
+      return true;
+    case RecordFit::fits_with_nul:
+      tell_of_nul(line);
+      return add(line);
+    case RecordFit::has_newline:  // no line has one
+    case RecordFit::fits:
+      break;
+  }
+  return add(line);
+}
+
+bool Appending::refuse(const LineSplitter::Line& line, const std::string& why) {
+  constexpr std::uint64_t kToldMax = 20;
+  if (++refused_ <= kToldMax) {
+    std::fprintf(stderr, "append: line %" PRIu64 " refused: %" PRIu64 " bytes, %s\n", line.number,
+                 line.bytes, why.c_str());
+  }
+  return true;
+}
+
+void Appending::tell_of_nul(const LineSplitter::Line& line) {
+  if (nul_told_) return;
+  nul_told_ = true;
+  std::fprintf(stderr,
+               "append: line %" PRIu64
+               " holds NUL bytes: if the power fails before such a record is delivered it is set "
+               "aside, not delivered\n",
+               line.number);
+}
+
+bool Appending::add(const LineSplitter::Line& line) {
+  waiting_.push_back(line.number);
+  if (auto added = writer_.add(line.text); !added) {
+    return fail_writing(added.error(), writer_.records_waiting() + 1);
+  }
+  trim_waiting(writer_.records_waiting());
+  return true;
+}
+
+bool Appending::settle() {
+  if (failed_) return false;
+  if (auto written = writer_.flush(); !written) {
+    return fail_writing(written.error(), writer_.records_waiting());
+  }
+  if (waiting_.empty()) return true;  // nothing since the last time
+  waiting_.clear();
+  if (!sync_) return true;
+  auto synced = writer_.sync();
+  return synced || fail(synced.error().message());
+}
+
+void Appending::trim_waiting(std::size_t unwritten) {
+  while (waiting_.size() > unwritten) {
+    waiting_.pop_front();
+  }
+}
+
+bool Appending::fail(const std::string& why) {
+  failed_ = true;
+  std::fprintf(stderr, "append: %s\n", why.c_str());
+  return false;
+}
+
+bool Appending::fail_writing(const Error& error, std::size_t unwritten) {
+  trim_waiting(unwritten);
+  fail(error.message());
+  std::fprintf(stderr,
+               "append: %" PRIu64 " records appended; line %" PRIu64
+               " and what follows it were not\n",
+               writer_.records_written(), waiting_.front());
+  return false;
+}
+
+ExitCode Appending::outcome(bool interrupted) const {
+  if (nothing_ > 0) {
+    std::fprintf(stderr,
+                 "append: %" PRIu64
+                 " lines left out: empty or only NULs is no record in format lines\n",
+                 nothing_);
+  }
+  if (refused_ > 0) std::fprintf(stderr, "append: %" PRIu64 " lines refused\n", refused_);
+  if (failed_) return ExitCode::io;
+  if (interrupted) {
+    std::fprintf(stderr, "append: interrupted; %" PRIu64 " records appended\n",
+                 writer_.records_written());
+    return ExitCode::temporary;
+  }
+  return refused_ > 0 ? ExitCode::data : ExitCode::ok;
+}
+
+/// What cannot be opened: unfit for a buffer, full, or not ours to write.
+ExitCode exit_code_of(const Error& error) {
+  if (error.kind() == ErrorKind::refused) return ExitCode::config;
+  if (error.kind() == ErrorKind::no_space) return ExitCode::io;
+  return ExitCode::cannot_open;
+}
+
+ExitCode say(const Error& error) {
+  std::fprintf(stderr, "append: %s\n", error.message().c_str());
+  return exit_code_of(error);
+}
+
+/// A buffer in another format must not get lines.
+Status check_format(BufferFile& file) {
+  const auto bytes = file.attribute(kStateAttribute);
+  if (!bytes || !*bytes) return {};
+  State state;
+  const auto decoded = decode(**bytes, state);
+  if (decoded == Decoded::newer_version) {
+    return Error(ErrorKind::refused, 0, file.path() + " is a buffer of a newer version");
+  }
+  if (decoded == Decoded::ok && state.format != Format::lines) {
+    return Error(ErrorKind::refused, 0, file.path() + " is a buffer in format frames, not lines");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<AppendWriter>> open_writer(const std::string& path) {
+  if (auto created = PosixFile::create_if_missing(path, {}); !created) return created.error();
+  auto writer = AppendWriter::open(path);
+  if (!writer) return writer;
+  if (auto format = check_format((*writer)->file()); !format) return format.error();
+  return writer;
+}
+
+/// Reads once and takes all lines that end in it; false at the end of the input or after a failure.
+bool pump(std::vector<char>& memory, LineSplitter& lines, Appending& appending) {
+  const auto got = ::read(STDIN_FILENO, memory.data(), memory.size());
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+  if (got < 0) return appending.fail(Error::from_errno(errno, "read standard input").message());
+  if (got == 0) {
+    if (const auto last = lines.finish()) appending.take(*last);
+    return false;
+  }
+  lines.feed({memory.data(), static_cast<std::size_t>(got)});
+  while (const auto line = lines.next()) {
+    if (!appending.take(*line)) return false;
+  }
+  return true;
+}
+
+ExitCode append_stdin(AppendWriter& writer, bool sync) {
+  Input input;
+  Appending appending(writer, sync);
+  LineSplitter lines(writer.record_bytes_max());
+  std::vector<char> memory(256 * 1024);
+  while (!input.interrupted()) {
+    // Nothing there yet: what has been taken must not wait for what may come much later.
+    if (!input.ready(false) && !appending.settle()) break;
+    if (input.ready(true) && !pump(memory, lines, appending)) break;
+  }
+  appending.settle();
+  if (input.interrupted() && lines.unfinished_bytes() > 0) {
+    std::fputs("append: the line begun when the interrupt came is not appended\n", stderr);
+  }
+  return appending.outcome(input.interrupted());
+}
+
+}  // namespace
+
+ExitCode command_append(const AppendOptions& options) {
+  if (options.format == BufferFormat::frames) {
+    std::fputs("append: format frames is not there yet; lines is\n", stderr);
+    return ExitCode::config;
+  }
+  if (!options.key.empty() || !options.headers.empty()) {
+    std::fputs("append: format lines has no place for a key or headers\n", stderr);
+    return ExitCode::usage;
+  }
+  auto writer = open_writer(options.path);
+  if (!writer) return say(writer.error());
+  return append_stdin(**writer, options.sync);
+}
+
+}  // namespace punchline
