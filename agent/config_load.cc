@@ -60,22 +60,29 @@ std::vector<std::string_view> known_variables() {
   return names;
 }
 
-/// A variable that is not ours is no error: Kubernetes makes PUNCHLINE_PORT and the like for a
-/// service of our name.
+/// A variable that is not ours is no error: for services named punchline and punchline-kafka
+/// Kubernetes makes PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
 std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
-                                           std::vector<std::string>& warnings) {
+                                           const KnowsProperty& knows_property) {
   Setting setting{nullptr, {RawValue::Kind::untyped, value}, name, ExitCode::config, ""};
   for (const auto& option : option_table()) {
     if (option.key != "*" && option.environment == name) setting.option = &option;
   }
   if (setting.option == nullptr && name.starts_with(kPropertyPrefix)) {
-    setting.option = &property_option();
     setting.property = property_name(name);
+    if (knows_property(setting.property)) setting.option = &property_option();
   }
-  if (setting.option != nullptr) return setting;
-  warnings.push_back("environment: " + name + " is not an option and is ignored; the nearest is " +
-                     std::string(nearest(name, known_variables())));
-  return std::nullopt;
+  if (setting.option == nullptr) return std::nullopt;
+  return setting;
+}
+
+std::string ignored(const std::string& name) {
+  if (name.starts_with(kPropertyPrefix)) {
+    return "environment: " + name + " is ignored: librdkafka has no property " +
+           property_name(name);
+  }
+  return "environment: " + name + " is ignored: it is not an option; the nearest is " +
+         std::string(nearest(name, known_variables()));
 }
 
 class Loader {
@@ -167,13 +174,18 @@ std::string config_path(const std::vector<Setting>& settings) {
 
 }  // namespace
 
-LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment) {
+LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
+                         const KnowsProperty& knows_property) {
   LoadedConfig loaded;
   std::vector<Setting> settings;  // later ones win
   for (const auto& [name, value] : environment) {
     if (!name.starts_with(kPrefix)) continue;
-    auto setting = setting_of_variable(name, value, loaded.warnings);
-    if (setting) settings.push_back(std::move(*setting));
+    auto setting = setting_of_variable(name, value, knows_property);
+    if (setting) {
+      settings.push_back(std::move(*setting));
+    } else {
+      loaded.warnings.push_back(ignored(name));
+    }
   }
   std::ranges::transform(flags, std::back_inserter(settings), setting_of_flag);
 

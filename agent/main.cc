@@ -7,12 +7,13 @@
 #include "agent/config_error.h"
 #include "agent/config_load.h"
 #include "agent/log.h"
+#include "sinks/kafka_client.h"
 
 namespace punchline {
 namespace {
 
 ExitCode run_or_check(const RunArguments& arguments) {
-  const auto loaded = load_config(arguments.flags, process_environment());
+  const auto loaded = load_config(arguments.flags, process_environment(), knows_kafka_property);
   const auto log = stderr_log(loaded.config.log_level, loaded.config.log_format);
   for (const auto& warning : loaded.warnings)
     log->warning("{}", warning);

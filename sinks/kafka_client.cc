@@ -100,6 +100,11 @@ Status check_kafka_properties(const KafkaProperties& properties) {
   return {};
 }
 
+bool knows_kafka_property(const std::string& name) {
+  const KafkaConf conf(rd_kafka_conf_new());
+  return rd_kafka_conf_set(conf.get(), name.c_str(), "", nullptr, 0) != RD_KAFKA_CONF_UNKNOWN;
+}
+
 std::string kafka_error_text(std::int32_t code) {
   return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code));
 }

@@ -20,6 +20,9 @@ namespace punchline {
 /// librdkafka's reason and, for an unknown one, the nearest it knows. Opens no connection.
 Status check_kafka_properties(const KafkaProperties& properties);
 
+/// Whether there is a property of that name, whatever its value. Opens no connection.
+bool knows_kafka_property(const std::string& name);
+
 /// What librdkafka says of one of its own codes: "Broker: Unknown topic or partition".
 std::string kafka_error_text(std::int32_t code);
 

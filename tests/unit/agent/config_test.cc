@@ -28,8 +28,12 @@ std::vector<FlagValue> flag_values(const Flags& flags) {
   return values;
 }
 
+bool knows_property(const std::string& name) {
+  return name == "linger.ms";
+}
+
 Config load(const Flags& flags, const Environment& environment = {}) {
-  return load_config(flag_values(flags), environment).config;
+  return load_config(flag_values(flags), environment, knows_property).config;
 }
 
 /// The error of a start, as "CODE text".
@@ -267,12 +271,17 @@ TEST_CASE("the environment can do without a file too") {
 }
 
 TEST_CASE("a variable that only looks like ours is a warning") {
-  const auto loaded =
-      load_config(flag_values(kSmallestFlags), {{"PUNCHLINE_TOPIK", "t"}, {"PUNCHLINER", "x"}});
-  REQUIRE(loaded.warnings.size() == 1);
-  CHECK(loaded.warnings[0] ==
-        "environment: PUNCHLINE_TOPIK is not an option and is ignored; the nearest is "
-        "PUNCHLINE_TOPIC");
+  const auto loaded = load_config(
+      flag_values(kSmallestFlags),
+      {{"PUNCHLINE_TOPIK", "t"}, {"PUNCHLINER", "x"}, {"PUNCHLINE_KAFKA_SERVICE_HOST", "10.0.0.1"}},
+      knows_property);
+  CHECK(loaded.warnings ==
+        std::vector<std::string>{
+            "environment: PUNCHLINE_TOPIK is ignored: it is not an option; the nearest is "
+            "PUNCHLINE_TOPIC",
+            "environment: PUNCHLINE_KAFKA_SERVICE_HOST is ignored: librdkafka has no property "
+            "service.host"});
+  CHECK(loaded.config.kafka.size() == 1);
 }
 
 TEST_CASE("what is missing is usage without a file and config with one") {

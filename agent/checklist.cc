@@ -1,0 +1,135 @@
+#include "agent/checklist.h"
+
+#include <cstdio>
+
+#include <grp.h>
+
+#include "buffer/lock.h"
+#include "buffer/posix_file.h"
+#include "buffer/probe.h"
+#include "buffer/state.h"
+
+namespace punchline {
+namespace {
+
+void check_state(PosixFile& file, Checklist& list) {
+  const auto bytes = file.attribute(kStateAttribute);
+  if (!bytes || !*bytes) return;  // without attributes or without a state yet: run can deal with it
+  State state;
+  switch (decode(**bytes, state)) {
+    case Decoded::ok:
+      return list.yes(file.path() + ": its state can be read; everything below position " +
+                      std::to_string(state.front) + " is done");
+    case Decoded::damaged:
+      return list.note(file.path() + ": its state is damaged; run would begin at its start again");
+    case Decoded::newer_version:
+      return list.no(ExitCode::config,
+                     file.path() + ": its state was written by a later version of this program");
+  }
+}
+
+void check_lock(const PosixFile& file, Checklist& list) {
+  const auto held = Lock::is_held(file);
+  if (held && !*held) return list.yes(file.path() + ": nobody else works on it");
+  if (!held) return list.no(ExitCode::io, held.error().message());
+  const auto holder = Lock::holder(file);
+  list.no(ExitCode::temporary,
+          file.path() + ": is locked by " + (holder ? holder->text() : "another process"));
+}
+
+void check_file(PosixFile& file, Checklist& list) {
+  const auto facts = file.facts();
+  if (!facts) return list.no(ExitCode::io, facts.error().message());
+  list.yes(file.path() + ": is a regular file of " + std::to_string(facts->size) + " bytes, " +
+           std::to_string(facts->allocated_bytes) + " of them on disk");
+  if (const auto opened = file.open_for_writing(); !opened) {
+    list.no(exit_for(opened.error()), opened.error().message());
+  } else {
+    list.yes(file.path() + ": can be opened for writing");
+  }
+  check_state(file, list);
+  check_lock(file, list);
+}
+
+// What run can do without is a note.
+void check_capability(const std::string& what, const Capability& capability, bool needed,
+                      Checklist& list) {
+  const auto text = what + ' ' + capability.sentence;
+  if (capability.works()) return list.yes(text);
+  if (needed && capability.missing()) return list.no(ExitCode::config, text);
+  list.note(text);
+}
+
+void check_creation(const BufferConfig& config, Checklist& list) {
+  const auto& group = config.group;
+  const bool is_number = group.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number || getgrnam(group.c_str()) != nullptr) {
+    return list.yes(config.path + ": does not exist; run would create it");
+  }
+  list.no(ExitCode::config, config.path + ": there is no group named " + group);
+}
+
+void check_folder(const BufferConfig& config, bool file_exists, Checklist& list) {
+  const auto& path = config.path;
+  const auto folder = folder_of(path);
+  const auto probe = probe_folder(folder);
+  if (!probe && file_exists) {
+    return list.note(path + ": its filesystem cannot be tried out: " + probe.error().message());
+  }
+  if (!probe) {
+    return list.no(exit_for(probe.error()),
+                   path + ": cannot be created: " + probe.error().message());
+  }
+  if (!file_exists) check_creation(config, list);
+  list.yes(path + ": lies on " + probe->filesystem + ", " +
+           std::to_string(probe->free_bytes >> 20) + " MiB free");
+  check_capability(path + ": punching holes", probe->punch, true, list);
+  check_capability(path + ": finding holes", probe->holes, false, list);
+  check_capability(path + ": attributes", probe->attributes, false, list);
+  check_capability(path + ": collapsing ranges", probe->collapse, false, list);
+}
+
+}  // namespace
+
+void Checklist::yes(const std::string& text) {
+  print("yes ", text);
+}
+void Checklist::note(const std::string& text) {
+  print("note", text);
+}
+void Checklist::no(ExitCode code, const std::string& text) {
+  if (code_ == ExitCode::ok) code_ = code;
+  print("no  ", text);
+}
+
+void Checklist::print(const char* word, const std::string& text) {
+  std::printf("%s  %s\n", word, text.c_str());
+}
+
+ExitCode exit_for(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::refused:
+      return ExitCode::config;
+    case ErrorKind::busy:
+      return ExitCode::temporary;
+    case ErrorKind::denied:
+    case ErrorKind::not_found:
+      return ExitCode::cannot_open;
+    case ErrorKind::io:
+    case ErrorKind::no_space:
+    case ErrorKind::unsupported:
+      break;
+  }
+  return ExitCode::io;
+}
+
+void check_buffer(const BufferConfig& config, Checklist& list) {
+  const auto file = PosixFile::open(config.path);
+  if (!file && file.error().kind() != ErrorKind::not_found) {
+    return list.no(exit_for(file.error()), file.error().message());
+  }
+  if (file) check_file(**file, list);
+  check_folder(config, file.ok(), list);
+}
+
+}  // namespace punchline

@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "agent/checklist.h"
+#include "agent/commands.h"
+#include "agent/http.h"
+#include "agent/listen_address.h"
+#include "sinks/kafka_check.h"
+#include "sinks/kafka_client.h"
+#include "sinks/kafka_settings.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::chrono::seconds kKafkaWait{10};
+
+void check_http(const Config& config, Checklist& list) {
+  if (!config.http_listen) return;
+  const auto listen = parse_listen_address(*config.http_listen);
+  if (const auto free = can_listen(*listen); !free) {
+    return list.no(ExitCode::io, free.error().message());
+  }
+  list.yes("http: " + *config.http_listen + " can be listened on");
+}
+
+void check_config(const Config& config, Checklist& list) {
+  const auto buffers = config.buffers.size();
+  list.yes("config: " + std::to_string(buffers) + (buffers == 1 ? " buffer" : " buffers"));
+}
+
+// What `run` would give to the client, or nothing if it would refuse.
+std::optional<KafkaProperties> check_properties(const Config& config, Checklist& list) {
+  KafkaNeeds needs;
+  needs.in_flight_bytes_max = config.chunk_bytes_max;
+  for (const auto& buffer : config.buffers) {
+    needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
+  }
+  const auto settings = make_kafka_settings({config.kafka.begin(), config.kafka.end()}, needs);
+  auto fit = settings ? check_kafka_properties(settings->properties) : Status(settings.error());
+  if (!fit) {
+    list.no(ExitCode::config, fit.error().message());
+    return std::nullopt;
+  }
+  list.yes("kafka: librdkafka takes the properties");
+  return settings->properties;
+}
+
+void take(const KafkaFinding& finding, Checklist& list) {
+  if (finding.good) return list.yes("kafka: " + finding.text);
+  list.no(ExitCode::unavailable, "kafka: " + finding.text);
+}
+
+void check_cluster(const Config& config, Checklist& list) {
+  const auto properties = check_properties(config, list);
+  if (!properties) return;
+  std::set<std::string> topics;
+  for (const auto& buffer : config.buffers)
+    topics.insert(buffer.topic);
+  const auto check = check_kafka(*properties, {topics.begin(), topics.end()}, kKafkaWait);
+  if (!check) return list.no(ExitCode::config, check.error().message());
+  for (const auto& name : check->names)
+    take(name.resolves, list);
+  take(check->broker, list);
+  for (const auto& topic : check->topics)
+    take(topic.usable, list);
+}
+
+}  // namespace
+
+ExitCode command_check(const Config& config) {
+  Checklist list;
+  check_config(config, list);
+  for (const auto& buffer : config.buffers)
+    check_buffer(buffer, list);
+  check_http(config, list);
+  check_cluster(config, list);
+  return list.code();
+}
+
+}  // namespace punchline
