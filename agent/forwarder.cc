@@ -9,6 +9,8 @@ TimePoint Forwarder::turn(TimePoint now) {
   for (auto& pipe : pipes_)
     pipe->settle(now);
   if (!stopping_) more = feed(now) || more;
+  for (auto& pipe : pipes_)
+    pipe->show(now);
   const auto since_start =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   metrics_.heartbeat_ms.set(static_cast<std::uint64_t>(since_start.count()));

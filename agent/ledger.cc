@@ -48,7 +48,8 @@ Position Ledger::first_undone(Position from) const {
 }
 
 bool Ledger::must_pause() const {
-  return reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max;
+  return reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max ||
+         done_.size() > 2 * limits_.ranges_max;
 }
 
 std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, bool idle) {
@@ -101,7 +102,7 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
     if (punch(each, troubles)) continue;
     punch_failed_ = true;
     free_due_ = now + limits_.retry_delay;
-    break;
+    if (!each.in_band) break;
   }
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
@@ -116,9 +117,8 @@ bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
     return true;
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
-  // btrfs, 100 % full: an unaligned edge is refused; whole blocks below the front still work.
-  if (no_space && punch.in_band) return true;
-  troubles.push_back({freed.error().message(), no_space});
+  // btrfs, 100 % full, refuses unaligned edges; whole blocks below the front still work there.
+  if (!no_space || !punch.in_band) troubles.push_back({freed.error().message(), no_space});
   if (freed.error().kind() == ErrorKind::io) checkpoint_.distrust();
   return false;
 }
@@ -126,10 +126,13 @@ bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
 // The lowest ranges go first, each only once the file itself says that it is done.
 void Ledger::forget_ranges(TimePoint now, Troubles& troubles) {
   free_blocks(now, {}, done_.size() + 1, troubles);
-  if (punch_failed_) return;
-  for (auto count = limits_.ranges_max / 4; count > 0 && !done_.empty(); --count) {
-    done_.erase(*done_.first());
+  std::vector<ByteRange> remembered;  // by the file itself
+  for (const auto& [begin, end] : done_) {
+    if (remembered.size() == limits_.ranges_max / 4 + 1) break;
+    if (reclaim_.is_freed({begin, end})) remembered.push_back({begin, end});
   }
+  for (const auto& range : remembered)
+    done_.erase(range);
 }
 
 void Ledger::sync(TimePoint now, Troubles& troubles) {

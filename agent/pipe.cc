@@ -135,7 +135,10 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
     catching_up_.reset();
     return Fed::waiting;
   }
-  if (*filled == Pass::Fill::no_memory) return Fed::waiting;
+  if (*filled == Pass::Fill::no_memory) {
+    main_.drop();  // it waits for this lane anyway, and may hold the last chunk there is
+    return Fed::waiting;
+  }
   while (own_.has_item(until)) {
     const auto& item = own_.item();
     const bool wanted = item.kind == Item::Kind::record && lane_of(item.range.begin) == lane &&
@@ -277,6 +280,9 @@ void Pipe::settle(TimePoint now) {
     main_.set_rules(rules());
     own_.set_rules(rules());
   }
+}
+
+void Pipe::show(TimePoint now) {
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
   if (ledger_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);

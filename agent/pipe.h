@@ -54,8 +54,10 @@ class Pipe {
   void lose_in_flight();
   /// Reads and offers, a bounded amount.
   Fed feed(TimePoint now);
-  /// Front, freeing, syncing, figures.
+  /// Front, freeing, syncing.
   void settle(TimePoint now);
+  /// Figures: at the end of a turn.
+  void show(TimePoint now);
   /// The last settle(): frees and syncs all there is.
   void finish(TimePoint now);
 

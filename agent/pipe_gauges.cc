@@ -84,6 +84,7 @@ void PipeGauges::say(const Error& error, TimePoint now) {
 
 bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
   show_counts(ledger, in_flight);
+  show_waiting(ledger);
   if (!trouble_.empty() && now > trouble_at_ + kTroubleOver) {
     parts_.log.info("{}: over: {}", path_, trouble_);
     trouble_.clear();
@@ -119,14 +120,22 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   metrics.logical_bytes.set(facts->size);
   metrics.allocated_bytes.set(facts->allocated_bytes);
   metrics.data_bytes.set(data_bytes(ledger.front(), *facts));
-  const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
-  const auto above = end - std::min(end, ledger.front());
-  metrics.waiting_bytes.set(above - std::min(above, settled));
+  show_waiting(ledger);
   const auto since = tail_age_.since(oldest_waiting(ledger));
   const auto age =
       since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms;
   metrics.oldest_unconfirmed_ms.set(static_cast<std::uint64_t>(age.count()));
   return grown;
+}
+
+// By the size last seen: at most a second old.
+void PipeGauges::show_waiting(const Ledger& ledger) {
+  const auto end = parts_.checkpoint.base() + size_;
+  auto& metrics = parts_.metrics;
+  const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
+  const auto above = end - std::min(end, ledger.front());
+  metrics.waiting_bytes.set(above - std::min(above, settled));
+  if (above <= settled) metrics.oldest_unconfirmed_ms.set(0);
 }
 
 // From the block of the front on; with very many segments the blocks allocated must do.

@@ -47,6 +47,7 @@ class PipeGauges {
 
  private:
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
+  void show_waiting(const Ledger& ledger);
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;
 

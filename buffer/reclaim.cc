@@ -39,4 +39,9 @@ std::uint64_t Reclaim::freed(const Punch& punch) {
   return before - unfreed_.bytes();
 }
 
+bool Reclaim::is_freed(ByteRange range) const {
+  const auto unfreed = unfreed_.next(range.begin);
+  return !unfreed || unfreed->begin + 1 >= range.end;
+}
+
 }  // namespace punchline

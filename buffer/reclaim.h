@@ -51,6 +51,9 @@ class Reclaim {
   /// A planned punch has succeeded; returns how many done bytes it freed.
   std::uint64_t freed(const Punch& punch);
 
+  /// The file itself says that `range` is done: nothing of it but its last byte is unfreed.
+  bool is_freed(ByteRange range) const;
+
   /// Done bytes that have not been freed. At rest at most a block below the front, and a byte for
   /// each range above it.
   std::uint64_t unfreed_bytes() const { return unfreed_.bytes(); }

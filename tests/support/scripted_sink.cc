@@ -1,0 +1,123 @@
+#include "tests/support/scripted_sink.h"
+
+#include <algorithm>
+
+namespace punchline::testing {
+
+void ScriptedSink::set_partitions(std::int32_t count) {
+  partitions_ = count;
+  lanes_.resize(std::max(lanes_.size(), static_cast<std::size_t>(count)));
+}
+
+Room ScriptedSink::room(Lane lane) const {
+  const auto& at = lanes_[static_cast<std::size_t>(lane.partition)];
+  if (stopped_ || at.flight.size() >= moods.window) return {};
+  return {moods.window - at.flight.size(), 1 << 20};
+}
+
+std::size_t ScriptedSink::offer(Lane lane, std::span<const Record> run) {
+  auto& at = lanes_[static_cast<std::size_t>(lane.partition)];
+  auto count = std::min(run.size(), room(lane).records);
+  if (count > 1 && percent(10)) count /= 2;  // only a prefix is taken
+  for (const auto& record : run.first(count))
+    at.flight.push_back(&record);
+  if (count > 0) run.front().chunk->hold(static_cast<std::uint32_t>(count));
+  offers_ += count;
+  return count;
+}
+
+void ScriptedSink::append(LaneLog& lane, const Record& record) {
+  lane.log.push_back({std::string(record.data(), record.payload_bytes), record.chunk->owner,
+                      record.range().begin});
+}
+
+void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome outcome,
+                          std::vector<Delivery>& deliveries) {
+  auto& lane = lanes_[static_cast<std::size_t>(partition)];
+  for (; count > 0; --count) {
+    const Record* record = lane.flight.front();
+    lane.flight.pop_front();
+    Delivery delivery;
+    delivery.lane = {0, partition};
+    delivery.owner = record->chunk->owner;
+    delivery.outcome = outcome;
+    delivery.code = outcome == Outcome::persisted ? 0 : 10;
+    delivery.range = record->range();
+    delivery.records = 1;
+    delivery.payload_bytes = record->payload_bytes;
+    if (!deliveries.empty() && deliveries.back().lane == delivery.lane &&
+        deliveries.back().owner == delivery.owner && deliveries.back().outcome == outcome &&
+        deliveries.back().range.end == delivery.range.begin) {
+      deliveries.back().range.end = delivery.range.end;
+      deliveries.back().records += 1;
+      deliveries.back().payload_bytes += delivery.payload_bytes;
+    } else {
+      deliveries.push_back(delivery);
+    }
+    record->chunk->release(1);
+  }
+}
+
+void ScriptedSink::answer(std::int32_t partition, std::vector<Delivery>& deliveries) {
+  auto& lane = lanes_[static_cast<std::size_t>(partition)];
+  if (lane.flight.empty() || mute.count(partition) > 0 || !percent(moods.report_percent)) return;
+  const auto count = 1 + random_() % lane.flight.size();
+  std::size_t good = 0;
+  while (good < count &&
+         !objects(std::string(lane.flight[good]->data(), lane.flight[good]->payload_bytes))) {
+    ++good;
+  }
+  const bool refused = good < count;
+  if (refused && good > 0 && percent(50)) good = 0;  // the whole batch goes for the one
+  if (!refused && percent(moods.fail_percent)) good = random_() % count;
+  for (std::size_t i = 0; i < good; ++i)
+    append(lane, *lane.flight[i]);
+  report(partition, good, Outcome::persisted, deliveries);
+  if (good == count) return;
+  // It and everything behind it comes back; of the first batch we may not know its fate.
+  if (!refused && percent(30)) {
+    const auto there = std::min(count - good, lane.flight.size());
+    for (std::size_t i = 0; i < there; ++i)
+      append(lane, *lane.flight[i]);
+    report(partition, there, Outcome::unknown, deliveries);
+  }
+  report(partition, lane.flight.size(), refused ? Outcome::refused : Outcome::not_persisted,
+         deliveries);
+}
+
+// Of each lane some may have arrived, nobody will say which.
+void ScriptedSink::lose_client() {
+  ++epoch_;
+  for (auto& lane : lanes_) {
+    auto there = lane.flight.empty() ? 0 : random_() % (lane.flight.size() + 1);
+    for (const Record* record : lane.flight) {
+      if (there > 0) {
+        append(lane, *record);
+        --there;
+      }
+      record->chunk->release(1);
+    }
+    lane.flight.clear();
+  }
+}
+
+bool ScriptedSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>&) {
+  for (std::int32_t partition = 0; partition < partitions_; ++partition) {
+    answer(partition, deliveries);
+  }
+  if (percent(moods.epoch_percent)) lose_client();
+  return false;
+}
+
+std::size_t ScriptedSink::outstanding() const {
+  std::size_t count = 0;
+  for (const auto& lane : lanes_)
+    count += lane.flight.size();
+  return count;
+}
+
+void ScriptedSink::stop() {
+  stopped_ = true;
+}
+
+}  // namespace punchline::testing

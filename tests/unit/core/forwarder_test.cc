@@ -1,0 +1,241 @@
+#include "agent/forwarder.h"
+
+#include <cerrno>
+#include <string>
+
+#include "tests/support/catch.h"
+#include "tests/unit/core/world.h"
+
+using namespace punchline;
+using punchline::testing::MemoryFile;
+using punchline::testing::World;
+using namespace std::chrono_literals;
+
+namespace {
+
+void append_many(World& world, int from, int count) {
+  for (int i = from; i < from + count; ++i) {
+    world.append("record " + std::to_string(i) + std::string(50, '.'));
+  }
+}
+
+std::uint64_t set_aside(World& world, SetAsideReason reason) {
+  return world.metrics().records_set_aside[static_cast<std::size_t>(reason)].get();
+}
+
+}  // namespace
+
+TEST_CASE("what is appended arrives, is confirmed and freed") {
+  World world(3, 1);
+  append_many(world, 0, 2000);
+  world.open();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+  CHECK(world.checkpoint().front() == world.file.size());
+  CHECK(world.metrics().records_confirmed.get() == 2000);
+  CHECK(world.metrics().waiting_bytes.get() == 0);
+  CHECK(world.metrics().oldest_unconfirmed_ms.get() == 0);
+  CHECK(world.file.data_map() == "[" + std::to_string(world.file.size() / 4096 * 4096) + "," +
+                                     std::to_string(world.file.size()) + ")");
+}
+
+TEST_CASE("a record that is refused holds back its partition in order, and no other") {
+  World world(4, 2);
+  append_many(world, 0, 400);
+  bool objects = true;
+  world.sink.objects = [&](const std::string& payload) {
+    return objects && payload.find("record 200.") == 0;
+  };
+  world.open();
+  for (int i = 0; i < 200; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  std::size_t complete = 0;
+  std::size_t arrived = 0;
+  for (int partition = 0; partition < 4; ++partition) {
+    arrived += world.sink.log(partition).size();
+    if (!world.sink.log(partition).empty() &&
+        world.sink.log(partition).back().payload.find("record 39") == 0) {
+      ++complete;
+    }
+  }
+  CHECK(complete == 3);
+  CHECK(arrived < 400);
+  world.check_nothing_freed_early();
+  objects = false;
+  world.drain();
+  world.check_all_arrived();
+}
+
+TEST_CASE("a partition that answers nothing does not slow the others, and catches up") {
+  World world(4, 3);
+  world.sink.moods.window = 5;
+  append_many(world, 0, 2000);
+  world.sink.mute = {2};
+  world.open();
+  for (int i = 0; i < 3000; ++i)
+    world.turn();
+  CHECK(world.sink.log(2).empty());
+  const auto others =
+      world.sink.log(0).size() + world.sink.log(1).size() + world.sink.log(3).size();
+  CHECK(others > 1400);
+  world.sink.mute.clear();
+  world.drain();
+  world.check_all_arrived();
+}
+
+TEST_CASE("a record set aside stays in place, the rest goes on and comes only once") {
+  World world(1, 4);
+  world.config.record_bytes_max = 100;
+  append_many(world, 0, 10);
+  const auto front = world.file.size();
+  world.append_raw(std::string(101, 'L') + "\n");
+  append_many(world, 10, 3000);
+  world.open();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(set_aside(world, SetAsideReason::oversize) == 1);
+  CHECK(world.checkpoint().front() == front);
+  CHECK(world.log.has("set aside, oversize"));
+  const auto confirmed = world.metrics().records_confirmed.get();
+  world.stop();
+  world.crash();
+  CHECK(world.file.text().substr(front, 102) == std::string(101, 'L') + "\n");
+  World after(1, 4);
+  after.config = world.config;
+  after.file = world.file;
+  after.open();
+  after.drain();
+  CHECK(confirmed == 3010);
+  CHECK(after.sink.offers() == 0);
+  CHECK(set_aside(after, SetAsideReason::oversize) == 1);
+}
+
+TEST_CASE("more partitions: once nothing is in flight, by the new count") {
+  World world(2, 5);
+  append_many(world, 0, 500);
+  world.open();
+  world.drain();
+  world.sink.set_partitions(5);
+  append_many(world, 500, 500);
+  world.pipe().wake();
+  world.drain();
+  std::size_t total = 0;
+  for (int partition = 0; partition < 5; ++partition) {
+    CHECK(world.sink.log(partition).size() > 0);
+    total += world.sink.log(partition).size();
+  }
+  CHECK(total == 1000);
+}
+
+TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered") {
+  World world(1, 6);
+  append_many(world, 0, 3);
+  const auto gap = world.file.size();
+  world.file.producer_writes(gap + 1'000'000, "second half?\n");
+  append_many(world, 3, 3);
+  world.open();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(set_aside(world, SetAsideReason::gap) == 1);
+  CHECK(world.log.has("without O_APPEND"));
+  world.stop();
+  CHECK(world.checkpoint().state().gap_seen);
+}
+
+TEST_CASE("an unfinished last line waits, or is closed after partial_timeout") {
+  World world(1, 7);
+  world.append("whole");
+  world.append_raw("unfinished");
+  world.open();
+  world.drain();
+  CHECK(world.sink.log(0).size() == 1);
+  CHECK(world.pipe().unfinished_bytes() == 10);
+  world.crash();
+  world.config.partial_timeout = 2000ms;
+  world.open();
+  for (int i = 0; i < 10; ++i) {
+    world.turn();
+    world.advance(1s);
+  }
+  REQUIRE(world.sink.log(0).size() == 2);
+  CHECK(world.sink.log(0)[1].payload == "unfinished");
+}
+
+TEST_CASE("a filesystem that cannot free pauses the offering instead of repeating it all later") {
+  World world(1, 8);
+  world.limits.unfreed_bytes_max = 20'000;
+  append_many(world, 0, 3000);
+  world.open();
+  world.file.fail(MemoryFile::Op::punch, EIO, 1, MemoryFile::How::for_ever);
+  for (int i = 0; i < 300; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+  CHECK(world.sink.log(0).size() < 1500);
+  CHECK(world.metrics().state.get() == static_cast<std::uint64_t>(BufferState::paused));
+  CHECK(world.log.has("punch memory.buf"));
+  world.file.heal();
+  world.drain();
+  world.check_all_arrived();
+}
+
+TEST_CASE("with --once the end is where it was at the start") {
+  World world(2, 9);
+  append_many(world, 0, 100);
+  world.open();
+  REQUIRE(world.pipe().limit_to_present().ok());
+  append_many(world, 100, 100);
+  world.drain();
+  CHECK(world.sink.log(0).size() + world.sink.log(1).size() == 100);
+}
+
+TEST_CASE("wakes in a burst are answered by one look a millisecond") {
+  World world(1, 10);
+  world.open();
+  world.drain();
+  const auto reads = world.file.calls(MemoryFile::Op::read_at);
+  for (int i = 0; i < 100; ++i) {
+    world.pipe().wake();
+    world.forwarder().turn(world.now());
+  }
+  CHECK(world.file.calls(MemoryFile::Op::read_at) - reads <= 2);
+}
+
+TEST_CASE("idle: without a wake it looks once a second") {
+  World world(1, 11);
+  world.append("one");
+  world.open();
+  world.drain();
+  world.advance(5s);
+  world.turn();
+  const auto operations = world.file.operations();
+  for (int i = 0; i < 10'000; ++i)
+    world.turn();  // ten seconds in milliseconds
+  CHECK(world.file.operations() - operations < 10 * 10);
+  world.append("two");  // nobody tells
+  world.turn(1100);
+  CHECK(world.sink.log(0).size() == 2);
+}
+
+TEST_CASE("after an I/O error what is there is read carefully") {
+  World world(1, 12);
+  world.append("before");
+  world.open();
+  world.drain();
+  world.file.fail(MemoryFile::Op::sync_data, EIO);
+  world.append("x");
+  world.pipe().wake();
+  world.sink.moods.report_percent = 0;
+  world.turn();
+  world.advance(2s);
+  world.append_raw(std::string("half \0 torn\n", 12));
+  world.turn(3);
+  CHECK(world.checkpoint().careful_until() > 0);
+  world.sink.moods.report_percent = 100;
+  world.pipe().wake();
+  world.drain();
+  world.check_nothing_freed_early();
+}

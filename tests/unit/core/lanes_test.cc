@@ -1,0 +1,65 @@
+#include "agent/lanes.h"
+
+#include "tests/support/catch.h"
+
+using namespace punchline;
+using namespace std::chrono_literals;
+
+namespace {
+
+Delivery delivery(std::int32_t partition, ByteRange range, std::uint32_t records, Outcome outcome) {
+  Delivery delivery;
+  delivery.lane.partition = partition;
+  delivery.range = range;
+  delivery.records = records;
+  delivery.outcome = outcome;
+  return delivery;
+}
+
+const TimePoint kStart{1h};
+
+}  // namespace
+
+TEST_CASE("a lane that failed lags from its lowest record on, once all is settled") {
+  Lanes lanes(2, 1);
+  lanes.offered(0, 5);
+  lanes.offered(1, 1);
+  CHECK_FALSE(lanes.take(delivery(0, {20, 30}, 1, Outcome::refused), kStart));
+  CHECK(lanes.lags(0));
+  CHECK_FALSE(lanes.is_due(0, kStart + 1h));  // four are still out
+  CHECK_FALSE(lanes.take(delivery(0, {10, 20}, 1, Outcome::unknown), kStart));
+  CHECK(lanes.take(delivery(0, {30, 60}, 3, Outcome::not_persisted), kStart));
+  CHECK(lanes[0].resume == 10);
+  CHECK_FALSE(lanes.is_due(0, kStart));
+  CHECK(lanes.next_due(kStart) > kStart);
+  CHECK(lanes.is_due(0, kStart + 101ms));
+  CHECK_FALSE(lanes.lags(1));
+  CHECK(lanes.lagging() == 1);
+  CHECK(lanes.in_flight() == 1);
+  lanes.level(0);
+  CHECK(lanes.lagging() == 0);
+}
+
+TEST_CASE("each failure waits longer, a success makes the next wait short again") {
+  Lanes lanes(1, 1);
+  Backoff::Millis last{0};
+  for (int i = 0; i < 4; ++i) {
+    lanes.offered(0, 1);
+    last = *lanes.take(delivery(0, {0, 10}, 1, Outcome::refused), kStart);
+  }
+  CHECK(last >= 400ms);
+  lanes.offered(0, 1);
+  lanes.take(delivery(0, {0, 10}, 1, Outcome::persisted), kStart);
+  lanes.offered(0, 1);
+  CHECK(*lanes.take(delivery(0, {10, 20}, 1, Outcome::refused), kStart) <= 100ms);
+}
+
+TEST_CASE("a lost client sends back the lanes that had something out, and those alone") {
+  Lanes lanes(2, 1);
+  lanes.offered(1, 7);
+  lanes.lost(1000);
+  CHECK_FALSE(lanes.lags(0));
+  CHECK(lanes[1].resume == 1000);
+  CHECK(lanes.is_due(1, kStart));
+  CHECK(lanes.in_flight() == 0);
+}

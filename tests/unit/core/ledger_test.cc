@@ -1,0 +1,143 @@
+#include "agent/ledger.h"
+
+#include <cerrno>
+#include <optional>
+
+#include "tests/support/catch.h"
+#include "tests/support/memory_file.h"
+
+using namespace punchline;
+using punchline::testing::MemoryFile;
+using Op = MemoryFile::Op;
+using How = MemoryFile::How;
+using namespace std::chrono_literals;
+
+namespace {
+
+const TimePoint kStart{1h};
+
+struct Desk {
+  Desk() : file(std::string(400'000, 'x')) { file.set_inode(5, 1000); }
+
+  Ledger& open() {
+    StartFacts facts;
+    facts.boot = 1;
+    checkpoint.emplace(file, facts);
+    REQUIRE(checkpoint->start().ok());
+    return ledger.emplace(file, *checkpoint, limits);
+  }
+
+  MemoryFile file;
+  LedgerLimits limits;
+  std::optional<Checkpoint> checkpoint;
+  std::optional<Ledger> ledger;
+};
+
+}  // namespace
+
+TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks only") {
+  Desk desk;
+  auto& ledger = desk.open();
+  ledger.done({0, 100'000}, kStart);
+  CHECK(ledger.settle(kStart, false).empty());
+  CHECK(desk.file.data_map() == "[98304,400000)");
+  ledger.done({100'000, 110'000}, kStart);
+  ledger.settle(kStart, false);
+  CHECK(desk.file.data_map() == "[98304,400000)");
+  CHECK(ledger.due() == kStart + 100ms);
+  ledger.settle(kStart + 100ms, false);
+  CHECK(desk.file.data_map() == "[106496,400000)");
+  CHECK(ledger.freed_bytes() == 106'496);
+}
+
+TEST_CASE("the front is in the attribute before a block below it is freed") {
+  Desk desk;
+  auto& ledger = desk.open();
+  desk.file.fail(Op::set_attribute, EIO, 1, How::for_ever);
+  ledger.done({0, 100'000}, kStart);
+  CHECK_FALSE(ledger.settle(kStart, false).empty());
+  // In-band only: the first block is free because all of it is inside, the newline stays.
+  CHECK(desk.file.text().substr(0, 99'999) == std::string(99'999, '\0'));
+  CHECK(desk.file.text()[99'999] == 'x');
+  desk.file.heal();
+  CHECK(ledger.settle(kStart + 1s, false).empty());
+  CHECK(desk.checkpoint->stored_front() == 100'000);
+}
+
+TEST_CASE("one sync a second while there is something to make durable, none when there is not") {
+  Desk desk;
+  auto& ledger = desk.open();
+  const auto before = desk.file.calls(Op::sync_data);
+  ledger.done({0, 10}, kStart);
+  for (auto at = kStart; at < kStart + 10s; at += 50ms)
+    ledger.settle(at, true);
+  CHECK(desk.file.calls(Op::sync_data) - before <= 3);
+  CHECK(desk.checkpoint->synced() == 400'000);
+  CHECK(ledger.due() == TimePoint::max());
+}
+
+TEST_CASE("what cannot be freed pauses the offering, and goes on when it can") {
+  Desk desk;
+  desk.limits.unfreed_bytes_max = 50'000;
+  auto& ledger = desk.open();
+  desk.file.fail(Op::punch, EIO, 1, How::for_ever);
+  ledger.done({0, 60'000}, kStart);
+  for (auto at = kStart; at < kStart + 3s; at += 100ms)
+    ledger.settle(at, true);
+  CHECK(ledger.must_pause());
+  CHECK(desk.checkpoint->careful_until() == 400'000);  // EIO: what is there may be damaged
+  desk.file.heal();
+  ledger.settle(kStart + 5s, true);
+  CHECK_FALSE(ledger.must_pause());
+}
+
+TEST_CASE("a punch that fails is tried again once a second, not in a circle") {
+  Desk desk;
+  auto& ledger = desk.open();
+  desk.file.fail(Op::punch, EIO, 1, How::for_ever);
+  ledger.done({0, 300'000}, kStart);
+  const auto before = desk.file.calls(Op::punch);
+  for (auto at = kStart; at < kStart + 10s; at += 1ms)
+    ledger.settle(at, false);
+  CHECK(desk.file.calls(Op::punch) - before <= 11);
+}
+
+TEST_CASE("what an earlier run confirmed and did not free is freed at start") {
+  Desk desk;
+  {
+    auto& ledger = desk.open();
+    desk.file.fail(Op::punch, EIO);
+    ledger.done({0, 100'000}, kStart);
+    ledger.settle(kStart, false);
+    CHECK(desk.file.data_map() == "[0,400000)");
+  }
+  auto& ledger = desk.open();
+  ledger.settle(kStart, true);
+  CHECK(desk.file.data_map() == "[98304,400000)");
+}
+
+TEST_CASE("done ranges above the front are bounded: the file remembers what is forgotten") {
+  Desk desk;
+  desk.limits.ranges_max = 16;
+  auto& ledger = desk.open();
+  for (std::uint64_t at = 1000; at + 200 < 400'000; at += 400) {
+    ledger.done({at, at + 200}, kStart);
+    ledger.settle(kStart, false);
+  }
+  CHECK_FALSE(ledger.is_done({1000, 1200}));
+  CHECK(desk.file.text().substr(1000, 199) == std::string(199, '\0'));
+  CHECK(desk.file.text()[1199] == 'x');
+  CHECK(ledger.front() == 0);
+}
+
+TEST_CASE("at the end everything is freed and durable") {
+  Desk desk;
+  auto& ledger = desk.open();
+  ledger.done({0, 5000}, kStart);
+  ledger.done({6000, 6100}, kStart);
+  CHECK(ledger.finish(kStart).empty());
+  CHECK(desk.file.data_map() == "[4096,400000)");
+  CHECK(desk.file.text().substr(6000, 99) == std::string(99, '\0'));
+  CHECK(desk.checkpoint->stored_front() == 5000);
+  CHECK(desk.checkpoint->synced() == 400'000);
+}

@@ -1,0 +1,147 @@
+#include "tests/unit/core/world.h"
+
+#include <algorithm>
+
+#include "tests/support/catch.h"
+
+namespace punchline::testing {
+
+bool KeptLog::has(std::string_view part) const {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const auto& line) { return line.find(part) != std::string::npos; });
+}
+
+World::World(std::int32_t partitions, std::uint32_t seed) : sink(partitions, seed) {
+  config.path = "world.buf";
+  config.topic = "logs";
+  config.stripe_bytes = 256;
+}
+
+void World::append(std::string_view payload) {
+  appended_[std::string(payload)] = file.size();
+  file.producer_appends(std::string(payload) + "\n");
+}
+
+void World::open() {
+  StartFacts facts;
+  facts.boot = boot;
+  facts.boot_time_ns = 1;  // files here are born later
+  facts.fresh_uuid.fill(3);
+  checkpoint_ = std::make_unique<Checkpoint>(file, facts);
+  REQUIRE(checkpoint_->start().ok());
+  pool_ = std::make_unique<ChunkPool>(pool_bytes);
+  metrics_ = std::make_unique<Metrics>();
+  auto& shown = metrics_->add_buffer(config.path, config.topic);
+  forwarder_ = std::make_unique<Forwarder>(sink, *metrics_, log);
+  forwarder_->add(std::make_unique<Pipe>(Pipe::Parts{file, *checkpoint_, sink, *pool_, shown, log},
+                                         config, limits, 0, now_));
+}
+
+void World::crash() {
+  // What was on the wire when the process died may have arrived or not: a lost client.
+  const auto moods = sink.moods;
+  sink.moods.epoch_percent = 100;
+  sink.moods.report_percent = 0;
+  std::vector<Delivery> nobody_hears;
+  std::vector<Notice> notices;
+  sink.poll(nobody_hears, notices);
+  sink.moods = moods;
+  forwarder_.reset();
+  checkpoint_.reset();
+  pool_.reset();
+}
+
+void World::turn(int times) {
+  for (; times > 0; --times) {
+    now_ += std::chrono::milliseconds(1);
+    forwarder_->turn(now_);
+  }
+}
+
+void World::drain(int turns_max) {
+  for (int i = 0; i < turns_max; ++i) {
+    now_ += std::chrono::milliseconds(1);
+    const auto due = forwarder_->turn(now_);
+    if (forwarder_->drained() && due > now_ + std::chrono::milliseconds(200)) return;
+    if (due > now_ && sink.outstanding() == 0) now_ = std::max(now_, due);
+  }
+  FAIL("not drained after " << turns_max << " turns, front " << checkpoint_->front() << " of "
+                            << file.size() << ", waiting " << metrics().waiting_bytes.get()
+                            << ", in flight " << pipe().in_flight() << ", state "
+                            << metrics().state.get() << ", drained " << forwarder_->drained()
+                            << ", last said: " << (log.lines.empty() ? "" : log.lines.back()));
+}
+
+void World::stop() {
+  forwarder_->stop();
+  forwarder_->finish(now_);
+}
+
+void World::check_order(std::int32_t partition, std::set<std::string>& arrived) {
+  Position last = 0;
+  for (const auto& record : sink.log(partition)) {
+    const auto known = appended_.find(record.payload);
+    INFO("arrived: " << record.payload);
+    REQUIRE(known != appended_.end());  // nothing invented
+    REQUIRE(known->second == record.position);
+    if (!arrived.insert(record.payload).second) continue;
+    REQUIRE(known->second >= last);
+    last = known->second;
+  }
+}
+
+void World::check_all_arrived() {
+  std::set<std::string> arrived;
+  for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
+    check_order(partition, arrived);
+  }
+  for (const auto& [payload, position] : appended_) {
+    INFO("missing: " << payload << " at " << position);
+    REQUIRE(arrived.count(payload) == 1);
+  }
+}
+
+void World::check_nothing_freed_early() {
+  std::set<std::string> arrived;
+  for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
+    for (const auto& record : sink.log(partition))
+      arrived.insert(record.payload);
+  }
+  const auto stored = read_stored_state(file);
+  REQUIRE(stored.ok());
+  const auto front = stored->exists ? stored->state.front : 0;
+  const auto text = file.text();
+  for (const auto& [payload, position] : appended_) {
+    if (arrived.count(payload) > 0) continue;
+    INFO("not arrived: " << payload << " at " << position << ", front " << front);
+    REQUIRE(position >= front);
+    REQUIRE(text.compare(position, payload.size() + 1, payload + "\n") == 0);
+  }
+}
+
+void World::check_honest() {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& each : metrics().records_set_aside)
+    records += each.get();
+  for (const auto& each : metrics().bytes_set_aside)
+    bytes += each.get();
+  CHECK(metrics().records_read.get() ==
+        metrics().records_confirmed.get() + metrics().records_unsettled.get() + records);
+  CHECK(metrics().bytes_read.get() ==
+        metrics().bytes_confirmed.get() + metrics().bytes_unsettled.get() + bytes);
+  CHECK(metrics().records_unsettled.get() <= metrics().records_read.get());
+}
+
+std::uint64_t World::duplicates() const {
+  std::set<std::string> arrived;
+  std::uint64_t count = 0;
+  for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
+    for (const auto& record : sink.log(partition)) {
+      if (!arrived.insert(record.payload).second) ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace punchline::testing

@@ -1,0 +1,127 @@
+// The whole agent under a random life, from one printed seed: producers, refusals, lost clients,
+// crashes, failing filesystem calls. What must hold, holds at every crash and at the end.
+
+#include "tests/unit/core/world.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <random>
+
+#include "tests/support/catch.h"
+
+using namespace punchline;
+using punchline::testing::MemoryFile;
+using punchline::testing::World;
+
+namespace {
+
+std::uint32_t seed_of_run() {
+  const char* given = std::getenv("PUNCHLINE_SEED");
+  return given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
+                          : std::random_device{}();
+}
+
+class Life {
+ public:
+  explicit Life(std::uint32_t seed)
+      : random_(seed), world_(1 + static_cast<std::int32_t>(random_() % 5), seed) {
+    world_.config.stripe_bytes = 16U << (random_() % 10);
+    world_.config.record_bytes_max = 4000;
+    world_.limits.free_bytes_min = 1U << (6 + random_() % 8);
+    world_.limits.ranges_max = random_() % 2 == 0 ? 4 : 1000;
+    world_.limits.unfreed_bytes_max = random_() % 4 == 0 ? 8192 : 64 << 20;
+    world_.pool_bytes = random_() % 4 == 0 ? 1 : 1 << 20;
+    world_.sink.moods.window = 1 + random_() % 50;
+    world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
+    world_.sink.moods.epoch_percent = static_cast<int>(random_() % 4);
+    world_.sink.moods.report_percent = 30 + static_cast<int>(random_() % 70);
+    if (random_() % 8 == 0) world_.file.set_attributes_supported(false);
+    if (random_() % 8 == 0) world_.file.set_knows_holes(false);
+  }
+
+  void live(int actions) {
+    world_.open();
+    for (; actions > 0; --actions)
+      act();
+    world_.file.heal();
+    world_.sink.moods.fail_percent = 0;
+    world_.sink.moods.epoch_percent = 0;
+    world_.advance(std::chrono::seconds(20));
+    world_.drain();
+    world_.check_all_arrived();
+    world_.check_nothing_freed_early();
+    world_.check_honest();
+  }
+
+ private:
+  void act() {
+    switch (random_() % 12) {
+      case 0:
+      case 1:
+      case 2:
+        return append_some();
+      case 3:
+        return append_oddities();
+      case 4:
+        world_.crash();
+        world_.check_nothing_freed_early();
+        return world_.open();
+      case 5:
+        return world_.advance(std::chrono::milliseconds(random_() % 3000));
+      case 6:
+        return fail_something();
+      default:
+        world_.turn(1 + static_cast<int>(random_() % 30));
+        world_.check_honest();
+    }
+  }
+
+  void append_some() {
+    for (auto count = random_() % 40; count > 0; --count) {
+      world_.append("record " + std::to_string(next_++) + " " + std::string(random_() % 300, 'x'));
+    }
+    world_.pipe().wake();
+  }
+
+  void append_oddities() {
+    static const std::string kOddities[] = {"\n", "\n\n\n", std::string(7, '\0') + "\n",
+                                            std::string(4001, 'y') + "\n"};
+    world_.append_raw(kOddities[random_() % 4]);
+    world_.pipe().wake();
+  }
+
+  void fail_something() {
+    using Op = MemoryFile::Op;
+    world_.file.heal();
+    const Op ops[] = {Op::punch, Op::set_attribute, Op::sync_data, Op::read_at, Op::next_data};
+    const int codes[] = {EIO, ENOSPC};
+    const auto op = ops[random_() % 5];
+    const auto how = random_() % 2 == 0 ? MemoryFile::How::once : MemoryFile::How::for_ever;
+    // A start that cannot read the file ends the program, which is a story of its own.
+    if (op == Op::read_at || op == Op::next_data) {
+      world_.file.fail(op, EIO);
+      world_.turn(3);
+      world_.file.heal();
+      return;
+    }
+    world_.file.fail(op, codes[random_() % 2], 1 + random_() % 5, how);
+    world_.turn(20);
+    world_.file.heal();
+  }
+
+  std::mt19937 random_;
+  World world_;
+  int next_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("random lives: nothing is lost, invented, out of order or freed early") {
+  const auto first = seed_of_run();
+  const int lives = std::getenv("PUNCHLINE_SEED") != nullptr ? 1 : 300;
+  for (int i = 0; i < lives; ++i) {
+    const auto seed = first + static_cast<std::uint32_t>(i);
+    INFO("again with PUNCHLINE_SEED=" << seed);
+    Life(seed).live(120);
+  }
+}
