@@ -26,14 +26,13 @@ std::optional<std::uint64_t> limit_in(std::string_view text) {
   return number;
 }
 
-/// An unreadable attribute is as good as none: the agent's limit can only be larger by intent.
-std::uint64_t limit_of(PosixFile& file) {
-  const auto text = file.attribute(kLimitsAttribute);
-  if (!text || !*text) return AppendWriter::kRecordBytesMaxDefault;
-  return limit_in(**text).value_or(AppendWriter::kRecordBytesMaxDefault);
-}
-
 }  // namespace
+
+std::uint64_t record_bytes_max_of(BufferFile& file) {
+  const auto text = file.attribute(kLimitsAttribute);
+  if (!text || !*text) return kRecordBytesMaxDefault;
+  return limit_in(**text).value_or(kRecordBytesMaxDefault);
+}
 
 RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max) {
   if (record.size() > record_bytes_max) return RecordFit::too_long;
@@ -51,7 +50,7 @@ AppendWriter::AppendWriter(std::unique_ptr<PosixFile> file, Descriptor appending
     : file_(std::move(file)),
       appending_(std::move(appending)),
       in_place_(std::move(in_place)),
-      record_bytes_max_(limit_of(*file_)) {}
+      record_bytes_max_(record_bytes_max_of(*file_)) {}
 
 Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path) {
   auto file = PosixFile::open(path);

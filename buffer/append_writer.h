@@ -25,6 +25,12 @@ enum class RecordFit : std::uint8_t {
 };
 RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max);
 
+inline constexpr std::uint64_t kRecordBytesMaxDefault = 1024 * 1024;
+
+/// The limit of records that the buffer's agent has left for writers in user.punchline.limits
+/// ("record_bytes_max=N"), or the default if it has left none that can be read.
+std::uint64_t record_bytes_max_of(BufferFile& file);
+
 /// The writer's side of format `lines` (buffer/FORMAT.md, "Writing").
 ///
 /// Promise: each write begins with a newline, so that its records never become part of what a
@@ -39,13 +45,11 @@ RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max);
 class AppendWriter {
  public:
   static constexpr std::size_t kBatchBytesMax = 64 * 1024;
-  static constexpr std::uint64_t kRecordBytesMaxDefault = 1024 * 1024;
 
   /// Opens an existing buffer; errors as PosixFile::open().
   static Result<std::unique_ptr<AppendWriter>> open(const std::string& path);
 
-  /// The limit that the buffer's agent has left in user.punchline.limits
-  /// ("record_bytes_max=N"), or the default.
+  /// record_bytes_max_of() when it was opened.
   std::uint64_t record_bytes_max() const { return record_bytes_max_; }
 
   /// Takes one record without its newline, which must be one that fits (fit_of()). Writes the batch

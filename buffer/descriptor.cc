@@ -24,6 +24,17 @@ auto uninterrupted(Call call) {
   return result;
 }
 
+/// Where the program was started with a standard descriptor closed, open(2) gives out that number,
+/// and what is printed or read there would go into the file. So: 3 or above. -1 stays -1.
+int above_standard(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int code = errno;
+  ::close(fd);
+  errno = code;
+  return moved;
+}
+
 bool same_inode(const struct statx& a, const struct statx& b) {
   return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
          a.stx_dev_minor == b.stx_dev_minor;
@@ -49,14 +60,16 @@ Error Descriptor::error(int code, std::string_view verb) const {
 }
 
 Result<Descriptor> Descriptor::open(const std::string& path, int flags, mode_t mode) {
-  const int fd = uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  const int fd =
+      above_standard(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
   if (fd < 0) return Error::from_errno(errno, "open " + path);
   return Descriptor(fd, path);
 }
 
 Result<Descriptor> Descriptor::reopen(int flags) const {
   const auto link = "/proc/self/fd/" + std::to_string(fd_);
-  const int fd = uninterrupted([&] { return ::open(link.c_str(), flags | O_CLOEXEC); });
+  const int fd =
+      above_standard(uninterrupted([&] { return ::open(link.c_str(), flags | O_CLOEXEC); }));
   if (fd >= 0) return Descriptor(fd, path_);
   if (errno != ENOENT) return error(errno, "open");
   auto by_path = open(path_, flags | O_NOFOLLOW);

@@ -27,7 +27,7 @@ class Descriptor {
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
 
-  /// open(2); O_CLOEXEC is added.
+  /// open(2); O_CLOEXEC is added. Never one of the standard descriptors 0 to 2.
   static Result<Descriptor> open(const std::string& path, int flags, mode_t mode = 0);
 
   /// A further, independent open of the same inode with other flags, whatever has become of its

@@ -245,6 +245,25 @@ TEST_CASE("an error names the call and the file") {
   CHECK_THAT(set.error().message(), Contains("set no-namespace of " + folder.file("buffer")));
 }
 
+TEST_CASE("a buffer never takes the place of a closed standard descriptor") {
+  TempDir folder("posix");
+  write_file(folder.file("buffer"), "text\n");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int standard : {0, 1, 2}) {
+      ::close(standard);
+    }
+    auto file = PosixFile::open(folder.file("buffer"));
+    const bool opened = file && (*file)->open_for_writing() && (*file)->descriptor().fd() > 2;
+    const bool open_still = ::fcntl(0, F_GETFD) >= 0 || ::fcntl(1, F_GETFD) >= 0;
+    ::_exit(opened && !open_still && ::write(2, "noise", 5) < 0 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(read_file(folder.file("buffer")) == "text\n");
+}
+
 TEST_CASE("a writer who comes while we hold the lease does not kill us") {
   TempDir folder("posix");
   write_file(folder.file("buffer"), "text\n");

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/picture.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "buffer/lines.h"
+
+namespace punchline {
+
+/// A stretch of a buffer that is set aside in place.
+struct SetAsideEntry {
+  ByteRange range;  ///< Positions.
+  SetAsideReason reason = SetAsideReason::none;
+};
+
+/// A buffer as somebody sees it who changes nothing: what an agent that starts now would go by,
+/// and what it would find. Positions, except where a name says otherwise.
+struct BufferView {
+  static constexpr std::size_t kListedMax = 10'000;  ///< Entries of each list; totals go on.
+
+  bool has_state = false;  ///< Without it front and base are 0 and there is no UUID.
+  State state;             ///< As it would stand after a start: base, front, synced.
+  Origin origin = Origin::resumed;
+  std::vector<std::string> warnings;  ///< Sentences about that start.
+  std::vector<Position> fences;
+
+  std::uint64_t logical_bytes = 0;    ///< Size of the file.
+  std::uint64_t data_bytes = 0;       ///< In data segments (SEEK_DATA).
+  std::uint64_t allocated_bytes = 0;  ///< As the filesystem counts them.
+
+  std::uint64_t waiting_records = 0;
+  std::uint64_t waiting_bytes = 0;  ///< Of those records in the file, newlines included.
+  std::uint64_t unfinished_bytes = 0;
+  std::vector<SetAsideEntry> set_aside;
+  std::uint64_t set_aside_records = 0;
+  std::uint64_t set_aside_bytes = 0;
+  std::vector<ByteRange> holes;
+  std::uint64_t hole_count = 0;
+  std::uint64_t hole_bytes = 0;
+  bool in_motion = false;  ///< The state moved each time: figures are of different moments.
+
+  Picture picture{ByteRange{}};
+};
+
+/// Looks at `file`, again if its state changed meanwhile, a few times at most. `facts` as for
+/// Checkpoint; they decide how the buffer would be read. Calls nothing that changes the file.
+/// Errors: `refused` as Checkpoint::start(), `io`.
+Result<BufferView> view_buffer(BufferFile& file, const StartFacts& facts);
+
+}  // namespace punchline

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/buffer_view.h"
+#include "agent/commands.h"
+#include "buffer/boot.h"
+#include "buffer/lock.h"
+#include "buffer/posix_file.h"
+
+namespace punchline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Holder = std::optional<LockHolder>;
+
+Result<StartFacts> present_facts() {
+  const auto id = boot_id();
+  if (!id) return id.error();
+  const auto began = boot_time_ns();
+  if (!began) return began.error();
+  return StartFacts{fold_boot_id(*id), *began, Uuid{}, false};
+}
+
+Json json_of(ByteRange range) {
+  return {{"begin", range.begin}, {"end", range.end}, {"bytes", range.size()}};
+}
+
+Json json_of(const SetAsideEntry& entry) {
+  auto json = json_of(entry.range);
+  json["reason"] = name_of(entry.reason);
+  return json;
+}
+
+Json json_of(const Holder& holder, bool held) {
+  if (holder) return {{"host", holder->host}, {"pid", holder->pid}, {"since", holder->since}};
+  return held ? Json("unknown") : Json(nullptr);
+}
+
+template <class List>
+Json json_list(const List& list) {
+  auto json = Json::array();
+  for (const auto& entry : list) {
+    json.push_back(json_of(entry));
+  }
+  return json;
+}
+
+Json json_of(const BufferView& view, const std::string& path) {
+  return {
+      {"path", path},
+      {"state", name_of(view.origin)},
+      {"uuid", view.has_state ? Json(to_string(view.state.uuid)) : Json(nullptr)},
+      {"format", "lines"},
+      {"base", view.state.base},
+      {"front", view.state.front},
+      {"synced", view.state.synced},
+      {"fence", view.fences.empty() ? Json(nullptr) : Json(view.fences.back())},
+      {"fences", view.fences},
+      {"logical_bytes", view.logical_bytes},
+      {"data_bytes", view.data_bytes},
+      {"allocated_bytes", view.allocated_bytes},
+      {"waiting_records", view.waiting_records},
+      {"waiting_bytes", view.waiting_bytes},
+      {"unfinished_bytes", view.unfinished_bytes},
+      {"set_aside_records", view.set_aside_records},
+      {"set_aside_bytes", view.set_aside_bytes},
+      {"set_aside", json_list(view.set_aside)},
+      {"hole_count", view.hole_count},
+      {"hole_bytes", view.hole_bytes},
+      {"holes", json_list(view.holes)},
+      {"in_motion", view.in_motion},
+      {"warnings", view.warnings},
+      {"picture", view.picture.line()},
+  };
+}
+
+const char* sentence_of(Origin origin) {
+  switch (origin) {
+    case Origin::resumed:
+      return "sound, of this boot";
+    case Origin::new_boot:
+      return "sound, of an earlier boot";
+    case Origin::fresh:
+      return "none yet; the file is of this boot";
+    case Origin::unknown:
+      return "none; the file is older than this boot and will be read carefully";
+    case Origin::truncated:
+    case Origin::copied:
+    case Origin::damaged:
+      break;
+  }
+  return "not usable: everything will be read as new";
+}
+
+void print_state(const BufferView& view) {
+  std::printf("  state      %s\n", sentence_of(view.origin));
+  for (const auto& warning : view.warnings) {
+    std::printf("             %s\n", warning.c_str());
+  }
+  if (view.has_state) std::printf("  uuid       %s\n", to_string(view.state.uuid).c_str());
+  std::printf("  positions  base %" PRIu64 ", front %" PRIu64 ", end %" PRIu64, view.state.base,
+              view.state.front, view.state.base + view.logical_bytes);
+  if (!view.fences.empty()) std::printf(", fence %" PRIu64, view.fences.back());
+  std::printf("\n");
+}
+
+void print_contents(const BufferView& view) {
+  std::printf("  file       %s, of which %s data, %s allocated; %" PRIu64 " holes\n",
+              human_bytes(view.logical_bytes).c_str(), human_bytes(view.data_bytes).c_str(),
+              human_bytes(view.allocated_bytes).c_str(), view.hole_count);
+  std::printf("  waiting    %" PRIu64 " records, %s\n", view.waiting_records,
+              human_bytes(view.waiting_bytes).c_str());
+  if (view.unfinished_bytes > 0) {
+    std::printf("  unfinished %s: a last line without its newline\n",
+                human_bytes(view.unfinished_bytes).c_str());
+  }
+}
+
+void print_set_aside(const BufferView& view) {
+  constexpr std::size_t kPrintedMax = 20;
+  if (view.set_aside_records == 0) return;
+  std::printf("  set aside  %" PRIu64 " records, %s, in place\n", view.set_aside_records,
+              human_bytes(view.set_aside_bytes).c_str());
+  const auto printed = std::min(view.set_aside.size(), kPrintedMax);
+  for (std::size_t i = 0; i < printed; ++i) {
+    const auto& entry = view.set_aside[i];
+    std::printf("             [%" PRIu64 ", %" PRIu64 ") %s\n", entry.range.begin, entry.range.end,
+                name_of(entry.reason));
+  }
+  if (printed < view.set_aside_records) std::printf("             ... (all of them: --json)\n");
+}
+
+void print(const BufferView& view, const Holder& holder, bool held, const std::string& path) {
+  std::printf("%s\n", path.c_str());
+  print_state(view);
+  print_contents(view);
+  print_set_aside(view);
+  if (held) std::printf("  held by    %s\n", holder ? holder->text().c_str() : "another process");
+  if (view.in_motion) std::printf("  in motion: the figures are of different moments\n");
+  if (view.logical_bytes == 0) return;
+  std::printf("\n  |%s|\n   %s\n", view.picture.line().c_str(), view.picture.legend().c_str());
+}
+
+ExitCode say(const Error& error) {
+  std::fprintf(stderr, "inspect: %s\n", error.message().c_str());
+  switch (error.kind()) {
+    case ErrorKind::refused:
+      return ExitCode::config;
+    case ErrorKind::not_found:
+    case ErrorKind::denied:
+      return ExitCode::cannot_open;
+    default:
+      return ExitCode::io;
+  }
+}
+
+}  // namespace
+
+ExitCode command_inspect(const InspectOptions& options) {
+  auto file = PosixFile::open(options.path);
+  if (!file) return say(file.error());
+  const auto facts = present_facts();
+  if (!facts) return say(facts.error());
+  const auto view = view_buffer(**file, *facts);
+  if (!view) return say(view.error());
+  const auto held = Lock::is_held(**file);
+  const auto holder = Lock::holder(**file);
+  if (!options.json) {
+    print(*view, holder, held && *held, options.path);
+  } else {
+    auto json = json_of(*view, options.path);
+    json["holder"] = json_of(holder, held && *held);
+    // A path may be any bytes; JSON may not.
+    std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  }
+  return std::fflush(stdout) == 0 ? ExitCode::ok : ExitCode::io;
+}
+
+}  // namespace punchline

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+
+/// A file as a row of characters, each standing for an equal part of it. Pure.
+///
+/// Where a part holds several things the one that matters most is shown: the order of Mark.
+class Picture {
+ public:
+  enum class Mark : std::uint8_t {
+    none,
+    freed,        ///< Below the front, given back to the disk.
+    done,         ///< Below the front, still on disk.
+    freed_above,  ///< A hole in what is yet to be read: done out of order, or never written.
+    done_above,   ///< Nothing to deliver, above the front, still on disk.
+    unfinished,   ///< A last line without its newline.
+    waiting,
+    set_aside,
+  };
+  static constexpr std::size_t kMarks = 8;
+  static constexpr std::size_t kColumns = 64;
+
+  /// `extent`: what the whole picture stands for; parts of one byte at least.
+  explicit Picture(ByteRange extent);
+
+  /// Marks all parts that `range` touches. Outside of the extent nothing is drawn.
+  void add(ByteRange range, Mark mark);
+
+  /// One line of at most kColumns characters; empty for an empty extent.
+  std::string line() const;
+  /// "4 KiB each; . freed  # waiting": what a character stands for, and those that occur.
+  std::string legend() const;
+
+ private:
+  ByteRange extent_;
+  std::uint64_t bytes_per_cell_;
+  std::vector<Mark> cells_;
+};
+
+/// "17 bytes", "64 KiB", "1.5 GiB": three digits.
+std::string human_bytes(std::uint64_t bytes);
+
+}  // namespace punchline
