@@ -20,7 +20,8 @@ std::string quoted(const std::string& topic) {
 }
 
 std::string topic_text(std::int32_t code, const std::string& topic) {
-  const std::string goes_on = "; its records wait in their buffers, asking again every few seconds";
+  const std::string goes_on =
+      "; its records wait in their buffers, asking again every second or two";
   switch (code) {
     case kUnknownTopic:
       return quoted(topic) + " does not exist in the cluster" + goes_on;

@@ -45,7 +45,7 @@ using State = KafkaWatch::State;
 /// One question may hold up the end of the thread for so long.
 constexpr int kQuestionMs = 1000;
 constexpr std::chrono::milliseconds kRetryMin{1000};
-constexpr std::chrono::milliseconds kRetryMax{5000};
+constexpr std::chrono::milliseconds kRetryMax{2000};
 
 TopicAnswer ask(rd_kafka_t* client, RouteId route, rd_kafka_topic_t* topic) {
   const rd_kafka_metadata_t* metadata = nullptr;
@@ -75,9 +75,11 @@ void hand_over(State& state, std::size_t index, const TopicAnswer& answer, bool 
   ::eventfd_write(state.wake_fd, 1);
 }
 
-/// Asks about each topic; true if all are well. Releases the mutex while it asks.
-bool round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
-  bool well = true;
+enum class Round : std::uint8_t { well, topic_missing, nobody_answered };
+
+/// Asks about each topic. Releases the mutex while it asks.
+Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
+  Round result = Round::well;
   for (std::size_t i = 0; i < state.topics.size() && !state.retired; ++i) {
     const RouteId route = state.topics[i].route;
     rd_kafka_topic_t* handle = state.topics[i].handle;
@@ -85,23 +87,36 @@ bool round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
     const TopicAnswer answer = ask(state.client, route, handle);
     lock.lock();
     hand_over(state, i, answer, wanted);
-    well = well && answer.code == 0;
-    if (!answer.broker_answered) break;  // the others would wait for the same
+    // The other topics would wait for the same.
+    if (!answer.broker_answered) return Round::nobody_answered;
+    if (answer.code != 0) result = Round::topic_missing;
   }
-  return well;
+  return result;
 }
 
 void watch(State& state) {
   std::unique_lock lock(state.mutex);
-  auto retry = kRetryMin;
+  auto pause = kRetryMin;
   auto next = Clock::now();
   while (!state.retired) {
     state.changed.wait_until(lock, next, [&] { return state.asked || state.retired; });
     if (state.retired) break;
+    const auto begin = Clock::now();
     const bool wanted = std::exchange(state.asked, false);
-    const bool well = round(state, lock, wanted);
-    retry = well ? kRetryMin : std::min(2 * retry, kRetryMax);
-    next = Clock::now() + (well ? state.interval : retry);
+    switch (round(state, lock, wanted)) {
+      case Round::well:
+        pause = kRetryMin;
+        next = begin + state.interval;
+        break;
+      case Round::topic_missing:
+        next = begin + pause;
+        pause = std::min(2 * pause, kRetryMax);
+        break;
+      case Round::nobody_answered:
+        // The question itself waits a second for a broker, and hears of one at once.
+        next = begin + std::chrono::milliseconds(kQuestionMs);
+        break;
+    }
   }
 }
 

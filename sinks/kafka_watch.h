@@ -18,7 +18,7 @@ namespace punchline {
 /// metadata, and rd_kafka_destroy, which may wait seconds for a name lookup.
 ///
 /// It asks at the start until all topics are known, then each `interval`, and when look_now() is
-/// called; each second to each fifth second while something is missing. An answer is handed over
+/// called; each second or two while something is missing. An answer is handed over
 /// when it differs from the one before, or was asked for. The owner's thread calls everything.
 class KafkaWatch {
  public:

@@ -22,8 +22,8 @@ TEST_CASE("servers are taken apart as librdkafka takes them") {
 TEST_CASE("a cluster in order gets only yes") {
   auto broker = start_broker(2);
   REQUIRE(broker->create_topic("t", 3).ok());
-  const auto check = check_kafka({{"bootstrap.servers", broker->bootstrap()}}, {"t"},
-                                 std::chrono::seconds(10));
+  const auto check =
+      check_kafka({{"bootstrap.servers", broker->bootstrap()}}, {"t"}, std::chrono::seconds(10));
   REQUIRE(check.ok());
   CHECK(check->good());
   REQUIRE(check->names.size() == 2);

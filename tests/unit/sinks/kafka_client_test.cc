@@ -1,0 +1,57 @@
+#include "sinks/kafka_client.h"
+
+#include <string>
+#include <vector>
+
+#include <librdkafka/rdkafka.h>
+
+#include "sinks/kafka_outcome.h"
+#include "tests/support/catch.h"
+
+namespace punchline {
+namespace {
+
+TEST_CASE("the names in our table are librdkafka's") {
+  const rd_kafka_err_desc* descriptions = nullptr;
+  std::size_t count = 0;
+  rd_kafka_get_err_descs(&descriptions, &count);
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (descriptions[i].name == nullptr || descriptions[i].code == 0) continue;
+    const std::string ours = kafka_code_name(descriptions[i].code);
+    if (ours.find("CODE_") == 0) continue;
+    ++known;
+    CHECK(ours == descriptions[i].name);
+  }
+  CHECK(known > 50);
+}
+
+TEST_CASE("librdkafka accepts our defaults, and names what it does not") {
+  const auto settings = make_kafka_settings({{"bootstrap.servers", "k1:9092"}}, {});
+  REQUIRE(settings.ok());
+  CHECK(check_kafka_properties(settings->properties).ok());
+
+  struct Case {
+    std::string name, value, part;
+  };
+  const std::vector<Case> cases = {
+      {"linger.mss", "5",
+       "kafka property linger.mss is not known to librdkafka, did you mean "
+       "linger.ms?"},
+      {"bootstrap.server", "k", "did you mean bootstrap.servers?"},
+      {"compresion.codec", "zstd", "did you mean compression.codec?"},
+      {"utterly.unlike.anything.there.is", "1", "is not known to librdkafka"},
+      {"linger.ms", "-1", "kafka property linger.ms = '-1': "},
+      {"compression.codec", "rar", "kafka property compression.codec = 'rar': "},
+  };
+  for (const Case& c : cases) {
+    const auto status = check_kafka_properties({{c.name, c.value}});
+    REQUIRE_FALSE(status.ok());
+    INFO(status.error().message());
+    CHECK(status.error().kind() == ErrorKind::refused);
+    CHECK(status.error().message().find(c.part) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace punchline

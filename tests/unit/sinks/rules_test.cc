@@ -1,0 +1,265 @@
+// The parts of the room that only decide: outcomes, settings, partitions, notices.
+#include <string>
+#include <vector>
+
+#include "sinks/kafka_notices.h"
+#include "sinks/kafka_outcome.h"
+#include "sinks/kafka_settings.h"
+#include "sinks/partitioner.h"
+#include "tests/support/catch.h"
+
+namespace punchline {
+namespace {
+
+TEST_CASE("only error 0 with an offset is persisted") {
+  for (std::int32_t code = -220; code <= 150; ++code) {
+    INFO(code);
+    CHECK((kafka_outcome(code, false).outcome == Outcome::persisted) == false);
+    CHECK((kafka_outcome(code, true).outcome == Outcome::persisted) == (code == 0));
+  }
+  CHECK(kafka_outcome(0, false) == KafkaOutcome{Outcome::unknown, KafkaFault::none});
+}
+
+TEST_CASE("each code has its meaning") {
+  struct Case {
+    std::int32_t code;
+    Outcome outcome;
+    KafkaFault fault;
+  };
+  const std::vector<Case> cases = {
+      {10, Outcome::refused, KafkaFault::record_level},
+      {4, Outcome::refused, KafkaFault::record_level},
+      {18, Outcome::refused, KafkaFault::record_level},
+      {87, Outcome::refused, KafkaFault::record_level},
+      {32, Outcome::refused, KafkaFault::record_level},
+      {2, Outcome::refused, KafkaFault::record_level},
+      {-1, Outcome::unknown, KafkaFault::transient},
+      {13, Outcome::unknown, KafkaFault::transient},
+      {7, Outcome::unknown, KafkaFault::transient},
+      {20, Outcome::unknown, KafkaFault::transient},
+      {46, Outcome::unknown, KafkaFault::transient},
+      {3, Outcome::not_persisted, KafkaFault::transient},
+      {19, Outcome::not_persisted, KafkaFault::transient},
+      {44, Outcome::not_persisted, KafkaFault::transient},
+      {89, Outcome::not_persisted, KafkaFault::transient},
+      {29, Outcome::not_persisted, KafkaFault::configuration},
+      {31, Outcome::not_persisted, KafkaFault::configuration},
+      {17, Outcome::not_persisted, KafkaFault::configuration},
+      {43, Outcome::not_persisted, KafkaFault::configuration},
+      {76, Outcome::not_persisted, KafkaFault::configuration},
+      {21, Outcome::not_persisted, KafkaFault::configuration},
+      {45, Outcome::unknown, KafkaFault::fatal},
+      {-148, Outcome::unknown, KafkaFault::fatal},
+      {-152, Outcome::not_persisted, KafkaFault::local},
+      {-151, Outcome::unknown, KafkaFault::local},
+      {-192, Outcome::unknown, KafkaFault::local},
+      {-197, Outcome::unknown, KafkaFault::local},
+      {12345, Outcome::unknown, KafkaFault::transient},
+  };
+  for (const Case& c : cases) {
+    INFO(c.code << " " << kafka_code_name(c.code));
+    CHECK(kafka_outcome(c.code, false) == KafkaOutcome{c.outcome, c.fault});
+  }
+  CHECK(kafka_code_name(10) == "MSG_SIZE_TOO_LARGE");
+  CHECK(kafka_code_name(12345) == "CODE_12345");
+}
+
+TEST_CASE("a keyless record's partition follows from its position") {
+  CHECK(keyless_partition(0, 65536, 3) == 0);
+  CHECK(keyless_partition(65535, 65536, 3) == 0);
+  CHECK(keyless_partition(65536, 65536, 3) == 1);
+  CHECK(keyless_partition(3 * 65536ULL, 65536, 3) == 0);
+  CHECK(keyless_partition(~0ULL, 1, 1) == 0);
+  CHECK(keyless_partition(5ULL << 40U, 65536, 7) ==
+        static_cast<std::int32_t>(((5ULL << 40U) / 65536) % 7));
+}
+
+std::string refusal(const KafkaProperties& user, const KafkaNeeds& needs = {}) {
+  const auto settings = make_kafka_settings(user, needs);
+  if (settings.ok()) return "";
+  CHECK(settings.error().kind() == ErrorKind::refused);
+  return settings.error().message();
+}
+
+TEST_CASE("properties that break a promise are refused with the reason") {
+  const std::vector<std::pair<std::string, std::string>> broken = {
+      {"acks", "0"},
+      {"acks", "1"},
+      {"request.required.acks", "1"},
+      {"topic.acks", "1"},
+      {"topic.request.required.acks", "0"},
+      {"enable.idempotence", "false"},
+      {"enable.gapless.guarantee", "false"},
+      {"message.timeout.ms", "300000"},
+      {"message.timeout.ms", "0"},
+      {"delivery.timeout.ms", "120000"},
+      {"topic.delivery.timeout.ms", "120000"},
+      {"delivery.report.only.error", "true"},
+      {"queuing.strategy", "lifo"},
+      {"transactional.id", "x"},
+      {"transaction.timeout.ms", "60000"},
+      {"partitioner", "murmur2"},
+      {"log.queue", "false"},
+      {"enabled_events", "0"},
+      {"test.mock.num.brokers", "3"},
+      {"retries", "0"},
+      {"retries", "10"},
+      {"message.send.max.retries", "5"},
+      {"max.in.flight", "6"},
+      {"max.in.flight.requests.per.connection", "1000000"},
+      {"queue.buffering.max.messages", "99999"},
+      {"queue.buffering.max.kbytes", "1024"},
+      {"message.max.bytes", "1000000"},
+  };
+  for (const auto& [name, value] : broken) {
+    INFO(name << "=" << value);
+    const std::string text = refusal({{name, value}});
+    CHECK(text.find(" is refused: ") != std::string::npos);
+    CHECK(text.find("'" + value + "'") != std::string::npos);
+  }
+}
+
+TEST_CASE("properties that keep the promises are passed through") {
+  const KafkaProperties fine = {{"acks", "all"},
+                                {"enable.idempotence", "true"},
+                                {"message.timeout.ms", "2147483647"},
+                                {"max.in.flight", "1"},
+                                {"retries", "2147483647"},
+                                {"queue.buffering.max.messages", "0"},
+                                {"message.max.bytes", "2000000"},
+                                {"linger.ms", "50"},
+                                {"compression.type", "zstd"},
+                                {"batch.size", "500000"},
+                                {"batch.num.messages", "5000"},
+                                {"bootstrap.servers", "k1:9092"},
+                                {"something.new", "passed on, librdkafka judges it"}};
+  const auto settings = make_kafka_settings(fine, {});
+  REQUIRE(settings.ok());
+  const auto& all = settings->properties;
+  CHECK(all.at("request.required.acks") == "all");
+  CHECK(all.at("queue.buffering.max.ms") == "50");
+  CHECK(all.at("compression.codec") == "zstd");
+  CHECK(all.at("metadata.broker.list") == "k1:9092");
+  CHECK(all.at("something.new") == "passed on, librdkafka judges it");
+  CHECK_FALSE(all.contains("acks"));
+  CHECK(settings->batch_bytes == 500'000);
+  CHECK(settings->batch_records == 5000);
+  CHECK(settings->payload_bytes_max == 2'000'000 - 512);
+}
+
+TEST_CASE("our defaults stand where the user says nothing") {
+  const auto settings = make_kafka_settings({}, {});
+  REQUIRE(settings.ok());
+  const auto& all = settings->properties;
+  CHECK(all.at("enable.idempotence") == "true");
+  CHECK(all.at("request.required.acks") == "-1");
+  CHECK(all.at("enable.gapless.guarantee") == "true");
+  CHECK(all.at("message.timeout.ms") == "2147483647");
+  CHECK(all.at("client.id") == "punchline");
+  CHECK(settings->batch_bytes == 1'000'000);
+  CHECK(settings->payload_bytes_max >= 1 << 20);
+}
+
+TEST_CASE("the largest record fits, and a request limit below it is refused") {
+  KafkaNeeds needs;
+  needs.record_bytes_max = 64U << 20U;
+  const auto settings = make_kafka_settings({}, needs);
+  REQUIRE(settings.ok());
+  CHECK(settings->payload_bytes_max >= needs.record_bytes_max);
+  CHECK(refusal({{"message.max.bytes", "20000000"}}, needs).find("record_bytes_max") !=
+        std::string::npos);
+}
+
+TEST_CASE("one property under two names must have one value") {
+  CHECK(refusal({{"linger.ms", "5"}, {"queue.buffering.max.ms", "5"}}).empty());
+  CHECK(refusal({{"linger.ms", "5"}, {"queue.buffering.max.ms", "6"}}).find("another name") !=
+        std::string::npos);
+}
+
+TEST_CASE("secrets are not printed") {
+  CHECK(printable_value("sasl.password", "s3cret") == "(hidden)");
+  CHECK(printable_value("ssl.key.password", "s3cret") == "(hidden)");
+  CHECK(printable_value("ssl.key.pem", "s3cret") == "(hidden)");
+  CHECK(printable_value("sasl.oauthbearer.client.secret", "s3cret") == "(hidden)");
+  CHECK(printable_value("linger.ms", "5") == "'5'");
+}
+
+TEST_CASE("what only looks gets the connection's properties alone") {
+  const auto some = connection_properties({{"metadata.broker.list", "k"},
+                                           {"sasl.password", "p"},
+                                           {"ssl.ca.location", "c"},
+                                           {"security.protocol", "ssl"},
+                                           {"enable.idempotence", "true"},
+                                           {"compression.codec", "zstd"}});
+  CHECK(some.size() == 4);
+  CHECK_FALSE(some.contains("enable.idempotence"));
+}
+
+Delivery report(RouteId route, Outcome outcome, std::int32_t code) {
+  Delivery delivery;
+  delivery.lane.route = route;
+  delivery.outcome = outcome;
+  delivery.code = code;
+  delivery.records = 1;
+  return delivery;
+}
+
+TEST_CASE("a trouble is told once when it begins and once when it is over") {
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const TopicAnswer nobody{0, -185, false, 0};
+  const TopicAnswer missing{0, 3, true, 0};
+  const TopicAnswer there{0, 0, true, 4};
+
+  notices.topic_answer(there, "t", told);
+  CHECK(told.empty());
+  notices.connection_error(-195, "k1:9092: Connection refused");
+  notices.connection_error(-187, "1/1 brokers are down");
+  CHECK(told.empty());
+  notices.topic_answer(nobody, "t", told);
+  notices.topic_answer(nobody, "t", told);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].text.find("k1:9092: Connection refused") != std::string::npos);
+  CHECK(notices.broker_away());
+  notices.topic_answer(missing, "t", told);
+  notices.topic_answer(missing, "t", told);
+  REQUIRE(told.size() == 3);
+  CHECK(told[1].severity == Notice::Severity::info);
+  CHECK(told[2].text.find("topic 't' does not exist") == 0);
+  notices.topic_answer(there, "t", told);
+  notices.topic_answer(there, "t", told);
+  REQUIRE(told.size() == 4);
+  CHECK(told[3].text == "topic 't' is there again, with 4 partitions");
+}
+
+TEST_CASE("missing rights are an alarm per topic, until records get through") {
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  notices.delivery(report(0, Outcome::not_persisted, 29), "a", told);
+  notices.delivery(report(0, Outcome::not_persisted, 29), "a", told);
+  notices.delivery(report(1, Outcome::persisted, 0), "b", told);
+  notices.delivery(report(0, Outcome::not_persisted, 29), "a", told);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].severity == Notice::Severity::error);
+  CHECK(told[0].text.find("TOPIC_AUTHORIZATION_FAILED") != std::string::npos);
+  notices.delivery(report(0, Outcome::persisted, 0), "a", told);
+  REQUIRE(told.size() == 2);
+  notices.delivery(report(0, Outcome::not_persisted, 29), "a", told);
+  CHECK(told.size() == 3);
+}
+
+TEST_CASE("a client that is lost again and again is told each minute, with the number") {
+  using std::chrono::milliseconds;
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const KafkaNotices::Time begin{};
+  for (int second = 0; second < 61; ++second) {
+    notices.lost(-148, "gap", milliseconds(100), begin + std::chrono::seconds(second), told);
+  }
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].text.find("_GAPLESS_GUARANTEE: gap") != std::string::npos);
+  CHECK(told[1].text.find("59 times more") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace punchline
