@@ -40,8 +40,8 @@ void check_lock(const PosixFile& file, Checklist& list) {
 void check_file(PosixFile& file, Checklist& list) {
   const auto facts = file.facts();
   if (!facts) return list.no(ExitCode::io, facts.error().message());
-  list.yes(file.path() + ": is a regular file of " + std::to_string(facts->size) + " bytes, " +
-           std::to_string(facts->allocated_bytes) + " of them on disk");
+  list.yes(file.path() + ": is a regular file of " + std::to_string(facts->size) +
+           " bytes and occupies " + std::to_string(facts->allocated_bytes));
   if (const auto opened = file.open_for_writing(); !opened) {
     list.no(exit_for(opened.error()), opened.error().message());
   } else {

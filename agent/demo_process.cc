@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds kLookEvery{10};
 // What execve(2) takes: pointers into `texts`, which must outlive it.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (auto& text : texts)
     out.push_back(text.data());
   out.push_back(nullptr);

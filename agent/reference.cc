@@ -30,7 +30,7 @@ constexpr ExitCodeInfo kExitCodes[] = {
 constexpr OptionScope kScopes[] = {OptionScope::command, OptionScope::buffer, OptionScope::kafka,
                                    OptionScope::http, OptionScope::top};
 
-std::string or_dash(std::string text) {
+std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : "`" + text + "`";
 }
 
