@@ -168,7 +168,7 @@ void Look::take_item(const Item& item) {
       view_.picture.add(item.range, Mark::set_aside);
       return;
     case Item::Kind::nothing:
-      // The blank lines that writers begin with are not worth a sign, and holes have theirs.
+      // The blank lines that writers begin with are not worth a sign.
       constexpr std::uint64_t kShownMin = 64;
       if (item.range.size() >= kShownMin) view_.picture.add(item.range, Mark::done_above);
       return;

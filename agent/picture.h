@@ -18,8 +18,8 @@ class Picture {
     none,
     freed,        ///< Below the front, given back to the disk.
     done,         ///< Below the front, still on disk.
-    freed_above,  ///< A hole in what is yet to be read: done out of order, or never written.
     done_above,   ///< Nothing to deliver, above the front, still on disk.
+    freed_above,  ///< A hole in what is yet to be read: done out of order, or never written.
     unfinished,   ///< A last line without its newline.
     waiting,
     set_aside,
