@@ -40,10 +40,13 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return result;
 }
 
+// What PUNCHLINE_* variables a test run has, such as its seed, are not meant for the program, which
+// would take them for options.
 std::vector<std::string> whole_environment(const std::vector<std::string>& added) {
   std::vector<std::string> all = added;  // getenv takes the first that fits
-  for (char** entry = environ; *entry != nullptr; ++entry)
-    all.emplace_back(*entry);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("PUNCHLINE_")) all.emplace_back(*entry);
+  }
   return all;
 }
 

@@ -14,11 +14,12 @@
 namespace punchline::testing {
 
 struct Command {
-  std::vector<std::string> argv;              ///< argv[0] is looked for in PATH.
-  std::vector<std::string> environment = {};  ///< "NAME=value", beside what we have.
-  std::string stdin_path = "/dev/null";       ///< Empty: a pipe, see Process::send().
-  std::string stdout_path = {};               ///< Empty: kept in memory, see Process::out().
-  std::string stderr_path = {};               ///< Empty: kept in memory, see Process::err().
+  std::vector<std::string> argv;  ///< argv[0] is looked for in PATH.
+  std::vector<std::string> environment =
+      {};                                ///< "NAME=value", beside what we have but for PUNCHLINE_*.
+  std::string stdin_path = "/dev/null";  ///< Empty: a pipe, see Process::send().
+  std::string stdout_path = {};          ///< Empty: kept in memory, see Process::out().
+  std::string stderr_path = {};          ///< Empty: kept in memory, see Process::err().
 };
 
 /// How a process ended, and what it used.

@@ -1,0 +1,82 @@
+#include <filesystem>
+
+#include "sinks/embedded_broker.h"
+#include "tests/support/catch.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace punchline::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
+
+void install_to(const fs::path& destination) {
+  const auto result = run({.argv = {PUNCHLINE_CMAKE, "--install", PUNCHLINE_BINARY_DIR},
+                           .environment = {"DESTDIR=" + destination.string()}});
+  INFO(result.out << result.err);
+  REQUIRE(result.exit.code == 0);
+}
+
+// The only one of that name.
+fs::path find_file(const fs::path& folder, const std::string& name) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().filename() == name) return entry.path();
+  }
+  FAIL("not installed: " << name);
+  return {};
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST_CASE("installing puts program, unit and example in place, and keeps an operator's own") {
+  const TempDir folder("install");
+  install_to(folder.path());
+  const auto program = find_file(folder.path(), "punchline");
+  CHECK(run({.argv = {program, "--version"}}).exit.code == 0);
+
+  const auto config = folder.path().string() + PUNCHLINE_ETC "/punchline.json";
+  REQUIRE(fs::exists(config));
+  write_file(config, "my own");
+  install_to(folder.path());
+  CHECK(read_file(config) == "my own");
+}
+
+TEST_CASE("systemd accepts the installed unit") {
+  const TempDir folder("unit");
+  install_to(folder.path());
+  const auto installed = read_file(find_file(folder.path(), "punchline.service"));
+  CHECK_THAT(installed, Contains("ExecStart=" PUNCHLINE_BIN "/punchline run -c " PUNCHLINE_ETC
+                                 "/punchline.json"));
+  // It looks whether the program is there, so the unit names the one in this folder.
+  const auto unit = folder.file("punchline.service");
+  write_file(unit, replaced(installed, PUNCHLINE_BIN "/punchline",
+                            find_file(folder.path(), "punchline").string()));
+  const auto verified = run({.argv = {"systemd-analyze", "verify", unit}});
+  INFO(verified.err);
+  CHECK(verified.exit.code == 0);
+  CHECK(verified.err.empty());
+}
+
+TEST_CASE("check understands the example config") {
+  const TempDir folder("example");
+  const auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("logs", 1).ok());
+  auto text = read_file(fs::path(PUNCHLINE_SOURCE_DIR) / "deploy/punchline.json");
+  text = replaced(text, "/var/spool/punchline/app.buf", folder.file("app.buf"));
+  text = replaced(text, "\"group\": \"punchline\"", "\"group\": \"\"");
+  text = replaced(text, "localhost:9092", (*broker)->bootstrap());
+  text = replaced(text, "127.0.0.1:9377", "127.0.0.1:0");
+  write_file(folder.file("punchline.json"), text);
+  const auto checked = run(punchline({"check", "-c", folder.file("punchline.json")}));
+  INFO(checked.out << checked.err);
+  CHECK(checked.exit.code == 0);
+}
+
+}  // namespace
+}  // namespace punchline::testing

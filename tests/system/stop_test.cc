@@ -1,0 +1,97 @@
+#include <signal.h>
+
+#include "sinks/embedded_broker.h"
+#include "tests/support/catch.h"
+#include "tests/support/producer.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace punchline::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto kDeadline = seconds(5);    // stop_timeout's default
+constexpr auto kScheduling = seconds(2);  // what a busy machine may add
+
+std::unique_ptr<EmbeddedBroker> start_broker() {
+  auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("t", 2).ok());
+  return std::move(*broker);
+}
+
+struct Stopped {
+  Exit exit;
+  Clock::duration took;
+};
+
+Stopped stop(Agent& agent, int signal = SIGTERM) {
+  const auto begin = Clock::now();
+  agent.process().signal(signal);
+  const auto exit = agent.process().finish(seconds(30));
+  return {exit, Clock::now() - begin};
+}
+
+TEST_CASE("SIGTERM and SIGINT end an idle agent at once, with all freed") {
+  const TempDir folder("stop-idle");
+  const auto broker = start_broker();
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const auto buffer = folder.file("buffer-" + std::to_string(signal));
+    write_lines(LogCorpus::from_machine(), 0, 20'000, buffer);
+    Agent agent({.buffer = buffer, .brokers = broker->bootstrap(), .topic = "t"});
+    REQUIRE(agent.drains());
+    const auto stopped = stop(agent, signal);
+    CHECK(stopped.exit.code == 0);
+    CHECK(stopped.took < seconds(2));
+    CHECK(allocated_bytes(buffer) <= 64 * 1024);
+  }
+}
+
+TEST_CASE("with the broker away it ends within the deadline and keeps everything") {
+  const TempDir folder("stop-away");
+  const auto buffer = folder.file("buffer");
+  write_lines(LogCorpus::from_machine(), 0, 20'000, buffer);
+  const auto before = read_file(buffer);
+  Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
+  CHECK(!agent.page("/metrics").empty());
+  const auto stopped = stop(agent);
+  CHECK(stopped.exit.code == 0);
+  CHECK(stopped.took < kDeadline + kScheduling);
+  CHECK(read_file(buffer) == before);
+}
+
+TEST_CASE(
+    "in the middle of a stream to a slow broker: within the deadline, nothing is freed early") {
+  const TempDir folder("stop-load");
+  const auto broker = start_broker();
+  const auto buffer = folder.file("buffer");
+  const auto corpus = LogCorpus::from_machine();
+  write_lines(corpus, 0, 50'000, buffer);
+  broker->set_delay(milliseconds(200));
+  const RunSetup setup{.buffer = buffer, .brokers = broker->bootstrap(), .topic = "t"};
+  double confirmed = 0;
+  {
+    Agent agent(setup);
+    REQUIRE(eventually(seconds(30),
+                       [&] { return agent.metric("punchline_records_confirmed_total") > 0; }));
+    confirmed = agent.metric("punchline_records_confirmed_total");
+    const auto stopped = stop(agent);
+    CHECK(stopped.exit.code == 0);
+    CHECK(stopped.took < kDeadline + kScheduling);
+  }
+  const auto left = inspect(buffer).waiting_records;
+  CHECK(left <= 50'000 - static_cast<std::uint64_t>(confirmed));
+  // The last line is still there as it was appended, unless it has been delivered.
+  if (left > 0) {
+    const auto last = corpus.line({0, 49'999}) + "\n";
+    CHECK(read_file(buffer).ends_with(last));
+  }
+  broker->set_delay(milliseconds(0));
+  CHECK(run_once(setup).exit.code == 0);
+  CHECK(inspect(buffer).waiting_records == 0);
+}
+
+}  // namespace
+}  // namespace punchline::testing
