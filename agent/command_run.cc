@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/buffers.h"
 #include "agent/clock.h"
 #include "agent/commands.h"
 #include "agent/event_loop.h"
@@ -11,7 +12,6 @@
 #include "agent/http.h"
 #include "agent/listen_address.h"
 #include "agent/metrics.h"
-#include "agent/open_buffer.h"
 #include "agent/pages.h"
 #include "agent/pipe.h"
 #include "buffer/change_watch.h"
@@ -46,7 +46,6 @@ class Run {
   std::optional<ExitCode> open_sink();
   std::optional<ExitCode> open_buffers();
   std::optional<ExitCode> open_http();
-  void add_pipe(std::size_t at);
   ExitCode loop();
   void wake_pipes();
   void stop(int signal);
@@ -59,9 +58,9 @@ class Run {
   Metrics metrics_;
   EventLoop events_;
   ChangeWatch watch_;
-  std::vector<OpenBuffer> buffers_;
   ChunkPool pool_;  // outlives the sink, which may still read from it
   std::unique_ptr<KafkaSink> sink_;
+  std::unique_ptr<Buffers> buffers_;  // outlive the pipes on them
   std::unique_ptr<Forwarder> forwarder_;
   std::unique_ptr<HttpServer> http_;
 
@@ -115,32 +114,12 @@ std::optional<ExitCode> Run::open_sink() {
 }
 
 std::optional<ExitCode> Run::open_buffers() {
-  buffers_.resize(config_.buffers.size());
-  for (std::size_t i = 0; i < buffers_.size(); ++i) {
-    const auto failure = open_buffer(config_.buffers[i], config_.fence, log_, buffers_[i]);
-    if (!failure) continue;
-    log_.error("{}", failure->text);
-    return failure->exit;
-  }
-  for (std::size_t i = 0; i < buffers_.size(); ++i)
-    add_pipe(i);
-  return std::nullopt;
-}
-
-void Run::add_pipe(std::size_t at) {
-  const auto& config = config_.buffers[at];
-  auto& buffer = buffers_[at];
-  auto& metrics = metrics_.add_buffer(config.path, config.topic);
-  forwarder_->add(std::make_unique<Pipe>(
-      Pipe::Parts{*buffer.file, *buffer.checkpoint, *sink_, pool_, metrics, log_}, config,
-      buffer.limits, static_cast<std::uint32_t>(at), clock_now()));
-  for (const auto& watched :
-       {watch_.add_name(at, config.path), watch_.add_file(at, *buffer.file)}) {
-    if (!watched && watch_.available()) {
-      log_.warning("{}: not watched ({}): looking each second instead", config.path,
-                   watched.error().message());
-    }
-  }
+  buffers_ = std::make_unique<Buffers>(
+      Buffers::Parts{*forwarder_, *sink_, pool_, metrics_, watch_, log_}, config_);
+  const auto failure = buffers_->open(clock_now());
+  if (!failure) return std::nullopt;
+  log_.error("{}", failure->text);
+  return failure->exit;
 }
 
 std::optional<ExitCode> Run::open_http() {
@@ -176,6 +155,7 @@ ExitCode Run::loop() {
   started_ = clock_now();
   for (;;) {
     const auto now = clock_now();
+    buffers_->look(now);
     auto due = forwarder_->turn(now);
     if (const auto code = outcome(now)) return *code;
     if (stop_by_) due = std::min(due, *stop_by_);
@@ -192,8 +172,7 @@ ExitCode Run::loop() {
 void Run::wake_pipes() {
   const auto changed = watch_.drain();
   if (!changed) return;
-  for (const auto id : *changed)
-    forwarder_->pipe(id).wake();
+  buffers_->wake(*changed);
   files_from_ = clock_now() + 1ms;
 }
 
@@ -242,7 +221,8 @@ ExitCode Run::once_outcome() const {
 
 ExitCode Run::end(ExitCode code) {
   if (!stop_by_) forwarder_->stop();
-  forwarder_->finish(clock_now());
+  forwarder_->take_last_deliveries(clock_now());
+  buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
     log_.info(
         "{}: {} records confirmed, {} set aside, {} bytes waiting", buffer.path,

@@ -4,6 +4,22 @@
 
 namespace punchline {
 
+void Forwarder::add(std::unique_ptr<Pipe> pipe) {
+  pipes_.push_back(std::move(pipe));
+  ++next_owner_;
+}
+
+void Forwarder::remove(const Pipe& pipe) {
+  std::erase_if(pipes_, [&](const auto& held) { return held.get() == &pipe; });
+}
+
+Pipe* Forwarder::owner_of(const Delivery& delivery) {
+  for (auto& pipe : pipes_) {
+    if (pipe->owner() == delivery.owner) return pipe.get();
+  }
+  return nullptr;
+}
+
 TimePoint Forwarder::turn(TimePoint now) {
   bool more = take_deliveries(now);
   for (auto& pipe : pipes_)
@@ -25,8 +41,9 @@ bool Forwarder::take_deliveries(TimePoint now) {
   deliveries_.clear();
   notices_.clear();
   const bool more = sink_.poll(deliveries_, notices_);
-  for (const auto& delivery : deliveries_)
-    pipes_[delivery.owner]->take(delivery, now);
+  for (const auto& delivery : deliveries_) {
+    if (auto* pipe = owner_of(delivery)) pipe->take(delivery, now);
+  }
   if (sink_.epoch() != epoch_) {
     epoch_ = sink_.epoch();
     for (auto& pipe : pipes_)
@@ -66,10 +83,9 @@ void Forwarder::stop() {
   sink_.stop();
 }
 
-void Forwarder::finish(TimePoint now) {
-  take_deliveries(now);
-  for (auto& pipe : pipes_)
-    pipe->finish(now);
+void Forwarder::take_last_deliveries(TimePoint now) {
+  while (take_deliveries(now)) {
+  }
 }
 
 bool Forwarder::drained() const {

@@ -22,8 +22,12 @@ class Forwarder {
   /// All must outlive it.
   Forwarder(Sink& sink, Metrics& metrics, Log& log) : sink_(sink), metrics_(metrics), log_(log) {}
 
-  /// `pipe` was made with the number of pipes before it as its owner.
-  void add(std::unique_ptr<Pipe> pipe) { pipes_.push_back(std::move(pipe)); }
+  /// The owner to make the next pipe with.
+  std::uint32_t next_owner() const { return next_owner_; }
+  /// Takes a pipe made with next_owner().
+  void add(std::unique_ptr<Pipe> pipe);
+  /// Lets a pipe go; reports for it that are still to come are dropped.
+  void remove(const Pipe& pipe);
   std::size_t pipes() const { return pipes_.size(); }
   Pipe& pipe(std::size_t at) { return *pipes_[at]; }
 
@@ -35,8 +39,8 @@ class Forwarder {
   void stop();
   /// After stop(): every report is in.
   bool settled() const { return sink_.outstanding() == 0; }
-  /// The last word: frees and syncs what has been confirmed.
-  void finish(TimePoint now);
+  /// What came in meanwhile; then Pipe::finish() is the last word.
+  void take_last_deliveries(TimePoint now);
 
   /// Every pipe is drained (Pipe::drained()).
   bool drained() const;
@@ -44,6 +48,7 @@ class Forwarder {
 
  private:
   bool take_deliveries(TimePoint now);
+  Pipe* owner_of(const Delivery& delivery);
   bool feed(TimePoint now);
   void say(const Notice& notice);
 
@@ -51,6 +56,7 @@ class Forwarder {
   Metrics& metrics_;
   Log& log_;
   std::vector<std::unique_ptr<Pipe>> pipes_;
+  std::uint32_t next_owner_ = 0;
   std::vector<Delivery> deliveries_;  // reused
   std::vector<Notice> notices_;       // reused
   std::uint64_t epoch_ = 0;

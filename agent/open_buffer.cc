@@ -1,6 +1,8 @@
 #include "agent/open_buffer.h"
 
 #include <filesystem>
+#include <span>
+#include <vector>
 
 #include <sys/random.h>
 
@@ -103,6 +105,19 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
   return std::nullopt;
 }
 
+// For writers and readers beside us; the default needs no attribute.
+void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
+  if (!opened.checkpoint->attributes_supported()) return;
+  const auto noted =
+      config.record_bytes_max == BufferConfig{}.record_bytes_max
+          ? opened.file->remove_attribute(kLimitsAttribute)
+          : opened.file->set_attribute(
+                kLimitsAttribute, "record_bytes_max=" + std::to_string(config.record_bytes_max));
+  if (noted) return;
+  log.warning("{}: the limit for writers could not be noted: {}", config.path,
+              noted.error().message());
+}
+
 }  // namespace
 
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
@@ -127,11 +142,45 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
   if (const auto writable = opened.file->open_for_writing(); !writable) {
     return failure(writable.error());
   }
+  note_limits(config, opened, log);
   if (const auto noted = opened.lock->note_holder(); !noted) {
     log.warning("{}: the holder of the lock could not be noted: {}", config.path,
                 noted.error().message());
   }
   return std::nullopt;
+}
+
+Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
+                                                 Log& log) {
+  const auto facts = start_facts(false);
+  if (!facts) return facts.error();
+  auto checkpoint = std::make_unique<Checkpoint>(file, *facts);
+  const auto report = checkpoint->start();
+  if (!report) return report.error();
+  tell(config.path, *report, *checkpoint, log);
+  return checkpoint;
+}
+
+Status copy_tail(BufferFile& file, std::uint64_t offset, const std::string& path,
+                 const BufferConfig& config) {
+  const auto created = PosixFile::create_if_missing(path, {config.mode, config.group});
+  if (!created) return created.error();
+  auto copy = PosixFile::open(path);
+  if (!copy) return copy.error();
+  std::vector<char> piece(256 * 1024);
+  for (;;) {
+    const auto data = file.next_data(offset);
+    if (!data) return data.error();
+    if (!*data) break;
+    offset = **data;
+    const auto read = file.read_at(offset, piece);
+    if (!read) return read.error();
+    if (*read == 0) break;
+    const auto written = (*copy)->append(std::span<const char>(piece).first(*read));
+    if (!written) return written;
+    offset += *read;
+  }
+  return (*copy)->sync_all();
 }
 
 }  // namespace punchline

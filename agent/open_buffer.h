@@ -36,4 +36,13 @@ struct OpenFailure {
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
                                        OpenBuffer& opened);
 
+/// Settles the state again, in a file that was truncated under us. The old checkpoint must not be
+/// used after it. Errors as Checkpoint::start().
+Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
+                                                 Log& log);
+
+/// Copies what is at and behind `offset` into a new file at `path`, durably.
+Status copy_tail(BufferFile& file, std::uint64_t offset, const std::string& path,
+                 const BufferConfig& config);
+
 }  // namespace punchline

@@ -37,6 +37,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
            TimePoint now)
     : parts_(parts),
       config_(config),
+      owner_(owner),
       ledger_(parts.file, parts.checkpoint, limits),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
@@ -105,7 +106,7 @@ Position Pipe::stripe_end(Position at) const {
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
-  if (!mapping_stands() || ledger_.must_pause()) return Fed::waiting;
+  if (shrunk_ || !mapping_stands() || ledger_.must_pause()) return Fed::waiting;
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
     if (fed == Fed::more || lanes_.all_lag()) return fed;
@@ -186,6 +187,11 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   changed_ = false;
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
+  const auto facts = parts_.file.facts();
+  if (facts && parts_.checkpoint.base() + facts->size < main_.at()) {
+    shrunk_ = true;
+    return Fed::waiting;
+  }
   close_partial_line(now);
   return Fed::at_end;
 }
@@ -314,7 +320,7 @@ Status Pipe::limit_to_present() {
 }
 
 bool Pipe::drained() const {
-  return at_end_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
+  return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
          (!changed_ || until_ != kNoLimit);
 }
 

@@ -72,8 +72,12 @@ class Pipe {
   bool drained() const;
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
+  /// The file became shorter than what was read of it: this pipe forwards nothing more, since
+  /// positions no longer say what they said. Begin anew from the checkpoint.
+  bool shrunk() const { return shrunk_; }
   std::uint64_t in_flight() const { return lanes_.in_flight(); }
   const std::string& path() const { return config_.path; }
+  std::uint32_t owner() const { return owner_; }
 
  private:
   bool mapping_stands();
@@ -93,6 +97,7 @@ class Pipe {
 
   Parts parts_;
   BufferConfig config_;
+  std::uint32_t owner_;
   Ledger ledger_;
   RouteId route_;
   std::uint32_t seed_;
@@ -102,9 +107,10 @@ class Pipe {
   std::optional<std::size_t> catching_up_;
   PipeGauges gauges_;
 
-  Position until_;           // nothing that begins at or above is forwarded
-  bool changed_ = true;      // since the main pass last came to the end
-  bool at_end_ = false;      // the main pass has come to the end
+  Position until_;       // nothing that begins at or above is forwarded
+  bool changed_ = true;  // since the main pass last came to the end
+  bool at_end_ = false;  // the main pass has come to the end
+  bool shrunk_ = false;
   TimePoint look_due_;       // look for growth even without a wake()
   TimePoint look_earliest_;  // wakes before are answered together
   std::uint64_t partial_bytes_ = 0;

@@ -74,7 +74,8 @@ void World::drain(int turns_max) {
 
 void World::stop() {
   forwarder_->stop();
-  forwarder_->finish(now_);
+  forwarder_->take_last_deliveries(now_);
+  pipe().finish(now_);
 }
 
 void World::check_order(std::int32_t partition, std::set<std::string>& arrived) {

@@ -1,0 +1,148 @@
+#include "agent/buffers.h"
+
+#include <algorithm>
+#include <span>
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kLookDelay = 1s;
+constexpr Duration kQuietMin = 10s;  // a producer may still have a deleted file open
+
+}  // namespace
+
+std::optional<OpenFailure> Buffers::open(TimePoint now) {
+  for (const auto& config : config_.buffers) {
+    auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
+    if (auto failure = open_one(config, metrics, now)) return failure;
+  }
+  return std::nullopt;
+}
+
+std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
+                                             TimePoint now) {
+  auto held = std::make_unique<Held>(Held{config, metrics, {}, nullptr, false, now});
+  if (auto failure = open_buffer(config, config_.fence, parts_.log, held->buffer)) return failure;
+  add_pipe(*held, now);
+  watch(*held);
+  held_.push_back(std::move(held));
+  return std::nullopt;
+}
+
+void Buffers::add_pipe(Held& held, TimePoint now) {
+  auto pipe =
+      std::make_unique<Pipe>(Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink,
+                                         parts_.pool, held.metrics, parts_.log},
+                             held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
+  held.pipe = pipe.get();
+  parts_.forwarder.add(std::move(pipe));
+}
+
+void Buffers::watch(const Held& held) {
+  if (!parts_.watch.available()) return;
+  const auto id = held.pipe->owner();
+  for (const auto& watched : {parts_.watch.add_name(id, held.config.path),
+                              parts_.watch.add_file(id, *held.buffer.file)}) {
+    if (watched) continue;
+    parts_.log.warning("{}: not watched ({}): looking each second instead", held.config.path,
+                       watched.error().message());
+  }
+}
+
+void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
+  for (const auto& held : held_) {
+    const auto id = held->pipe->owner();
+    if (std::find(changed.begin(), changed.end(), id) != changed.end()) held->pipe->wake();
+  }
+}
+
+void Buffers::look(TimePoint now) {
+  if (now < look_due_) return;
+  look_due_ = now + kLookDelay;
+  for (auto& held : held_) {
+    if (held->pipe->shrunk()) begin_anew(*held, now);
+    if (!config_.once) look_at_name(*held);
+  }
+  std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
+  if (!config_.once) take_new_files(now);
+}
+
+// Reports that are still to come for the old pipe free nothing: its positions mean nothing now.
+void Buffers::begin_anew(Held& held, TimePoint now) {
+  auto checkpoint = settle_again(held.config, *held.buffer.file, parts_.log);
+  if (!checkpoint) {
+    parts_.log.error("{}: {}; trying again", held.config.path, checkpoint.error().message());
+    return;
+  }
+  parts_.watch.remove(held.pipe->owner());
+  parts_.forwarder.remove(*held.pipe);
+  held.buffer.checkpoint = std::move(*checkpoint);
+  add_pipe(held, now);
+  watch(held);
+}
+
+void Buffers::look_at_name(Held& held) {
+  if (held.replaced) return;
+  const auto same = held.buffer.file->same_file_as_path();
+  if (!same || *same) return;
+  held.replaced = true;
+  parts_.log.warning(
+      "{}: deleted or renamed; what it holds is still forwarded, and a new file under the name is "
+      "taken at once",
+      held.config.path);
+}
+
+void Buffers::take_new_files(TimePoint now) {
+  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
+    const auto& config = config_.buffers[i];
+    const bool live = std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
+      return &held->config == &config && !held->replaced;
+    });
+    if (live) continue;
+    const auto failure = open_one(config, parts_.metrics.buffers[i], now);
+    if (!failure) {
+      last_failure_.clear();
+    } else if (failure->text != last_failure_) {
+      last_failure_ = failure->text;
+      parts_.log.error("{}; trying again each second", failure->text);
+    }
+  }
+}
+
+bool Buffers::is_spent(Held& held, TimePoint now) {
+  if (!held.pipe->drained()) held.busy = now;
+  if (!held.replaced || now < held.busy + kQuietMin) return false;
+  parts_.log.info("{}: the file that lost its name is empty and quiet: let go", held.config.path);
+  held.pipe->finish(now);
+  parts_.watch.remove(held.pipe->owner());
+  parts_.forwarder.remove(*held.pipe);
+  return true;
+}
+
+void Buffers::finish(TimePoint now) {
+  for (auto& held : held_) {
+    held->pipe->finish(now);
+    if (held->replaced && !held->pipe->drained()) save_orphan(*held);
+  }
+}
+
+// A file without a name is gone when we close it: what it still holds goes to one with a name.
+void Buffers::save_orphan(Held& held) {
+  auto& file = *held.buffer.file;
+  const auto facts = file.facts();
+  if (!facts || facts->has_name) return;
+  const auto& checkpoint = *held.buffer.checkpoint;
+  const auto path = held.config.path + ".orphan-" + to_string(checkpoint.state().uuid);
+  auto saved = copy_tail(file, checkpoint.front() - checkpoint.base(), path, held.config);
+  if (saved) {
+    parts_.log.warning("{}: was deleted with records in it: they are in {} now, forward that too",
+                       held.config.path, path);
+  } else {
+    parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,
+                     saved.error().message());
+  }
+}
+
+}  // namespace punchline

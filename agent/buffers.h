@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "agent/config.h"
+#include "agent/forwarder.h"
+#include "agent/log.h"
+#include "agent/metrics.h"
+#include "agent/open_buffer.h"
+#include "buffer/change_watch.h"
+#include "sinks/chunk.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// The buffers of one run and the pipes on them, also when their files are truncated, deleted or
+/// renamed meanwhile.
+///
+/// A file that was truncated is begun anew from its checkpoint. One that lost its name is
+/// forwarded until it is empty and quiet, while a new one under the name is taken at once. One
+/// thread.
+class Buffers {
+ public:
+  /// All must outlive it.
+  struct Parts {
+    Forwarder& forwarder;
+    Sink& sink;
+    ChunkPool& pool;
+    Metrics& metrics;
+    ChangeWatch& watch;
+    Log& log;
+  };
+
+  Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {}
+
+  /// Opens all of the configuration; the first failure ends it.
+  std::optional<OpenFailure> open(TimePoint now);
+  /// Something has happened to these (ChangeWatch::drain()).
+  void wake(const std::vector<ChangeWatch::Id>& changed);
+  /// Looks, about once a second, whether the files are still what they were.
+  void look(TimePoint now);
+  /// After the last report: frees and syncs, and saves what a file without a name still holds.
+  void finish(TimePoint now);
+
+ private:
+  struct Held {
+    const BufferConfig& config;
+    BufferMetrics& metrics;
+    OpenBuffer buffer;
+    Pipe* pipe = nullptr;   // the forwarder's
+    bool replaced = false;  // its path leads elsewhere
+    TimePoint busy{};       // last seen not drained
+  };
+
+  std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
+                                      TimePoint now);
+  void add_pipe(Held& held, TimePoint now);
+  void watch(const Held& held);
+  void begin_anew(Held& held, TimePoint now);
+  void look_at_name(Held& held);
+  void take_new_files(TimePoint now);
+  bool is_spent(Held& held, TimePoint now);
+  void save_orphan(Held& held);
+
+  Parts parts_;
+  const Config& config_;
+  std::vector<std::unique_ptr<Held>> held_;
+  TimePoint look_due_{};
+  std::string last_failure_;  // said once
+};
+
+}  // namespace punchline
