@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -256,6 +257,11 @@ ExitCode command_append(const AppendOptions& options) {
   if (!options.key.empty() || !options.headers.empty()) {
     std::fputs("append: format lines has no place for a key or headers\n", stderr);
     return ExitCode::usage;
+  }
+  // Its number would be given to the next thing that is opened, and be read instead.
+  if (::fcntl(STDIN_FILENO, F_GETFD) < 0) {
+    std::fputs("append: standard input is closed\n", stderr);
+    return ExitCode::io;
   }
   auto writer = open_writer(options.path);
   if (!writer) return say(writer.error());
