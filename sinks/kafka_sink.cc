@@ -224,7 +224,8 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
     if (settings_.debug) notices.push_back({Notice::Severity::info, 0, saying.text});
     return;
   }
-  if (saying.code == kFatal) return;  // look_for_loss() asks for the reason
+  // The end of the instance: look_for_loss() asks for it.
+  if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (of_the_connection(saying.code)) {
     notices_.connection_error(saying.code, saying.text);
     supervisor_.reporting()->watch().look_now();  // the proof: does anybody answer?

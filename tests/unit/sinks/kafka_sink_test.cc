@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
+
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
@@ -131,6 +133,7 @@ TEST_CASE("a refusal of an instance's first request lets nothing get ahead", "[o
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(refused == 3);
   CHECK(sink->epoch() == 3);
+  CHECK(forwarder.notices().size() == 1);
   CHECK(read_back(broker->bootstrap(), "t", 50) == forwarder.expected());
 }
 
@@ -247,6 +250,26 @@ TEST_CASE("a topic that vanishes for a while keeps its order", "[order]") {
   broker->set_topic_error("t", 0);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(read_back(broker->bootstrap(), "t", 3000) == forwarder.expected());
+}
+
+TEST_CASE("nothing is taken while reports wait unseen that may tell of a failure", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(20);
+  forwarder.offer_below(1);
+  REQUIRE(forwarder.run_until([&] { return forwarder.done() == 1; }));
+  broker->set_delay(milliseconds(150));
+  forwarder.offer_below(10);
+  REQUIRE(forwarder.run_until([&] { return sink->outstanding() == 9; }));
+  pollfd report{sink->wait_fd(), POLLIN, 0};
+  REQUIRE(::poll(&report, 1, 10000) == 1);
+  CHECK(sink->room({forwarder.route(), 0}).records > 0);
+  CHECK(sink->offer({forwarder.route(), 0}, forwarder.records(10, 20)) == 0);
+  REQUIRE(forwarder.run_until([&] { return forwarder.done() == 10; }));
+  forwarder.offer_below(SIZE_MAX);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
 }
 
 TEST_CASE("a broker that is absent at start is waited for") {

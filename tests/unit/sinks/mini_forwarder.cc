@@ -151,12 +151,7 @@ void MiniForwarder::feed(std::int32_t partition, LaneQueue& queue) {
       if (!fits) break;
       run.push_back(at);
     }
-    const auto& records = head.record.chunk->records;
-    const auto in_chunk = static_cast<std::size_t>(
-        std::find_if(records.begin(), records.end(),
-                     [&](const Record& r) { return r.begin == head.record.begin; }) -
-        records.begin());
-    const std::size_t count = sink_.offer(lane, {&records[in_chunk], run.size()});
+    const std::size_t count = sink_.offer(lane, records(run.front(), run.back() + 1));
     for (std::size_t i = 0; i < count; ++i)
       entries_[run[i]].state = State::in_flight;
     queue.next += count;
@@ -164,6 +159,14 @@ void MiniForwarder::feed(std::int32_t partition, LaneQueue& queue) {
     taken_ += count;
     if (count < run.size()) return;
   }
+}
+
+std::span<const Record> MiniForwarder::records(std::size_t from, std::size_t to) const {
+  const Record& first = entries_[from].record;
+  const auto& all = first.chunk->records;
+  const auto at = std::find_if(all.begin(), all.end(),
+                               [&](const Record& record) { return record.begin == first.begin; });
+  return {&*at, to - from};
 }
 
 bool MiniForwarder::all_done() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class MiniForwarder {
   /// What partition `partition` should hold, in order.
   std::vector<std::string> expected(std::int32_t partition = 0) const;
 
+  /// Records `from` up to `to`, of one chunk.
+  std::span<const Record> records(std::size_t from, std::size_t to) const;
   /// Records below this number only are offered.
   void offer_below(std::size_t limit) { offer_limit_ = limit; }
   /// Called with each report.
