@@ -23,6 +23,7 @@ using Client = Owned<rd_kafka_t, rd_kafka_destroy>;
 using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
 using NewTopic = Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using DeleteTopic = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
 using ConfigResource = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using Topic = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 
@@ -140,6 +141,15 @@ void replace_topic_config(const std::string& bootstrap, const std::string& topic
       rd_kafka_event_AlterConfigs_result(event.get()), &count);
   check(rd_kafka_ConfigResource_error(results[0]), rd_kafka_ConfigResource_error_string(results[0]),
         what);
+}
+
+void delete_topic(const std::string& bootstrap, const std::string& topic) {
+  const auto client = make_client(bootstrap);
+  const Queue queue(rd_kafka_queue_new(client.get()));
+  const DeleteTopic unwanted(rd_kafka_DeleteTopic_new(topic.c_str()));
+  rd_kafka_DeleteTopic_t* list[] = {unwanted.get()};
+  rd_kafka_DeleteTopics(client.get(), list, 1, nullptr, queue.get());
+  answer_of(queue.get(), "delete topic " + topic);
 }
 
 std::int64_t record_count(const std::string& bootstrap, const std::string& topic) {

@@ -24,6 +24,8 @@ void create_topic(const std::string& bootstrap, const std::string& topic, std::i
 void replace_topic_config(const std::string& bootstrap, const std::string& topic,
                           const TopicConfig& config);
 
+void delete_topic(const std::string& bootstrap, const std::string& topic);
+
 /// Records ever appended to the topic: the sum of its partitions' end offsets.
 std::int64_t record_count(const std::string& bootstrap, const std::string& topic);
 

@@ -236,6 +236,11 @@ void KafkaCluster::alter_topic(const std::string& topic, const TopicConfig& chan
   replace_topic_config(bootstrap_, topic, config);
 }
 
+void KafkaCluster::delete_topic(const std::string& topic) {
+  testing::delete_topic(bootstrap_, topic);
+  topics_.erase(topic);
+}
+
 std::int64_t KafkaCluster::record_count(const std::string& topic) const {
   return testing::record_count(bootstrap_, topic);
 }

@@ -54,6 +54,7 @@ class KafkaCluster {
                     const TopicConfig& config = {});
   /// Sets these properties and keeps what was set before.
   void alter_topic(const std::string& topic, const TopicConfig& changes);
+  void delete_topic(const std::string& topic);
   std::int64_t record_count(const std::string& topic) const;
 
  private:
