@@ -99,8 +99,12 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
   if (probe->punch.missing()) {
     return OpenFailure{ExitCode::config, config.path + ": " + probe->punch.sentence};
   }
-  for (const auto* each : {&probe->punch, &probe->holes, &probe->attributes}) {
-    if (!each->works()) log.warning("{}: {}", config.path, each->sentence);
+  for (const auto* each : {&probe->holes, &probe->attributes}) {
+    if (each->missing()) log.warning("{}: {}", config.path, each->sentence);
+  }
+  if (probe->punch.answer == Capability::Answer::unknown) {
+    log.warning("{}: freeing blocks could not be tried out: {}", config.path,
+                probe->punch.sentence);
   }
   return std::nullopt;
 }
@@ -108,8 +112,11 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
 // For writers and readers beside us; the default needs no attribute.
 void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
   if (!opened.checkpoint->attributes_supported()) return;
+  const auto standing = opened.file->attribute(kLimitsAttribute);
+  const bool is_default = config.record_bytes_max == BufferConfig{}.record_bytes_max;
+  if (is_default && standing && !standing->has_value()) return;
   const auto noted =
-      config.record_bytes_max == BufferConfig{}.record_bytes_max
+      is_default
           ? opened.file->remove_attribute(kLimitsAttribute)
           : opened.file->set_attribute(
                 kLimitsAttribute, "record_bytes_max=" + std::to_string(config.record_bytes_max));
