@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 
@@ -66,7 +67,8 @@ Finished run_once(const RunSetup& setup, std::chrono::seconds limit) {
   return run(command, limit);
 }
 
-Agent::Agent(const RunSetup& setup) : process_(run_command(with_http(setup))) {}
+Agent::Agent(const RunSetup& setup)
+    : buffer_(setup.buffer), process_(run_command(with_http(setup))) {}
 
 bool Agent::logs(std::string_view text, Clock::duration limit) {
   return eventually(limit,
@@ -104,7 +106,9 @@ double Agent::metric(const std::string& name, std::string_view label) {
 
 bool Agent::drains(Clock::duration limit) {
   return eventually(limit, [this] {
-    return metric("punchline_bytes_read_total") > 0 && metric("punchline_waiting_bytes") == 0;
+    const auto appended = static_cast<double>(std::filesystem::file_size(buffer_));
+    // In this order: what waits counts only once the agent has seen the whole file.
+    return metric("punchline_logical_bytes") == appended && metric("punchline_waiting_bytes") == 0;
   });
 }
 

@@ -45,7 +45,7 @@ class Agent {
   /// Body of a page; `status` gets the HTTP status code.
   std::string page(const std::string& path, int* status = nullptr);
 
-  /// Waits until nothing of the buffer's complete lines is left to be delivered.
+  /// Waits until the agent has seen all that stands in its buffer now and none of it waits.
   [[nodiscard]] bool drains(Clock::duration limit = std::chrono::seconds(120));
 
   /// SIGTERM, and waits.
@@ -55,6 +55,7 @@ class Agent {
  private:
   std::uint16_t port();
 
+  std::string buffer_;
   Process process_;
   std::uint16_t port_ = 0;
 };
