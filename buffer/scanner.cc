@@ -54,8 +54,7 @@ Result<ScanStep> Scanner::step(Position from, Position until, std::span<char> me
   const auto covered = decode_lines(rules_, from, bytes, until, items_max, items);
   if (covered > 0) return ScanStep{from + covered, ScanStep::End::more, 0};
   if (bytes.size() < memory.size()) return unfinished(from, from + bytes.size());
-  long_.emplace();
-  long_->shape.range = {from, from};
+  long_.emplace(from);
   long_->take(bytes);
   return continue_long(until, memory, items_max, items);
 }

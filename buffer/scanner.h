@@ -52,6 +52,8 @@ class Scanner {
  private:
   /// A line too long for the memory, or a NUL run, as far as it has been read.
   struct LongLine {
+    explicit LongLine(Position at) { shape.range = {at, at}; }
+
     LineShape shape;  // range.end: read so far
     bool ends_in_nul = false;
 
