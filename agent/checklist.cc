@@ -106,23 +106,6 @@ void Checklist::print(const char* word, const std::string& text) {
   std::printf("%s  %s\n", word, text.c_str());
 }
 
-ExitCode exit_for(const Error& error) {
-  switch (error.kind()) {
-    case ErrorKind::refused:
-      return ExitCode::config;
-    case ErrorKind::busy:
-      return ExitCode::temporary;
-    case ErrorKind::denied:
-    case ErrorKind::not_found:
-      return ExitCode::cannot_open;
-    case ErrorKind::io:
-    case ErrorKind::no_space:
-    case ErrorKind::unsupported:
-      break;
-  }
-  return ExitCode::io;
-}
-
 void check_buffer(const BufferConfig& config, Checklist& list) {
   const auto file = PosixFile::open(config.path);
   if (!file && file.error().kind() != ErrorKind::not_found) {

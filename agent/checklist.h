@@ -25,9 +25,6 @@ class Checklist {
   ExitCode code_ = ExitCode::ok;
 };
 
-/// How `run` ends because of an error with a buffer.
-ExitCode exit_for(const Error& error);
-
 /// Path, filesystem, state and lock of one buffer. Changes nothing that stays.
 void check_buffer(const BufferConfig& config, Checklist& list);
 

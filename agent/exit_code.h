@@ -1,5 +1,7 @@
 #pragma once
 
+#include "buffer/result.h"
+
 namespace punchline {
 
 /// How the program ends: the numbers of sysexits.h, so that scripts and service managers can tell
@@ -14,5 +16,8 @@ enum class ExitCode : int {
   temporary = 75,    ///< Locked by another, or interrupted with data left: try again.
   config = 78,       ///< Configuration or file not fit for use; says what to change.
 };
+
+/// How the program ends because of this error at a file.
+ExitCode exit_for(const Error& error);
 
 }  // namespace punchline

@@ -14,25 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-ExitCode exit_for(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::refused:
-      return ExitCode::config;
-    case ErrorKind::busy:
-      return ExitCode::temporary;
-    case ErrorKind::denied:
-    case ErrorKind::not_found:
-      return ExitCode::cannot_open;
-    case ErrorKind::io:
-    case ErrorKind::no_space:
-    case ErrorKind::unsupported:
-      break;
-  }
-  return ExitCode::io;
-}
-
 OpenFailure failure(const Error& error) {
-  return {exit_for(error.kind()), error.message()};
+  return {exit_for(error), error.message()};
 }
 
 Uuid random_uuid() {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sinks/partitioner.h"
+
 namespace punchline {
 namespace {
 
@@ -96,7 +98,8 @@ bool Pipe::mapping_stands() {
 }
 
 std::size_t Pipe::lane_of(Position at) const {
-  return static_cast<std::size_t>(at / config_.stripe_bytes % lanes_.count());
+  return static_cast<std::size_t>(
+      keyless_partition(at, config_.stripe_bytes, static_cast<std::int32_t>(lanes_.count())));
 }
 
 Position Pipe::stripe_end(Position at) const {

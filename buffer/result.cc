@@ -20,9 +20,11 @@ ErrorKind kind_of(int code) {
       return ErrorKind::busy;
     case ENOENT:
     case ENODATA:
+    case ENOTDIR:
       return ErrorKind::not_found;
     case EACCES:
     case EPERM:
+    case EROFS:
       return ErrorKind::denied;
     default:
       return ErrorKind::io;
