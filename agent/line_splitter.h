@@ -30,6 +30,8 @@ class LineSplitter {
 
   /// Bytes of the line begun and not yet ended.
   std::uint64_t unfinished_bytes() const { return partial_bytes_; }
+  /// Memory taken for it: about the limit at most.
+  std::size_t held_bytes() const { return partial_.capacity(); }
 
  private:
   void keep(std::string_view piece);
