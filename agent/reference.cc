@@ -115,7 +115,6 @@ std::string options_text() {
       "Config file keys and environment variables, which flags override\n"
       "(sizes: bytes or \"64KiB\"; times: seconds or \"500ms\"):\n";
   for (const auto scope : kScopes) {
-    if (scope == OptionScope::command) continue;
     text += "\n " + heading_of(scope) + "\n";
     for (const auto& option : option_table()) {
       if (option.scope != scope) continue;

@@ -105,9 +105,7 @@ TEST_CASE("help and version are information, not errors") {
   for (const auto& option : option_table()) {
     INFO(option.key);
     CHECK_THAT(help, Contains(std::string(option.help.substr(0, 20))));
-    if (option.scope != OptionScope::command) {
-      CHECK_THAT(help, Contains(std::string(option.environment)));
-    }
+    CHECK_THAT(help, Contains(std::string(option.environment)));
   }
   CHECK_THAT(information({"append", "--help"}), Contains("--sync"));
 }
