@@ -1,5 +1,7 @@
 #include <cstdlib>
 
+#include <signal.h>
+
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
 #include "tests/support/kafka_cluster.h"
@@ -16,6 +18,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::int32_t kPartitions = 4;
+constexpr int kStopEvery = 5;
 constexpr std::uint64_t kEndless = 100'000'000;  // lines; the test stops the producer
 
 KafkaCluster& shared_cluster() {
@@ -47,14 +50,21 @@ Account suffer(const Trial& trial) {
   const RunSetup setup{.buffer = buffer, .brokers = kafka.bootstrap(), .topic = trial.topic};
   const auto corpus = LogCorpus::from_machine();
   auto random = seeded_random();
+  const int lives = trial.kills + trial.kills / (kStopEvery - 1);  // one in five is no kill
 
   Producer one(corpus, 0, buffer, trial.one);
   Producer two(corpus, 1, buffer, trial.two);
-  for (int kill = 0; kill < trial.kills; ++kill) {
+  for (int life_number = 0; life_number < lives; ++life_number) {
     const milliseconds life(between(random, static_cast<std::uint64_t>(trial.life_min.count()),
                                     static_cast<std::uint64_t>(trial.life_max.count())));
     Process agent(run_command(setup));
     if (agent.wait(life)) throw std::runtime_error("the agent ended by itself: " + agent.err());
+    // Some are asked to stop instead: what is on its way then is taken back or settled.
+    if (life_number % kStopEvery == kStopEvery - 1) {
+      agent.signal(SIGTERM);
+      const auto exit = agent.finish(seconds(30));
+      CHECK((exit.code == 0 || exit.signal == SIGTERM));  // the latter if it had hardly begun
+    }
     agent.kill9();
   }
   one.stop();
