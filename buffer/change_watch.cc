@@ -25,7 +25,7 @@ std::string name_in_folder(const std::string& path) {
 ChangeWatch::ChangeWatch() {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) {
-    why_ = Error::from_errno(errno, "inotify cannot be had").message();
+    failure_ = Error::from_errno(errno, "inotify cannot be had");
   } else {
     events_ = Descriptor(fd, "inotify");
   }

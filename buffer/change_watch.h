@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,7 @@ class ChangeWatch {
   ChangeWatch& operator=(const ChangeWatch&) = delete;
 
   bool available() const { return events_.valid(); }
-  const std::string& why() const { return why_; }
+  std::string why() const { return failure_ ? failure_->message() : std::string(); }
 
   /// Readable (poll(2)) when drain() has something; -1 if not available(). Non-blocking, ours.
   int fd() const { return events_.fd(); }
@@ -62,7 +64,7 @@ class ChangeWatch {
   void match_all(std::vector<Id>& changed) const;
 
   Descriptor events_;
-  std::string why_;
+  std::optional<Error> failure_;  // why there are no events_
   // Few: one of each for a buffer. The kernel gives one descriptor per inode, so two buffers in one
   // folder share it.
   std::vector<Name> names_;
