@@ -2,6 +2,9 @@
 #include <exception>
 #include <type_traits>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "agent/arguments.h"
 #include "agent/commands.h"
 #include "agent/config_error.h"
@@ -36,10 +39,21 @@ ExitCode dispatch(const Arguments& arguments) {
       arguments);
 }
 
+// With one of them closed the next file opened would take its number, and what is printed would go
+// into a buffer.
+void keep_standard_streams() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
 }  // namespace
 }  // namespace punchline
 
 int main(int argc, char** argv) {
+  punchline::keep_standard_streams();
   try {
     return static_cast<int>(punchline::dispatch(punchline::parse_arguments(argc, argv)));
   } catch (const punchline::ConfigError& error) {
