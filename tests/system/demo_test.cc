@@ -7,7 +7,7 @@ namespace {
 using Catch::Matchers::Contains;
 
 TEST_CASE("the demo shows its account, loses nothing and takes less than a minute") {
-  const auto begin = Clock::now();
+  [[maybe_unused]] const auto begin = Clock::now();
   const auto demo = run(punchline({"demo"}), std::chrono::seconds(150));
   INFO(demo.out << demo.err);
   CHECK(demo.exit.code == 0);
