@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
-constexpr Duration kQuietMin = 10s;  // a producer may still have a deleted file open
+constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
 
 }  // namespace
 
@@ -63,7 +63,7 @@ void Buffers::look(TimePoint now) {
   look_due_ = now + kLookDelay;
   for (auto& held : held_) {
     if (held->pipe->shrunk()) begin_anew(*held, now);
-    if (!config_.once) look_at_name(*held);
+    if (!config_.once) look_at_name(*held, now);
   }
   std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
   if (!config_.once) take_new_files(now);
@@ -83,11 +83,12 @@ void Buffers::begin_anew(Held& held, TimePoint now) {
   watch(held);
 }
 
-void Buffers::look_at_name(Held& held) {
+void Buffers::look_at_name(Held& held, TimePoint now) {
   if (held.replaced) return;
   const auto same = held.buffer.file->same_file_as_path();
   if (!same || *same) return;
   held.replaced = true;
+  held.busy = now;
   parts_.log.warning(
       "{}: deleted or renamed; what it holds is still forwarded, and a new file under the name is "
       "taken at once",
@@ -114,8 +115,10 @@ void Buffers::take_new_files(TimePoint now) {
 bool Buffers::is_spent(Held& held, TimePoint now) {
   if (!held.pipe->drained()) held.busy = now;
   if (!held.replaced || now < held.busy + kQuietMin) return false;
-  parts_.log.info("{}: the file that lost its name is empty and quiet: let go", held.config.path);
+  parts_.log.info("{}: the file that lost its name is delivered and quiet: let go",
+                  held.config.path);
   held.pipe->finish(now);
+  save_orphan(held);
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
   return true;
@@ -124,20 +127,20 @@ bool Buffers::is_spent(Held& held, TimePoint now) {
 void Buffers::finish(TimePoint now) {
   for (auto& held : held_) {
     held->pipe->finish(now);
-    if (held->replaced && !held->pipe->drained()) save_orphan(*held);
+    save_orphan(*held);
   }
 }
 
-// A file without a name is gone when we close it: what it still holds goes to one with a name.
 void Buffers::save_orphan(Held& held) {
   auto& file = *held.buffer.file;
+  const auto& checkpoint = *held.buffer.checkpoint;
   const auto facts = file.facts();
   if (!facts || facts->has_name) return;
-  const auto& checkpoint = *held.buffer.checkpoint;
+  if (checkpoint.base() + facts->size <= checkpoint.front()) return;
   const auto path = held.config.path + ".orphan-" + to_string(checkpoint.state().uuid);
-  auto saved = copy_tail(file, checkpoint.front() - checkpoint.base(), path, held.config);
+  const auto saved = save_rest(file, checkpoint, path, held.config);
   if (saved) {
-    parts_.log.warning("{}: was deleted with records in it: they are in {} now, forward that too",
+    parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",
                        held.config.path, path);
   } else {
     parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,

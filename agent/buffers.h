@@ -61,9 +61,10 @@ class Buffers {
   void add_pipe(Held& held, TimePoint now);
   void watch(const Held& held);
   void begin_anew(Held& held, TimePoint now);
-  void look_at_name(Held& held);
+  void look_at_name(Held& held, TimePoint now);
   void take_new_files(TimePoint now);
   bool is_spent(Held& held, TimePoint now);
+  /// What is left in a file that will be gone when we close it gets a name.
   void save_orphan(Held& held);
 
   Parts parts_;

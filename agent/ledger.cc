@@ -52,6 +52,11 @@ bool Ledger::must_pause() const {
          done_.size() > 2 * limits_.ranges_max;
 }
 
+bool Ledger::has_work(TimePoint now) const {
+  return front_ > checkpoint_.front() || now >= due() || done_.size() > limits_.ranges_max ||
+         (reclaim_.unfreed_bytes() >= free_from_bytes_ && !punch_failed_);
+}
+
 std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, bool idle) {
   Troubles troubles;
   store_front(now, troubles);

@@ -60,6 +60,8 @@ class Ledger {
   /// The file has grown, so there is something to make durable.
   void note_growth(TimePoint now);
 
+  /// settle() would store, free or sync something.
+  bool has_work(TimePoint now) const;
   /// Once a turn: stores the front, frees what is due, syncs when it is time. `idle`: nothing is in
   /// flight, so that what there is to free is freed now. Bounded. Blocks for fdatasync(2).
   std::vector<Trouble> settle(TimePoint now, bool idle);

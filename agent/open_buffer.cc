@@ -1,5 +1,6 @@
 #include "agent/open_buffer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 #include <vector>
@@ -7,6 +8,7 @@
 #include <sys/random.h>
 
 #include "buffer/boot.h"
+#include "buffer/lines.h"
 #include "buffer/result.h"
 
 namespace punchline {
@@ -108,6 +110,40 @@ void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
               noted.error().message());
 }
 
+// Appends what is above the front to `copy`; returns where its fences stand there.
+Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& checkpoint,
+                                          BufferFile& copy) {
+  std::vector<Position> fences;
+  std::vector<char> piece(256 * 1024);
+  auto from = checkpoint.front() - checkpoint.base();
+  std::uint64_t written = 0;
+  for (;;) {
+    const auto data = file.next_data(from);
+    if (!data) return data.error();
+    const auto facts = file.facts();
+    if (!facts) return facts.error();
+    if (from >= facts->size) return fences;
+    const auto hole_end = data->value_or(facts->size);
+    const auto hole = hole_end - from;
+    std::fill(piece.begin(), piece.end(), '\0');
+    std::size_t bytes = std::min<std::uint64_t>(hole, kGapBytesMin);
+    if (hole == 0) {
+      const auto read = file.read_at(from, piece);
+      if (!read) return read.error();
+      bytes = *read;
+    }
+    const auto next = hole == 0 ? from + bytes : hole_end;
+    for (const auto fence : checkpoint.fences()) {
+      const auto at = fence - checkpoint.base();
+      if (from < at && at <= next) fences.push_back(written + std::min(at - from, bytes));
+    }
+    const auto added = copy.append(std::span<const char>(piece).first(bytes));
+    if (!added) return added.error();
+    written += bytes;
+    from = next;
+  }
+}
+
 }  // namespace
 
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
@@ -151,24 +187,24 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Buf
   return checkpoint;
 }
 
-Status copy_tail(BufferFile& file, std::uint64_t offset, const std::string& path,
+Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
                  const BufferConfig& config) {
   const auto created = PosixFile::create_if_missing(path, {config.mode, config.group});
   if (!created) return created.error();
   auto copy = PosixFile::open(path);
   if (!copy) return copy.error();
-  std::vector<char> piece(256 * 1024);
-  for (;;) {
-    const auto data = file.next_data(offset);
-    if (!data) return data.error();
-    if (!*data) break;
-    offset = **data;
-    const auto read = file.read_at(offset, piece);
-    if (!read) return read.error();
-    if (*read == 0) break;
-    const auto written = (*copy)->append(std::span<const char>(piece).first(*read));
-    if (!written) return written;
-    offset += *read;
+  const auto fences = copy_behind(file, checkpoint, **copy);
+  if (!fences) return fences.error();
+  const auto facts = (*copy)->facts();
+  if (!facts) return facts.error();
+  // A state of no boot: whoever opens it sets a fence at its end and reads it carefully.
+  State state;
+  state.uuid = random_uuid();
+  state.identity = fold_identity(facts->inode, facts->birth_ns);
+  if (const auto set = (*copy)->set_attribute(kStateAttribute, encode(state)); !set) return set;
+  if (!fences->empty()) {
+    const auto set = (*copy)->set_attribute(kFencesAttribute, encode_fences(*fences));
+    if (!set) return set;
   }
   return (*copy)->sync_all();
 }

@@ -41,8 +41,9 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
                                                  Log& log);
 
-/// Copies what is at and behind `offset` into a new file at `path`, durably.
-Status copy_tail(BufferFile& file, std::uint64_t offset, const std::string& path,
+/// Saves what is above the front of `file` in a new buffer at `path`, durably: to be read
+/// carefully, with the fences where they were between its bytes. Holes are cut to a block.
+Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
                  const BufferConfig& config);
 
 }  // namespace punchline

@@ -56,6 +56,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto delay = lanes_.take(delivery, now);
+  if (look_for_shrinking()) return;  // its position means nothing any more
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
     ledger_.done(delivery.range, now);
@@ -109,12 +110,23 @@ Position Pipe::stripe_end(Position at) const {
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
-  if (shrunk_ || !mapping_stands() || ledger_.must_pause()) return Fed::waiting;
+  if (shrunk_ || !mapping_stands() || ledger_.must_pause()) return wait_without_chunks();
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
-    if (fed == Fed::more || lanes_.all_lag()) return fed;
+    if (fed == Fed::more) return fed;
+    if (lanes_.all_lag()) {
+      main_.drop();
+      return fed;
+    }
   }
   return feed_main(now);
+}
+
+// Whoever cannot go on leaves the memory to the other pipes.
+Pipe::Fed Pipe::wait_without_chunks() {
+  main_.drop();
+  own_.drop();
+  return Fed::waiting;
 }
 
 Pipe::Fed Pipe::feed_lagging(TimePoint now) {
@@ -169,6 +181,7 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
   if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return Fed::at_end;
+  if (lanes_.count() == 0 && now < look_due_) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = main_.fill(until_);
     if (!filled) {
@@ -179,7 +192,10 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
     if (*filled == Pass::Fill::end_of_data) return rest_at_end(now);
     at_end_ = false;
     while (main_.has_item(until_)) {
-      if (!pass_item(now)) return Fed::waiting;
+      if (pass_item(now)) continue;
+      if (lanes_.count() == 0) look_due_ = now + kLookDelay;
+      if (lanes_.in_flight() == 0) main_.drop();
+      return Fed::waiting;
     }
   }
   return Fed::more;
@@ -190,11 +206,7 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   changed_ = false;
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
-  const auto facts = parts_.file.facts();
-  if (facts && parts_.checkpoint.base() + facts->size < main_.at()) {
-    shrunk_ = true;
-    return Fed::waiting;
-  }
+  if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
   return Fed::at_end;
 }
@@ -280,7 +292,18 @@ void Pipe::close_partial_line(TimePoint now) {
   }
 }
 
+// Looked at before anything is remembered or freed: in a file that was truncated the same positions
+// are other records.
+bool Pipe::look_for_shrinking() {
+  const auto facts = parts_.file.facts();
+  if (shrunk_ || !facts) return shrunk_;
+  shrunk_ = facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at();
+  size_seen_ = facts->size;
+  return shrunk_;
+}
+
 void Pipe::settle(TimePoint now) {
+  if (shrunk_ || !ledger_.has_work(now) || look_for_shrinking()) return;
   const auto fences = parts_.checkpoint.careful_until();
   for (const auto& trouble : ledger_.settle(now, lanes_.in_flight() == 0)) {
     gauges_.say(trouble, now);
@@ -305,6 +328,7 @@ void Pipe::show(TimePoint now) {
 }
 
 void Pipe::finish(TimePoint now) {
+  if (look_for_shrinking()) return;
   for (const auto& trouble : ledger_.finish(now))
     gauges_.say(trouble, now);
   gauges_.show_now(ledger_, lanes_.in_flight(), now);

@@ -84,6 +84,8 @@ class Pipe {
   std::size_t lane_of(Position at) const;
   Position stripe_end(Position at) const;
 
+  bool look_for_shrinking();
+  Fed wait_without_chunks();
   Fed feed_main(TimePoint now);
   Fed feed_lagging(TimePoint now);
   Fed catch_up(std::size_t lane, TimePoint now);
@@ -111,8 +113,9 @@ class Pipe {
   bool changed_ = true;  // since the main pass last came to the end
   bool at_end_ = false;  // the main pass has come to the end
   bool shrunk_ = false;
-  TimePoint look_due_;       // look for growth even without a wake()
-  TimePoint look_earliest_;  // wakes before are answered together
+  std::uint64_t size_seen_ = 0;  // of the file, the largest
+  TimePoint look_due_;           // look for growth even without a wake()
+  TimePoint look_earliest_;      // wakes before are answered together
   std::uint64_t partial_bytes_ = 0;
   TimePoint partial_since_;
 };

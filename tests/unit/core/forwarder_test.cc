@@ -239,3 +239,38 @@ TEST_CASE("after an I/O error what is there is read carefully") {
   world.drain();
   world.check_nothing_freed_early();
 }
+
+TEST_CASE("reports for what was truncated away free nothing of what came in its place") {
+  World world(1, 13);
+  world.append("warm");
+  world.open();
+  world.drain();
+  world.sink.moods.report_percent = 0;
+  append_many(world, 0, 500);
+  world.pipe().wake();
+  for (int i = 0; i < 20; ++i)
+    world.turn();
+  REQUIRE(world.pipe().in_flight() == 500);
+  world.file.truncate(0);
+  const std::string fresh = std::string(20'000, 'n') + "\n";
+  world.append_raw(fresh);
+  world.sink.moods.report_percent = 100;
+  for (int i = 0; i < 2000; ++i)
+    world.turn();
+  CHECK(world.pipe().shrunk());
+  world.stop();
+  CHECK(world.file.text() == fresh);
+  CHECK(world.file.data_map() == "[0," + std::to_string(fresh.size()) + ")");
+}
+
+TEST_CASE("a pipe whose topic is not there keeps no memory from the others") {
+  World world(0, 14);
+  append_many(world, 0, 10);
+  world.open();
+  for (int i = 0; i < 100; ++i)
+    world.turn();
+  CHECK(world.pool().lent_bytes() == 0);
+  world.sink.set_partitions(2);
+  world.drain();
+  world.check_all_arrived();
+}

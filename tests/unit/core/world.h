@@ -52,6 +52,7 @@ class World {
   Pipe& pipe() { return forwarder_->pipe(0); }
   BufferMetrics& metrics() { return metrics_->buffers.front(); }
   Checkpoint& checkpoint() { return *checkpoint_; }
+  ChunkPool& pool() { return *pool_; }
   TimePoint now() const { return now_; }
 
   /// Each appended record is in the log of one partition, first arrivals in order, nothing else
