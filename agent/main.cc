@@ -44,7 +44,7 @@ ExitCode dispatch(const Arguments& arguments) {
 void keep_standard_streams() {
   int fd = 0;
   do {
-    fd = ::open("/dev/null", O_RDWR);
+    fd = ::open("/dev/null", O_WRONLY);  // reading from it stays the error it was
   } while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0) ::close(fd);
 }

@@ -159,8 +159,10 @@ TEST_CASE("with --sync the records are durable when it ends") {
   const Appending it;
   auto append = it.from("one\n");
   const auto trace = it.folder.file("trace");
-  const std::string strace = "exec strace -f -e trace=fdatasync,write -o '" + trace + "' \"$@\"";
-  append.environment.push_back("ASAN_OPTIONS=detect_leaks=0");  // LSan aborts under ptrace(2)
+  // LSan aborts under ptrace(2).
+  const std::string strace =
+      "exec strace -E ASAN_OPTIONS=detect_leaks=0 -f -e trace=fdatasync,write -o '" + trace +
+      "' \"$@\"";
   CHECK(run(Appending::under(strace, append)).exit.code == 0);
   CHECK(read_file(trace).find("fdatasync(") == std::string::npos);
   append.argv.push_back("--sync");
