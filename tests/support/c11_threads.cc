@@ -93,10 +93,14 @@ void cnd_destroy(cnd_t* condition) {
 }
 
 // librdkafka 2.0.2 has races of its own (#4522, #5082 and more), and counts references by atomics
-// that the sanitizer does not see, so that the end of a lock looks unordered. Only what touches
-// memory in its own code is left out: its copies of our payload go through memcpy, still watched.
+// that the sanitizer does not see, so that its free() and the end of a lock look unordered. Only
+// what touches memory in its own code is left out: its copies of our payload go through memcpy,
+// still watched.
 const char* __tsan_default_suppressions() {
-  return "race_top:librdkafka\nrace:pthread_rwlock_destroy\n";
+  return "race_top:librdkafka\n"
+         "race:mtx_destroy\n"
+         "race:pthread_rwlock_destroy\n"
+         "race:^__interceptor_free$\n";  // as the sanitizer names free(); not operator delete
 }
 
 void call_once(once_flag* flag, void (*function)()) {
