@@ -113,7 +113,7 @@ TEST_CASE("a hole of 5 GiB costs no time and loses nothing around it") {
   CHECK(inspect(place.buffer).set_aside == 1);
 }
 
-TEST_CASE("a file that appears later, by creation and by renaming, is taken up") {
+TEST_CASE("a buffer that is not there yet is created, and what comes later is forwarded") {
   Place place;
   Agent agent(place.setup);
   CHECK(!agent.page("/metrics").empty());

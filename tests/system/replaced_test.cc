@@ -1,0 +1,77 @@
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "sinks/embedded_broker.h"
+#include "tests/support/catch.h"
+#include "tests/support/eventually.h"
+#include "tests/support/kcat.h"
+#include "tests/support/process.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace punchline::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> orphans_in(const std::string& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(".orphan-") != std::string::npos) {
+      found.push_back(entry.path());
+    }
+  }
+  return found;
+}
+
+void append(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::app | std::ios::binary) << text;
+}
+
+// Stopped in the same moment, so that no look of once a second has seen the deletion.
+TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as torn") {
+  const TempDir folder("replaced-orphan");
+  const auto buffer = folder.file("buffer");
+  append(buffer, std::string("good\nto\0rn\nunfinished", 21));
+  Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t", .more = {"--fence"}});
+  REQUIRE(agent.logs("fence set"));
+  fs::remove(buffer);
+  CHECK(agent.stop().code == 0);
+  const auto saved = orphans_in(folder.path());
+  REQUIRE(saved.size() == 1);
+  const auto text = read_file(saved[0]);
+  CHECK(text.substr(0, 11) == std::string("good\nto\0rn\n", 11));
+
+  auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("t", 1).ok());
+  const auto once =
+      run_once({.buffer = saved[0].string(), .brokers = (*broker)->bootstrap(), .topic = "t"});
+  INFO(once.err);
+  CHECK(once.exit.code == 65);
+  CHECK(once.err.find("1 records confirmed") != std::string::npos);
+}
+
+TEST_CASE("a new file under the name is forwarded, and so is the one that was renamed") {
+  const TempDir folder("replaced-rename");
+  auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("t", 1).ok());
+  const auto buffer = folder.file("buffer");
+  append(buffer, "one\n");
+  Agent agent({.buffer = buffer, .brokers = (*broker)->bootstrap(), .topic = "t"});
+  REQUIRE(agent.drains());
+  fs::rename(buffer, buffer + ".1");
+  append(buffer + ".1", "late in the old one\n");
+  append(buffer, "first of the new one\n");
+  REQUIRE(agent.logs("deleted or renamed"));
+  append(buffer + ".1", "later still\n");
+  CHECK(eventually(std::chrono::seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 4; }));
+  CHECK(agent.stop().code == 0);
+  CHECK(orphans_in(folder.path()).empty());
+}
+
+}  // namespace
+}  // namespace punchline::testing
