@@ -1,6 +1,7 @@
 #include "buffer/append_writer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -8,18 +9,28 @@
 
 #include <fcntl.h>
 
+#include "buffer/checkpoint.h"
 #include "buffer/lines.h"
-#include "buffer/state.h"
 
 namespace punchline {
 namespace {
 
-/// The number behind "record_bytes_max=" in a text of such words; nothing if there is none.
-std::optional<std::uint64_t> limit_in(std::string_view text) {
-  constexpr std::string_view kKey = "record_bytes_max=";
-  const auto at = text.find(kKey);
+constexpr std::string_view kRecordBytesMax = "record_bytes_max=";
+constexpr std::string_view kBlocksAt = "blocks_at_bytes=";
+
+/// Locked by who appends first (FORMAT.md, "Writing"); behind the end of any file.
+constexpr std::uint64_t kFirstWriteByte = std::uint64_t{1} << 62U;
+
+Error other_format(const std::string& path, Format standing, Format wanted) {
+  return {ErrorKind::refused, 0,
+          path + ": is a buffer in format " + name_of(standing) + ", not " + name_of(wanted)};
+}
+
+/// The number behind `key` in a text of such words; nothing if there is none.
+std::optional<std::uint64_t> number_in(std::string_view text, std::string_view key) {
+  const auto at = text.find(key);
   if (at == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(at + kKey.size());
+  text.remove_prefix(at + key.size());
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || number == 0) return std::nullopt;
@@ -28,10 +39,19 @@ std::optional<std::uint64_t> limit_in(std::string_view text) {
 
 }  // namespace
 
-std::uint64_t record_bytes_max_of(BufferFile& file) {
+WriterLimits writer_limits_of(BufferFile& file) {
+  WriterLimits limits;
   const auto text = file.attribute(kLimitsAttribute);
-  if (!text || !*text) return kRecordBytesMaxDefault;
-  return limit_in(**text).value_or(kRecordBytesMaxDefault);
+  if (!text || !*text) return limits;
+  limits.record_bytes_max = number_in(**text, kRecordBytesMax).value_or(limits.record_bytes_max);
+  limits.blocks_at_bytes = number_in(**text, kBlocksAt).value_or(0);
+  return limits;
+}
+
+std::string text_of(const WriterLimits& limits) {
+  auto text = std::string(kRecordBytesMax) + std::to_string(limits.record_bytes_max);
+  if (limits.blocks_at_bytes == 0) return text;
+  return text + " " + std::string(kBlocksAt) + std::to_string(limits.blocks_at_bytes);
 }
 
 RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max) {
@@ -45,31 +65,74 @@ RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max) {
   return text >= kGapBytesMin ? RecordFit::like_a_gap : RecordFit::fits_with_nul;
 }
 
-AppendWriter::AppendWriter(std::unique_ptr<PosixFile> file, Descriptor appending,
+AppendWriter::AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
                            Descriptor in_place)
-    : file_(std::move(file)),
+    : format_(format),
+      file_(std::move(file)),
       appending_(std::move(appending)),
       in_place_(std::move(in_place)),
-      record_bytes_max_(record_bytes_max_of(*file_)) {}
+      limits_(writer_limits_of(*file_)) {}
 
-Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path) {
+Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path, Format format) {
   auto file = PosixFile::open(path);
   if (!file) return file.error();
+  const auto standing = standing_format(**file);
+  if (!standing) return standing.error();
+  if (*standing != Format::none && *standing != format) {
+    return other_format(path, *standing, format);
+  }
   auto appending = (*file)->descriptor().reopen(O_WRONLY | O_APPEND);
   if (!appending) return appending.error();
   auto in_place = (*file)->descriptor().reopen(O_WRONLY);
   if (!in_place) return in_place.error();
-  return std::unique_ptr<AppendWriter>(
-      new AppendWriter(std::move(*file), std::move(*appending), std::move(*in_place)));
+  const auto facts = (*file)->facts();
+  if (!facts) return facts.error();
+  std::unique_ptr<AppendWriter> writer(
+      new AppendWriter(format, std::move(*file), std::move(*appending), std::move(*in_place)));
+  writer->settled_ = *standing == format;
+  writer->salt_ = frame_salt(facts->inode, facts->birth_ns);
+  if (format == Format::frames) {
+    constexpr std::uint64_t kMax = kFrameBytesMax - kFrameOverheadBytes;
+    writer->limits_.record_bytes_max = std::min(writer->limits_.record_bytes_max, kMax);
+  }
+  return writer;
+}
+
+Result<bool> AppendWriter::is_full() {
+  constexpr int kSegmentsMax = 4096;
+  if (limits_.blocks_at_bytes == 0) return false;
+  std::uint64_t bytes = 0;
+  std::uint64_t at = 0;
+  for (int segment = 0; segment < kSegmentsMax && bytes < limits_.blocks_at_bytes; ++segment) {
+    const auto data = file_->next_data(at);
+    if (!data) return data.error();
+    if (!*data) break;
+    const auto hole = file_->next_hole(**data);
+    if (!hole) return hole.error();
+    bytes += *hole - **data;
+    at = *hole;
+  }
+  return bytes >= limits_.blocks_at_bytes;
+}
+
+Status AppendWriter::make_room(std::size_t bytes) {
+  if (ends_.empty() || batch_.size() + bytes <= kBatchBytesMax) return {};
+  return flush();
 }
 
 Status AppendWriter::add(std::string_view record) {
-  const bool full = batch_.size() + record.size() + 1 > kBatchBytesMax;
-  if (full && !ends_.empty()) {
-    if (auto flushed = flush(); !flushed) return flushed;
-  }
+  assert(format_ == Format::lines);
+  if (auto room = make_room(record.size() + 1); !room) return room;
   if (batch_.empty()) batch_ = "\n";
   batch_.append(record).push_back('\n');
+  ends_.push_back(batch_.size());
+  return {};
+}
+
+Status AppendWriter::add(const FrameRecord& record) {
+  assert(format_ == Format::frames);
+  if (auto room = make_room(record_bytes_of(record) + kFrameOverheadBytes); !room) return room;
+  encode_frame(record, salt_, batch_);
   ends_.push_back(batch_.size());
   return {};
 }
@@ -77,9 +140,25 @@ Status AppendWriter::add(std::string_view record) {
 Status AppendWriter::flush() {
   // Ends: each turn writes a record at least, or fails.
   while (!ends_.empty()) {
-    if (auto written = write_batch(); !written) return written;
+    if (auto written = settled_ ? write_batch() : write_first_batch(); !written) return written;
   }
   return {};
+}
+
+/// Two writers may both have found an empty file. Without the lock, on a filesystem that has none,
+/// the look alone must do.
+Status AppendWriter::write_first_batch() {
+  const auto deciding = in_place_.reopen(O_WRONLY);
+  if (!deciding) return deciding.error();
+  static_cast<void>(deciding->lock_byte(kFirstWriteByte).ok());
+  const auto standing = standing_format(*file_);
+  if (!standing) return standing.error();
+  if (*standing != Format::none && *standing != format_) {
+    return other_format(file_->path(), *standing, format_);
+  }
+  auto written = write_batch();
+  settled_ = *standing == format_ || records_written_ > 0;
+  return written;
 }
 
 Status AppendWriter::write_batch() {
@@ -92,7 +171,9 @@ Status AppendWriter::write_batch() {
   last_write_ = {*end - *written, *end};
   const auto whole = std::upper_bound(ends_.begin(), ends_.end(), *written) - ends_.begin();
   const auto records = static_cast<std::size_t>(whole);
-  const auto kept = records > 0 ? ends_[records - 1] : std::min<std::size_t>(*written, 1);
+  // The newline that a batch of lines begins with does no harm alone.
+  const std::size_t first = format_ == Format::lines ? 1 : 0;
+  const auto kept = records > 0 ? ends_[records - 1] : std::min(*written, first);
   const std::string torn = batch_.substr(kept, *written - kept);  // nearly always empty
   records_written_ += records;
   forget(records);
@@ -117,7 +198,7 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
   if (!got) return failed(got.error());
   if (found != torn) return {};
   std::string nothing(torn.size(), '\0');
-  nothing.back() = '\n';
+  if (format_ == Format::lines) nothing.back() = '\n';
   auto written = in_place_.write_at(offset, nothing);
   if (!written) return failed(written.error());
   return {};
@@ -125,7 +206,8 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
 
 void AppendWriter::forget(std::size_t records) {
   if (records == 0) return;
-  const auto cut = ends_[records - 1] - 1;  // its newline begins what is left
+  // In lines the newline of the last one begins what is left.
+  const auto cut = ends_[records - 1] - (format_ == Format::lines ? 1 : 0);
   batch_.erase(0, cut);
   ends_.erase(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(records));
   for (auto& end : ends_) {

@@ -9,12 +9,14 @@
 
 #include "buffer/byte_range.h"
 #include "buffer/descriptor.h"
+#include "buffer/frame.h"
 #include "buffer/posix_file.h"
 #include "buffer/result.h"
+#include "buffer/state.h"
 
 namespace punchline {
 
-/// Whether some bytes can be a record of format `lines`, and come out again as they went in.
+/// Whether some bytes can be a record of format lines, and come out again as they went in.
 enum class RecordFit : std::uint8_t {
   fits,
   fits_with_nul,  ///< Delivered while the machine stays up; set aside if a power cut comes first.
@@ -27,18 +29,27 @@ RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max);
 
 inline constexpr std::uint64_t kRecordBytesMaxDefault = 1024 * 1024;
 
-/// The limit of records that the buffer's agent has left for writers in user.punchline.limits
-/// ("record_bytes_max=N"), or the default if it has left none that can be read.
-std::uint64_t record_bytes_max_of(BufferFile& file);
+/// What a buffer's agent has left for writers in user.punchline.limits; what is missing there or
+/// cannot be read has its default.
+struct WriterLimits {
+  std::uint64_t record_bytes_max = kRecordBytesMaxDefault;
+  std::uint64_t blocks_at_bytes = 0;  ///< Writers wait at so much data; 0: never.
 
-/// The writer's side of format `lines` (buffer/FORMAT.md, "Writing").
+  friend bool operator==(const WriterLimits&, const WriterLimits&) = default;
+};
+WriterLimits writer_limits_of(BufferFile& file);
+/// The attribute's text: "record_bytes_max=N blocks_at_bytes=N".
+std::string text_of(const WriterLimits& limits);
+
+/// The writer's side of a buffer (buffer/FORMAT.md, "Writing").
 ///
-/// Promise: each write begins with a newline, so that its records never become part of what a
-/// writer before us left unfinished; one write(2) with O_APPEND holds up to 64 KiB of records
-/// (or one longer record), which appends of others cannot come between; what a short write leaves
-/// of a record is taken back by overwriting it in place with NULs and a newline, never by
-/// ftruncate(2), which would cut off records of others behind it. A record is written whole or not
-/// at all, but for a kill -9 or a power cut in mid-write.
+/// Promise: one write(2) with O_APPEND holds up to 64 KiB of records (or one longer record), which
+/// appends of others cannot come between; in lines it begins with a newline, so that its records
+/// never become part of what a writer before us left unfinished. What a short write leaves of a
+/// record is taken back by overwriting it in place with NULs (and in lines a newline), never by
+/// ftruncate(2), which would cut off records of others behind it, and the record is written again,
+/// never continued. A record is written whole or not at all, but for a kill -9 or a power cut in
+/// mid-write.
 ///
 /// Any number of writers, in any number of processes, may have the same buffer open. One object
 /// belongs to one thread. A caller with a file-size limit ignores SIGXFSZ (setrlimit(2)).
@@ -46,15 +57,27 @@ class AppendWriter {
  public:
   static constexpr std::size_t kBatchBytesMax = 64 * 1024;
 
-  /// Opens an existing buffer; errors as PosixFile::open().
-  static Result<std::unique_ptr<AppendWriter>> open(const std::string& path);
+  /// Opens an existing buffer to write `format`. Errors as PosixFile::open(), and `refused` where
+  /// the buffer is in the other format or of a newer version. Where nothing has been appended yet
+  /// the first one to write decides, and the others' flush() is `refused`.
+  static Result<std::unique_ptr<AppendWriter>> open(const std::string& path, Format format);
 
-  /// record_bytes_max_of() when it was opened.
-  std::uint64_t record_bytes_max() const { return record_bytes_max_; }
+  Format format() const { return format_; }
 
-  /// Takes one record without its newline, which must be one that fits (fit_of()). Writes the batch
-  /// first if this one has no room left in it; if that fails the record is not taken.
+  /// As it was when it was opened; in frames 64 MiB at most.
+  std::uint64_t record_bytes_max() const { return limits_.record_bytes_max; }
+
+  /// The buffer holds as much as its agent allows, and writers are asked to wait. Looks at its data
+  /// segments, 4,096 of them at most; `io`.
+  Result<bool> is_full();
+
+  /// Format lines: takes one record without its newline, which must be one that fits (fit_of()).
+  /// Writes the batch first if this one has no room left in it; if that fails the record is not
+  /// taken.
   Status add(std::string_view record);
+  /// Format frames: likewise; record_bytes_of() must not exceed record_bytes_max(), nor a header's
+  /// name 65,535 bytes.
+  Status add(const FrameRecord& record);
 
   /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG): records
   /// in front may have been written, as records_written() tells; the others stay taken, and
@@ -74,18 +97,24 @@ class AppendWriter {
   PosixFile& file() { return *file_; }
 
  private:
-  AppendWriter(std::unique_ptr<PosixFile> file, Descriptor appending, Descriptor in_place);
+  AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
+               Descriptor in_place);
 
+  Status make_room(std::size_t bytes);
   Status write_batch();
+  Status write_first_batch();
   Status take_back(std::uint64_t offset, std::string_view torn);
   void forget(std::size_t records);
 
+  Format format_;
+  bool settled_ = false;  // the buffer holds something, and it is of our format
   std::unique_ptr<PosixFile> file_;
   Descriptor appending_;
   Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
-  std::uint64_t record_bytes_max_ = kRecordBytesMaxDefault;
-  std::string batch_;              // newline, then records, each with its newline
-  std::vector<std::size_t> ends_;  // of each record in batch_, behind its newline
+  WriterLimits limits_;
+  std::uint32_t salt_ = 0;         // of the file, for frames
+  std::string batch_;              // in lines: newline, then records, each with its newline
+  std::vector<std::size_t> ends_;  // of each record in batch_
   std::uint64_t records_written_ = 0;
   ByteRange last_write_;
 };

@@ -5,7 +5,18 @@
 #include <cassert>
 #include <string_view>
 
+#include "buffer/frame.h"
+#include "buffer/scanner.h"
+
 namespace punchline {
+namespace {
+
+Error newer_version(const BufferFile& file) {
+  return {ErrorKind::refused, 0,
+          file.path() + ": its state was written by a newer version of this program"};
+}
+
+}  // namespace
 
 const char* name_of(Origin origin) {
   static constexpr std::array kNames = {"resumed",   "new_boot", "fresh",  "unknown",
@@ -28,12 +39,12 @@ Result<StartReport> Checkpoint::start() {
   const auto bytes = file_.attribute(kStateAttribute);
   if (!bytes && bytes.error().kind() == ErrorKind::unsupported) supported_ = false;
   if (!bytes && supported_) return bytes.error();
+  load_salts();
   if (!supported_ || !bytes->has_value()) return start_without_state(*facts);
   State found;
   switch (decode(**bytes, found)) {
     case Decoded::newer_version:
-      return Error(ErrorKind::refused, 0,
-                   file_.path() + ": its state was written by a newer version of this program");
+      return newer_version(file_);
     case Decoded::damaged: {
       StartReport report;
       begin_anew(report, Origin::damaged, "the state attribute does not check");
@@ -42,9 +53,6 @@ Result<StartReport> Checkpoint::start() {
     }
     case Decoded::ok:
       break;
-  }
-  if (found.format != Format::lines) {
-    return Error(ErrorKind::refused, 0, file_.path() + ": format frames, only lines is known");
   }
   return start_with_state(*facts, found);
 }
@@ -56,6 +64,7 @@ Result<StartReport> Checkpoint::start_without_state(const FileFacts& facts) {
   state_.uuid = facts_.fresh_uuid;
   state_.identity = fold_identity(facts.inode, facts.birth_ns);
   dirty_ = supported_;
+  if (const auto settled = settle_format(); !settled) return settled.error();
   if (!supported_) {
     report.warnings.push_back(
         "no user attributes on this filesystem: each start counts as a new boot, and what was in "
@@ -84,15 +93,18 @@ Result<StartReport> Checkpoint::start_with_state(const FileFacts& facts, const S
     dirty_ = true;
   }
   const bool other_inode = found.identity != fold_identity(facts.inode, facts.birth_ns);
-  const bool too_short = facts.size < state_.front - state_.base;
+  // In one boot the size cannot shrink, and over a boot what was synced stays.
+  const bool too_short = state_.base + facts.size < std::max(state_.front, found.synced);
   if (other_inode) {
+    if (found.format == Format::frames) add_salt(found.identity);
     begin_anew(report, Origin::copied, "a copy or a restored backup (inode or birth time differ)");
-  } else if (too_short) {
-    begin_anew(report, Origin::truncated, "shorter than its front: it was truncated");
+  } else if (too_short || facts_.truncated) {
+    begin_anew(report, Origin::truncated, "shorter than it was: it was truncated");
   } else if (new_boot) {
     report.origin = Origin::new_boot;
   } else {
     drop_passed_fences();
+    if (const auto settled = settle_format(); !settled) return settled.error();
     return report;
   }
   if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
@@ -106,7 +118,9 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warn
   report.warnings.push_back(warning +
                             "; all it holds is read as new, so duplicates of what was delivered "
                             "before may follow");
+  const auto format = origin == Origin::copied ? state_.format : Format::none;
   state_ = State{};
+  state_.format = format;
   state_.uuid = facts_.fresh_uuid;
   if (facts) state_.identity = fold_identity(facts->inode, facts->birth_ns);
   stored_front_ = 0;
@@ -117,6 +131,7 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warn
 
 // The boot is noted with or after the fence: a crash between the two sets another fence, harmless.
 Status Checkpoint::fence_and_close(StartReport& report) {
+  if (const auto settled = settle_format(); !settled) return settled.error();
   const auto at = end();
   if (!at) return at.error();
   if (*at > state_.front) {
@@ -133,8 +148,20 @@ Status Checkpoint::fence_and_close(StartReport& report) {
     report.warnings.push_back("the disk is full: the state could not be written, trying again");
     return {};
   }
-  if (!report.fence_set) return {};
+  // A frame proves itself: an unfinished one harms nobody.
+  if (!report.fence_set || state_.format != Format::lines) return {};
   return close_tail(report);
+}
+
+Status Checkpoint::settle_format() {
+  if (state_.format != Format::none) return {};
+  const auto found = detect_format(file_);
+  if (!found) return found.error();
+  if (found->format == Format::none) return {};
+  state_.format = found->format;
+  dirty_ = true;
+  if (found->format == Format::frames) add_salt(found->salt);
+  return {};
 }
 
 Result<bool> Checkpoint::tail_is_unfinished(Position end) {
@@ -210,12 +237,34 @@ Status Checkpoint::store_fences() {
   return stored;
 }
 
+void Checkpoint::load_salts() {
+  const auto bytes = file_.attribute(kSaltsAttribute);
+  if (bytes && bytes->has_value() && decode_salts(**bytes, salts_) != Decoded::ok) salts_.clear();
+}
+
+void Checkpoint::add_salt(std::uint32_t salt) {
+  const auto facts = file_.facts();
+  if (facts && salt == frame_salt(facts->inode, facts->birth_ns)) return;
+  if (std::find(salts_.begin(), salts_.end(), salt) != salts_.end()) return;
+  salts_.push_back(salt);
+  salts_dirty_ = true;
+}
+
+Status Checkpoint::store_salts() {
+  if (!salts_dirty_) return {};
+  const auto stored = file_.set_attribute(kSaltsAttribute, encode_salts(salts_));
+  if (stored) salts_dirty_ = false;
+  return stored;
+}
+
+// Fences and salts come first: the state says that they are there.
 Status Checkpoint::store() {
   if (!supported_) {
-    dirty_ = fences_dirty_ = false;
+    dirty_ = fences_dirty_ = salts_dirty_ = false;
     return {};
   }
   if (const auto fences = store_fences(); !fences) return fences;
+  if (const auto salts = store_salts(); !salts) return salts;
   // Fences that could not be stored at start hold the boot back until now.
   if (state_.boot != facts_.boot) dirty_ = true;
   state_.boot = facts_.boot;
@@ -227,8 +276,22 @@ Status Checkpoint::store() {
   return {};
 }
 
+// Where the front may go back to after a boot: a line that goes on behind it would be read as two.
+Result<Position> Checkpoint::record_end(Position end) {
+  if (state_.format != Format::lines || end == state_.base) return end;
+  std::array<char, 64 * 1024> memory;
+  const auto bytes = std::min<std::uint64_t>(memory.size(), end - state_.base);
+  const auto read = file_.read_at(end - bytes - state_.base, std::span(memory).first(bytes));
+  if (!read) return read.error();
+  const auto newline = std::string_view(memory.data(), *read).rfind('\n');
+  if (newline == std::string_view::npos) return state_.synced;
+  return end - bytes + newline + 1;
+}
+
 Status Checkpoint::sync() {
-  const auto at = end();
+  const auto file_end = end();
+  if (!file_end) return file_end.error();
+  const auto at = record_end(*file_end);
   if (!at) return at.error();
   if (const auto synced = file_.sync_data(); !synced) {
     distrust();
@@ -273,9 +336,21 @@ Result<StoredState> read_stored_state(BufferFile& file) {
   if (!fences) return fences.error();
   if (fences->has_value()) {
     stored.raw += **fences;
-    (void)decode_fences(**fences, stored.fences);
+    stored.fences_sound = decode_fences(**fences, stored.fences) == Decoded::ok;
   }
   return stored;
+}
+
+Result<Format> standing_format(BufferFile& file) {
+  const auto stored = read_stored_state(file);
+  if (!stored) return stored.error();
+  if (stored->exists && stored->decoded == Decoded::newer_version) return newer_version(file);
+  if (stored->exists && stored->decoded == Decoded::ok && stored->state.format != Format::none) {
+    return stored->state.format;
+  }
+  const auto found = detect_format(file);
+  if (!found) return found.error();
+  return found->format;
 }
 
 }  // namespace punchline

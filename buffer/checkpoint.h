@@ -17,6 +17,7 @@ struct StartFacts {
   std::int64_t boot_time_ns = 0;  ///< When it began, ns since the epoch; round up in doubt.
   Uuid fresh_uuid{};              ///< Taken if the buffer needs a new one.
   bool force_fence = false;       ///< Treat this start as the first of a new boot.
+  bool truncated = false;         ///< The file was seen to become shorter.
 };
 
 /// How a buffer was found at start (buffer/FORMAT.md, "Start").
@@ -25,7 +26,7 @@ enum class Origin : std::uint8_t {
   new_boot,   ///< First start since a boot: front taken back to what was synced, fence set.
   fresh,      ///< No state, born in this boot: read from 0, exactly.
   unknown,    ///< No state, older than this boot: read from 0, carefully.
-  truncated,  ///< Shorter than its front: everything there is new.
+  truncated,  ///< It was truncated: everything there is new.
   copied,     ///< The state belongs to another inode: everything there is new.
   damaged,    ///< The state does not check: everything there is new.
 };
@@ -56,10 +57,12 @@ class Checkpoint {
 
   /// Reads the state, settles what happened since, sets a fence where one is due, and makes the
   /// outcome durable. Call it with the lock held and before the file is opened for writing.
-  /// Errors: `refused` for a state of a newer version or another format; `io`.
+  /// Errors: `refused` for a state of a newer version; `io`.
   Result<StartReport> start();
 
   Position base() const { return state_.base; }
+  /// `none` until the first record has been appended: see settle_format().
+  Format format() const { return state_.format; }
   Position front() const { return state_.front; }
   Position stored_front() const { return stored_front_; }
   Position synced() const { return state_.synced; }
@@ -67,9 +70,11 @@ class Checkpoint {
   const std::vector<Position>& fences() const { return fences_; }
   /// Lines that begin below are read carefully.
   Position careful_until() const { return fences_.empty() ? 0 : fences_.back(); }
+  /// Of other files whose frames this one holds, being a copy.
+  const std::vector<std::uint32_t>& salts() const { return salts_; }
   bool attributes_supported() const { return supported_; }
   /// Something is not in the attributes yet: call store() about once a second.
-  bool needs_store() const { return dirty_ || fences_dirty_; }
+  bool needs_store() const { return dirty_ || fences_dirty_ || salts_dirty_; }
 
   /// Everything below `front` is done. Not below the present front. The front is moved in memory
   /// even if it cannot be stored.
@@ -81,6 +86,9 @@ class Checkpoint {
 
   /// After EIO from punch or collapse: as after a failed sync.
   void distrust();
+
+  /// While format() is `none`: looks whether there is a record by now, and takes its format.
+  Status settle_format();
 
   /// A NUL gap was met: this buffer will not be collapsed again.
   void note_gap();
@@ -96,22 +104,28 @@ class Checkpoint {
   Result<StartReport> start_with_state(const FileFacts& facts, const State& found);
   void begin_anew(StartReport& report, Origin origin, std::string warning);
   Status fence_and_close(StartReport& report);
+  Result<Position> record_end(Position end);
   Result<bool> tail_is_unfinished(Position end);
   Status close_tail(StartReport& report);
   void load_fences();
   void add_fence(Position at);
   void drop_passed_fences();
   Status store_fences();
+  void load_salts();
+  void add_salt(std::uint32_t salt);
+  Status store_salts();
   Result<Position> end();
 
   BufferFile& file_;
   StartFacts facts_;
   State state_;
   std::vector<Position> fences_;  // ascending, all above the front
+  std::vector<std::uint32_t> salts_;
   Position stored_front_ = 0;
   bool supported_ = true;
   bool dirty_ = false;
   bool fences_dirty_ = false;
+  bool salts_dirty_ = false;
 };
 
 /// The state as it stands, for readers beside the agent. Changes nothing.
@@ -120,8 +134,13 @@ struct StoredState {
   Decoded decoded = Decoded::damaged;
   State state;  ///< With decoded == ok; otherwise as for a buffer without state.
   std::vector<Position> fences;
+  bool fences_sound = true;  ///< Their attribute checks, or there is none.
   std::string raw;  ///< Both attributes' bytes: equal before and after means nothing moved.
 };
 Result<StoredState> read_stored_state(BufferFile& file);
+
+/// The format a writer has to keep to: as the state says, or as the contents do; `none` where
+/// nothing has been appended yet. Errors: `refused` for a state of a newer version; `io`.
+Result<Format> standing_format(BufferFile& file);
 
 }  // namespace punchline

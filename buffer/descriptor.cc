@@ -175,6 +175,16 @@ Status Descriptor::collapse(ByteRange offsets) const {
   return {};
 }
 
+Status Descriptor::lock_byte(std::uint64_t offset) const {
+  struct flock wanted {};
+  wanted.l_type = F_WRLCK;
+  wanted.l_whence = SEEK_SET;
+  wanted.l_start = static_cast<off_t>(offset);
+  wanted.l_len = 1;
+  if (uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLKW, &wanted); }) == 0) return {};
+  return error(errno, "lock");
+}
+
 Result<std::optional<std::string>> Descriptor::attribute(std::string_view name) const {
   const std::string key(name);
   std::string value(256, '\0');

@@ -70,6 +70,10 @@ class Descriptor {
   /// fallocate(2) COLLAPSE_RANGE.
   Status collapse(ByteRange offsets) const;
 
+  /// fcntl(2) F_OFD_SETLKW: one byte, wherever the file ends, for us alone. Waits for others; let
+  /// go when this is closed.
+  Status lock_byte(std::uint64_t offset) const;
+
   Result<std::optional<std::string>> attribute(std::string_view name) const;
   Status set_attribute(std::string_view name, std::string_view value) const;
   Status remove_attribute(std::string_view name) const;

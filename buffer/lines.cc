@@ -22,24 +22,10 @@ LineShape shape_of(Position at, std::span<const char> line) {
   return shape;
 }
 
-void append_nothing(ByteRange range, std::vector<Item>& items, std::size_t first) {
-  if (items.size() > first && items.back().kind == Item::Kind::nothing) {
-    items.back().range.end = range.end;
-    return;
-  }
-  items.push_back({range, Item::Kind::nothing, SetAsideReason::none, 0, 0});
-}
-
 }  // namespace
 
-const char* name_of(SetAsideReason reason) {
-  static constexpr const char* kNames[kSetAsideReasons] = {"none", "torn", "spans_fence", "gap",
-                                                           "oversize"};
-  return kNames[static_cast<std::size_t>(reason)];
-}
-
 // The cases are those of FORMAT.md, "Reading": R1 to R6, in the order they are tried.
-Item classify(const LineRules& rules, const LineShape& shape) {
+Item classify(const ReadRules& rules, const LineShape& shape) {
   const auto set_aside = [&](SetAsideReason reason) {
     return Item{shape.range, Item::Kind::set_aside, reason, 0, 0};
   };
@@ -54,7 +40,7 @@ Item classify(const LineRules& rules, const LineShape& shape) {
           static_cast<std::uint32_t>(payload_bytes)};  // R6
 }
 
-std::size_t decode_lines(const LineRules& rules, Position at, std::span<const char> bytes,
+std::size_t decode_lines(const ReadRules& rules, Position at, std::span<const char> bytes,
                          Position until, std::size_t items_max, std::vector<Item>& items) {
   const auto first = items.size();
   const auto careful_until = rules.careful_until();

@@ -34,8 +34,10 @@ bool is_gone(const LockHolder& holder) {
   return holder.host == host_name() && ::kill(holder.pid, 0) < 0 && errno == ESRCH;
 }
 
-struct flock whole_file(short type) {
-  struct flock range {};  // l_start and l_len 0: to the end, wherever that is
+/// The first byte alone: writers that append first lock another one (AppendWriter).
+struct flock first_byte(short type) {
+  struct flock range {};
+  range.l_len = 1;
   range.l_type = type;
   range.l_whence = SEEK_SET;
   return range;
@@ -82,7 +84,7 @@ Result<Lock> Lock::acquire(const PosixFile& file) {
                  file.path() + " is locked by " + (who ? who->text() : "another process"));
   }
   // Only makes the lock visible to is_held(); without it the lock holds all the same.
-  auto visible = whole_file(F_RDLCK);
+  auto visible = first_byte(F_RDLCK);
   static_cast<void>(::fcntl(own->fd(), F_OFD_SETLK, &visible));
   return Lock(std::move(*own));
 }
@@ -95,7 +97,7 @@ Status Lock::note_holder() {
 }
 
 Result<bool> Lock::is_held(const PosixFile& file) {
-  auto asked = whole_file(F_WRLCK);
+  auto asked = first_byte(F_WRLCK);
   if (::fcntl(file.descriptor().fd(), F_OFD_GETLK, &asked) == 0) return asked.l_type != F_UNLCK;
   if (errno == EINVAL) return false;
   return file.descriptor().error(errno, "ask for the lock of");

@@ -20,16 +20,21 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
   }
   auto range = unfreed_.next(view.stored_front);
   while (range && punches.size() < punches_max) {
-    ByteRange above = intersection(*range, {view.stored_front, range->end});
-    const auto settled = above;
-    if (above.begin > view.base && is_done(view, above.begin - 1)) --above.begin;
-    --above.end;
+    const auto settled = intersection(*range, {view.stored_front, range->end});
+    const auto above = in_band(view, settled);
     if (above.begin < above.end && above.size() >= least.above_bytes) {
       punches.push_back({above, settled, true});
     }
     range = unfreed_.next(range->end);
   }
   return punches;
+}
+
+ByteRange Reclaim::in_band(const View& view, ByteRange range) const {
+  if (format_ == Format::frames) return range;
+  if (range.begin > view.base && is_done(view, range.begin - 1)) --range.begin;
+  --range.end;
+  return range;
 }
 
 std::uint64_t Reclaim::freed(const Punch& punch) {
@@ -41,7 +46,8 @@ std::uint64_t Reclaim::freed(const Punch& punch) {
 
 bool Reclaim::is_freed(ByteRange range) const {
   const auto unfreed = unfreed_.next(range.begin);
-  return !unfreed || unfreed->begin + 1 >= range.end;
+  const std::uint64_t kept = format_ == Format::frames ? 0 : 1;
+  return !unfreed || unfreed->begin + kept >= range.end;
 }
 
 }  // namespace punchline

@@ -6,6 +6,7 @@
 
 #include "buffer/byte_range.h"
 #include "buffer/interval_set.h"
+#include "buffer/state.h"
 
 namespace punchline {
 
@@ -15,7 +16,7 @@ namespace punchline {
 ///   F1 below the stored front: whole blocks, no edge is ever zeroed;
 ///   F2 above it, in format lines: a done range [a, b) as [a, b-1), so that the NUL run is closed
 ///      by the newline of the last record it swallowed; a range that follows it at once swallows
-///      that newline too.
+///      that newline too. In format frames: [a, b).
 class Reclaim {
  public:
   /// What is known when a plan is made.
@@ -33,8 +34,11 @@ class Reclaim {
 
   /// `block_bytes`: unit of the filesystem. `freed_to`: position up to which nothing is left to
   /// free; the base, when not known.
-  Reclaim(std::uint64_t block_bytes, Position freed_to)
-      : block_bytes_(block_bytes), freed_to_(freed_to) {}
+  Reclaim(std::uint64_t block_bytes, Position freed_to, Format format)
+      : block_bytes_(block_bytes), freed_to_(freed_to), format_(format) {}
+
+  /// Before anything is done that the format matters for.
+  void set_format(Format format) { format_ = format; }
 
   /// `range` has just become done.
   void add(ByteRange range) { unfreed_.insert(range); }
@@ -51,16 +55,19 @@ class Reclaim {
   /// A planned punch has succeeded; returns how many done bytes it freed.
   std::uint64_t freed(const Punch& punch);
 
-  /// The file itself says that `range` is done: nothing of it but its last byte is unfreed.
+  /// The file itself says that `range` is done: nothing of it is unfreed, in lines but its newline.
   bool is_freed(ByteRange range) const;
 
-  /// Done bytes that have not been freed. At rest at most a block below the front, and a byte for
-  /// each range above it.
+  /// Done bytes that have not been freed. At rest at most a block below the front, and in lines a
+  /// byte for each range above it.
   std::uint64_t unfreed_bytes() const { return unfreed_.bytes(); }
 
  private:
+  ByteRange in_band(const View& view, ByteRange range) const;
+
   std::uint64_t block_bytes_;
   Position freed_to_;
+  Format format_;
   IntervalSet unfreed_;
 };
 

@@ -1,9 +1,11 @@
 #include "buffer/state.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "buffer/crc32c.h"
+#include "buffer/little_endian.h"
 
 namespace punchline {
 namespace {
@@ -25,22 +27,6 @@ constexpr std::size_t kAtSynced = 40;
 constexpr std::size_t kAtBoot = 48;
 constexpr std::size_t kAtIdentity = 56;
 
-template <class T>
-void put(std::string& bytes, std::size_t at, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    bytes[at + i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i));
-  }
-}
-
-template <class T>
-T get(std::string_view bytes, std::size_t at) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[at + i])) << (8 * i);
-  }
-  return static_cast<T>(value);
-}
-
 // Over everything but the checksum's own four bytes.
 std::uint32_t checksum(std::string_view bytes) {
   const auto head = crc32c(bytes.substr(0, kAtChecksum));
@@ -48,11 +34,38 @@ std::uint32_t checksum(std::string_view bytes) {
 }
 
 bool sane(const State& state, std::uint16_t flags) {
-  return (state.format == Format::lines || state.format == Format::frames) &&
-         state.front >= state.base && (flags & ~kFlagsKnown) == 0;
+  return state.format <= Format::frames && state.front >= state.base && (flags & ~kFlagsKnown) == 0;
+}
+
+/// A checksum, then the last `numbers_max` of the numbers.
+template <class T>
+std::string encode_last(const std::vector<T>& numbers, std::size_t numbers_max) {
+  const auto kept = std::min(numbers.size(), numbers_max);
+  std::string bytes(4 + sizeof(T) * kept, '\0');
+  for (std::size_t i = 0; i < kept; ++i)
+    put_number(bytes, 4 + sizeof(T) * i, numbers[numbers.size() - kept + i]);
+  put_number(bytes, 0, crc32c(std::string_view(bytes).substr(4)));
+  return bytes;
+}
+
+template <class T>
+Decoded decode_list(std::string_view bytes, std::vector<T>& numbers) {
+  if (bytes.size() < 4 || (bytes.size() - 4) % sizeof(T) != 0 ||
+      get_number<std::uint32_t>(bytes, 0) != crc32c(bytes.substr(4))) {
+    return Decoded::damaged;
+  }
+  numbers.clear();
+  for (std::size_t at = 4; at < bytes.size(); at += sizeof(T))
+    numbers.push_back(get_number<T>(bytes, at));
+  return Decoded::ok;
 }
 
 }  // namespace
+
+const char* name_of(Format format) {
+  static constexpr std::array kNames = {"none", "lines", "frames"};
+  return kNames[static_cast<std::size_t>(format)];
+}
 
 std::string to_string(const Uuid& uuid) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -67,63 +80,60 @@ std::string to_string(const Uuid& uuid) {
 
 std::string encode(const State& state) {
   std::string bytes(kStateBytes, '\0');
-  put(bytes, kAtVersion, kVersion);
-  put(bytes, kAtFormat, static_cast<std::uint8_t>(state.format));
+  put_number(bytes, kAtVersion, kVersion);
+  put_number(bytes, kAtFormat, static_cast<std::uint8_t>(state.format));
   const int flags = (state.gap_seen ? kFlagGapSeen : 0) | (state.sync_failed ? kFlagSyncFailed : 0);
-  put(bytes, kAtFlags, static_cast<std::uint16_t>(flags));
+  put_number(bytes, kAtFlags, static_cast<std::uint16_t>(flags));
   std::memcpy(bytes.data() + kAtUuid, state.uuid.data(), state.uuid.size());
-  put(bytes, kAtBase, state.base);
-  put(bytes, kAtFront, state.front);
-  put(bytes, kAtSynced, state.synced - state.front);  // two's complement: may be below the front
-  put(bytes, kAtBoot, state.boot);
-  put(bytes, kAtIdentity, state.identity);
-  put(bytes, kAtChecksum, checksum(bytes));
+  put_number(bytes, kAtBase, state.base);
+  put_number(bytes, kAtFront, state.front);
+  put_number(bytes, kAtSynced,
+             state.synced - state.front);  // two's complement: may be below the front
+  put_number(bytes, kAtBoot, state.boot);
+  put_number(bytes, kAtIdentity, state.identity);
+  put_number(bytes, kAtChecksum, checksum(bytes));
   return bytes;
 }
 
 Decoded decode(std::string_view bytes, State& state) {
   // Version and checksum stand at the same place in all versions, over whatever else is there.
-  if (bytes.size() < kAtUuid || get<std::uint32_t>(bytes, kAtChecksum) != checksum(bytes)) {
+  if (bytes.size() < kAtUuid || get_number<std::uint32_t>(bytes, kAtChecksum) != checksum(bytes)) {
     return Decoded::damaged;
   }
-  const auto version = get<std::uint8_t>(bytes, kAtVersion);
+  const auto version = get_number<std::uint8_t>(bytes, kAtVersion);
   if (version > kVersion) return Decoded::newer_version;
   if (version != kVersion || bytes.size() != kStateBytes) return Decoded::damaged;
-  const auto flags = get<std::uint16_t>(bytes, kAtFlags);
+  const auto flags = get_number<std::uint16_t>(bytes, kAtFlags);
   State read;
-  read.format = static_cast<Format>(get<std::uint8_t>(bytes, kAtFormat));
+  read.format = static_cast<Format>(get_number<std::uint8_t>(bytes, kAtFormat));
   read.gap_seen = (flags & kFlagGapSeen) != 0;
   read.sync_failed = (flags & kFlagSyncFailed) != 0;
   std::memcpy(read.uuid.data(), bytes.data() + kAtUuid, read.uuid.size());
-  read.base = get<std::uint64_t>(bytes, kAtBase);
-  read.front = get<std::uint64_t>(bytes, kAtFront);
-  read.synced = read.front + get<std::uint64_t>(bytes, kAtSynced);
-  read.boot = get<std::uint64_t>(bytes, kAtBoot);
-  read.identity = get<std::uint32_t>(bytes, kAtIdentity);
+  read.base = get_number<std::uint64_t>(bytes, kAtBase);
+  read.front = get_number<std::uint64_t>(bytes, kAtFront);
+  read.synced = read.front + get_number<std::uint64_t>(bytes, kAtSynced);
+  read.boot = get_number<std::uint64_t>(bytes, kAtBoot);
+  read.identity = get_number<std::uint32_t>(bytes, kAtIdentity);
   if (!sane(read, flags)) return Decoded::damaged;
   state = read;
   return Decoded::ok;
 }
 
 std::string encode_fences(const std::vector<Position>& fences) {
-  const auto kept = std::min(fences.size(), kFencesMax);
-  std::string bytes(4 + 8 * kept, '\0');
-  for (std::size_t i = 0; i < kept; ++i)
-    put(bytes, 4 + 8 * i, fences[fences.size() - kept + i]);
-  put(bytes, 0, crc32c(std::string_view(bytes).substr(4)));
-  return bytes;
+  return encode_last(fences, kFencesMax);
 }
 
 Decoded decode_fences(std::string_view bytes, std::vector<Position>& fences) {
-  if (bytes.size() < 4 || bytes.size() % 8 != 4 ||
-      get<std::uint32_t>(bytes, 0) != crc32c(bytes.substr(4))) {
-    return Decoded::damaged;
-  }
-  fences.clear();
-  for (std::size_t at = 4; at < bytes.size(); at += 8) {
-    fences.push_back(get<std::uint64_t>(bytes, at));
-  }
+  if (decode_list(bytes, fences) != Decoded::ok) return Decoded::damaged;
   return std::is_sorted(fences.begin(), fences.end()) ? Decoded::ok : Decoded::damaged;
+}
+
+std::string encode_salts(const std::vector<std::uint32_t>& salts) {
+  return encode_last(salts, kSaltsMax);
+}
+
+Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts) {
+  return decode_list(bytes, salts);
 }
 
 std::uint64_t fold_boot_id(std::string_view boot_id) {
@@ -141,8 +151,8 @@ std::uint64_t fold_boot_id(std::string_view boot_id) {
 
 std::uint32_t fold_identity(std::uint64_t inode, std::int64_t birth_ns) {
   std::string bytes(16, '\0');
-  put(bytes, 0, inode);
-  put(bytes, 8, birth_ns);
+  put_number(bytes, 0, inode);
+  put_number(bytes, 8, birth_ns);
   return crc32c(bytes);
 }
 

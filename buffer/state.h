@@ -14,6 +14,7 @@ namespace punchline {
 inline constexpr std::string_view kStateAttribute = "user.punchline";
 inline constexpr std::string_view kFencesAttribute = "user.punchline.fences";
 inline constexpr std::string_view kLimitsAttribute = "user.punchline.limits";
+inline constexpr std::string_view kSaltsAttribute = "user.punchline.salts";
 
 using Uuid = std::array<std::uint8_t, 16>;
 
@@ -21,17 +22,24 @@ using Uuid = std::array<std::uint8_t, 16>;
 std::string to_string(const Uuid& uuid);
 
 /// How records stand in a buffer. The numbers are on disk: never change them.
-enum class Format : std::uint8_t { lines = 1, frames = 2 };
+enum class Format : std::uint8_t {
+  none = 0,  ///< Nothing has been appended yet: the first record decides.
+  lines = 1,
+  frames = 2,
+};
+/// "none", "lines", "frames".
+const char* name_of(Format format);
 
 /// The state attribute: all that is remembered of a buffer besides its bytes. A value.
 struct State {
-  Format format = Format::lines;
+  Format format = Format::none;
   bool gap_seen = false;     ///< A producer without O_APPEND was here: never collapse this buffer.
   bool sync_failed = false;  ///< A sync failed: `synced` stays until the front is past all fences.
   Uuid uuid{};
   Position base = 0;           ///< Bytes collapsed so far: position of file offset 0.
   Position front = 0;          ///< Everything below is done, whatever the file holds there.
-  Position synced = 0;         ///< End of file before the last successful fdatasync.
+  Position synced = 0;         ///< So far it was durable at the last successful fdatasync; in
+                               ///< lines the end of a line.
   std::uint64_t boot = 0;      ///< The boot that wrote it (fold_boot_id()).
   std::uint32_t identity = 0;  ///< The inode it was written for (fold_identity()).
 
@@ -56,6 +64,12 @@ Decoded decode(std::string_view bytes, State& state);
 inline constexpr std::size_t kFencesMax = 128;
 std::string encode_fences(const std::vector<Position>& fences);
 Decoded decode_fences(std::string_view bytes, std::vector<Position>& fences);
+
+/// Salts of other files whose frames a copy holds, oldest first. At most kSaltsMax are kept:
+/// `encode` drops the first ones beyond that.
+inline constexpr std::size_t kSaltsMax = 16;
+std::string encode_salts(const std::vector<std::uint32_t>& salts);
+Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts);
 
 /// The text of /proc/sys/kernel/random/boot_id as a number: 128 bits folded into 64.
 std::uint64_t fold_boot_id(std::string_view boot_id);

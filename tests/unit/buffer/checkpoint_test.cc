@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <string>
 
+#include "buffer/frame.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 
@@ -28,6 +29,16 @@ MemoryFile file_with(std::string_view text, std::int64_t birth = kBootTime + 1) 
   MemoryFile file(text);
   file.set_inode(7, birth);
   return file;
+}
+
+// The end of a frame that was freed, then a whole one, as they stand at the front of a buffer.
+std::string begun_buffer(std::uint32_t salt) {
+  std::string frames;
+  FrameRecord record;
+  record.payload = "payload";
+  encode_frame(record, salt, frames);
+  encode_frame(record, salt, frames);
+  return frames.substr(20);
 }
 
 State stored(MemoryFile& file) {
@@ -299,4 +310,92 @@ TEST_CASE("start survives the failure of any of its operations") {
       if (clean) break;
     }
   }
+}
+
+TEST_CASE("a copy remembers whose frames it holds, with the state of the original or without") {
+  constexpr std::uint64_t kOriginal = 8;
+  const auto salt = frame_salt(kOriginal, kBootTime + 5);
+  const bool with_state = GENERATE(true, false);
+  auto file = file_with(begun_buffer(salt));
+  if (with_state) {
+    State original;
+    original.format = Format::frames;
+    original.boot = 1;
+    original.identity = fold_identity(kOriginal, kBootTime + 5);
+    REQUIRE(file.set_attribute(kStateAttribute, encode(original)).ok());
+  }
+  {
+    Checkpoint checkpoint(file, boot(1));
+    CHECK(origin(checkpoint) == (with_state ? Origin::copied : Origin::fresh));
+    CHECK(checkpoint.salts() == std::vector{salt});
+  }
+  Checkpoint again(file, boot(1));
+  CHECK(origin(again) == Origin::resumed);
+  CHECK(again.format() == Format::frames);
+  CHECK(again.salts() == std::vector{salt});
+}
+
+TEST_CASE("a copy's state is not stored before the salts it needs") {
+  auto file = file_with(begun_buffer(42));
+  file.fail(Op::set_attribute, ENOSPC);
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::fresh);
+  CHECK_FALSE(file.has_attribute(kStateAttribute));
+  CHECK(checkpoint.needs_store());
+  REQUIRE(checkpoint.store().ok());
+  CHECK(file.has_attribute(kSaltsAttribute));
+  CHECK(file.has_attribute(kStateAttribute));
+}
+
+TEST_CASE("frames of the file itself need no salts beside it") {
+  auto file = file_with(begun_buffer(frame_salt(7, kBootTime + 1)));
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::fresh);
+  CHECK(checkpoint.format() == Format::frames);
+  CHECK_FALSE(file.has_attribute(kSaltsAttribute));
+}
+
+TEST_CASE("a file that was seen to shrink is new, however large it is by now") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.move_front(8).ok());
+  }
+  file.truncate(0);
+  file.producer_appends("a line that is longer than all of them\n");
+  auto seen = boot(1);
+  seen.truncated = true;
+  Checkpoint checkpoint(file, seen);
+  CHECK(origin(checkpoint) == Origin::truncated);
+  CHECK(checkpoint.front() == 0);
+}
+
+TEST_CASE("shorter than what was synced: truncated, though longer than the front") {
+  auto file = file_with("one\ntwo\nthree\nfour\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.move_front(4).ok());
+    REQUIRE(checkpoint.sync().ok());
+  }
+  file.truncate(0);
+  file.producer_appends("new one\n");
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == Origin::truncated);
+}
+
+TEST_CASE("after a boot the front goes back to the end of a line, not into one") {
+  auto file = file_with("one\ntw");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.sync().ok());
+    CHECK(checkpoint.synced() == 4);
+    file.producer_appends("o\nthree\n");
+    REQUIRE(checkpoint.move_front(file.size()).ok());
+  }
+  Checkpoint checkpoint(file, boot(2));
+  CHECK(origin(checkpoint) == Origin::new_boot);
+  CHECK(checkpoint.front() == 4);
 }

@@ -11,7 +11,7 @@ using namespace std::string_literals;
 namespace {
 
 // "record[0,4)" and so on, one a word.
-std::string decode(std::string_view bytes, LineRules rules = {}, Position at = 0,
+std::string decode(std::string_view bytes, ReadRules rules = {}, Position at = 0,
                    Position until = UINT64_MAX, std::size_t items_max = 100) {
   std::vector<Item> items;
   const auto covered = decode_lines(rules, at, bytes, until, items_max, items);
@@ -60,7 +60,7 @@ TEST_CASE("read exactly, NULs are payload unless they are a gap") {
 }
 
 TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole") {
-  const LineRules rules{1 << 20, {100}};
+  const ReadRules rules{1 << 20, {100}};
   CHECK(decode("a" + nuls(1) + "b\nok\n", rules) == "torn[0,4)record[4,7)");
   CHECK(decode(nuls(5000) + "b\n", {1 << 20, {6000}}) == "torn[0,5002)");
   CHECK(decode(nuls(3) + "\n", rules) == "nothing[0,4)");
@@ -69,7 +69,7 @@ TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole")
 }
 
 TEST_CASE("a line that spans any fence is set aside whole") {
-  const LineRules rules{1 << 20, {4, 9}};
+  const ReadRules rules{1 << 20, {4, 9}};
   CHECK(decode("abc\n", rules) == "record[0,4)");  // ends at the fence
   CHECK(decode("abcd\n", rules) == "spans_fence[0,5)");
   CHECK(decode("abcd\n", rules, 4) == "record[4,9)");
@@ -80,7 +80,7 @@ TEST_CASE("a line that spans any fence is set aside whole") {
 }
 
 TEST_CASE("a record may be as long as the limit and no longer") {
-  const LineRules rules{3, {}};
+  const ReadRules rules{3, {}};
   CHECK(decode("abc\nabcd\nabc\n", rules) == "record[0,4)oversize[4,9)record[9,13)");
   CHECK(decode("abcd\n", {3, {100}}) == "oversize[0,5)");
 }

@@ -21,7 +21,7 @@ std::string text(const std::vector<Reclaim::Punch>& punches) {
 
 TEST_CASE("below the front whole blocks alone are freed") {
   IntervalSet done;
-  Reclaim reclaim(4096, 0);
+  Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
   const Reclaim::View view{0, 10'000, 10'000, &done};
   const auto punches = reclaim.plan(view, {}, 10);
@@ -33,7 +33,7 @@ TEST_CASE("below the front whole blocks alone are freed") {
 
 TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule") {
   IntervalSet done;
-  Reclaim reclaim(4096, 0);
+  Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
   CHECK(text(reclaim.plan({0, 0, 10'000, &done}, {}, 10)) == "in-band[0,9999)");
   CHECK(text(reclaim.plan({0, 5000, 10'000, &done}, {}, 10)) == "blocks[0,4096)in-band[4999,9999)");
@@ -41,7 +41,7 @@ TEST_CASE("nothing is freed below a front that is not stored but by the in-band 
 
 TEST_CASE("above the front a range keeps its last newline until another one follows") {
   IntervalSet done;
-  Reclaim reclaim(4096, 0);
+  Reclaim reclaim(4096, 0, Format::lines);
   done.insert({1000, 3000});
   reclaim.add({1000, 3000});
   auto punches = reclaim.plan({0, 500, 500, &done}, {}, 10);
@@ -56,7 +56,7 @@ TEST_CASE("above the front a range keeps its last newline until another one foll
 
 TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
   IntervalSet done;
-  Reclaim reclaim(4096, 0);
+  Reclaim reclaim(4096, 0, Format::lines);
   for (const auto range :
        {ByteRange{1000, 1100}, ByteRange{2000, 9000}, ByteRange{10'000, 90'000}}) {
     done.insert(range);
@@ -69,6 +69,6 @@ TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
 
 TEST_CASE("what an earlier run left is freed although nobody calls it done") {
   IntervalSet done;
-  const Reclaim reclaim(4096, 8192);
+  const Reclaim reclaim(4096, 8192, Format::lines);
   CHECK(text(reclaim.plan({0, 20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
 }

@@ -1,0 +1,272 @@
+#include "buffer/frame_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace punchline {
+namespace {
+
+constexpr int kPiecesPerStepMax = 64;
+constexpr std::size_t kFreedNulsMin = 4096;
+
+std::size_t nuls_at(std::string_view bytes, std::size_t from) {
+  return std::min(bytes.find_first_not_of('\0', from), bytes.size());
+}
+
+/// Where decode_frame() found none, all of it being there.
+struct Unsound {
+  bool torn = false;            ///< Its writer died, and others wrote on where it would have ended.
+  std::size_t frame_bytes = 0;  ///< Not 0: both ends are sound, what is between is not.
+};
+Unsound look_closer(std::string_view bytes) {
+  FrameHead head;
+  if (decode_frame_head(bytes, head) != FrameFound::head) return {};
+  const auto tail = bytes.substr(head.frame_bytes - kFrameTailBytes, kFrameTailBytes);
+  if (!tail_fits(head, tail)) return {true, 0};
+  return {false, head.frame_bytes};
+}
+
+/// Behind the last byte that is not NUL.
+std::size_t text_end(std::string_view bytes) {
+  return bytes.find_last_not_of('\0') + 1;  // npos + 1 is 0
+}
+
+/// Where the first NUL run begins that is as long as a freed block, or fills the bytes.
+std::size_t long_nuls_in(std::string_view bytes) {
+  for (auto at = bytes.find('\0'); at < bytes.size();) {
+    const auto end = nuls_at(bytes, at);
+    if (end - at >= std::min(kFreedNulsMin, bytes.size())) return at;
+    at = bytes.find('\0', end);
+  }
+  return bytes.size();
+}
+
+}  // namespace
+
+Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<char> memory,
+                                    std::size_t items_max, std::vector<Item>& items) {
+  if (from >= until) return ScanStep{from, ScanStep::End::end_of_data, 0};
+  if (damage_ && damage_->begin == from && damage_->proved) return search(memory, items);
+  const auto loaded = load(from, memory);
+  if (!loaded) return loaded.error();
+  if (loaded->bytes.empty()) return ScanStep{from, ScanStep::End::end_of_data, 0};
+  if (loaded->bytes.front() == '\0') return pass_nuls(*loaded, items);
+  const auto stop = decode(*loaded, until, items_max, items);
+  if (stop.done > 0) return ScanStep{from + stop.done, ScanStep::End::more, 0};
+  switch (stop.found) {
+    case FrameFound::too_short:
+      return pass_incomplete(*loaded, nullptr, memory, items);
+    case FrameFound::head:
+      if (loaded->to_end) return pass_incomplete(*loaded, &stop.head, memory, items);
+      return pass_large(*loaded, stop.head, memory, items);
+    case FrameFound::none:
+    case FrameFound::frame:
+      break;
+  }
+  const auto unsound = look_closer(loaded->bytes);
+  if (unsound.frame_bytes > 0) {
+    // N4: nothing in it is looked at, it may be a copy of frames.
+    damage_ = Damage{from, from, true, SetAsideReason::damaged};
+    return set_aside_to(from + unsound.frame_bytes, items);
+  }
+  return begin_damage(from, true, unsound.torn, memory, items);
+}
+
+Result<FrameScanner::Loaded> FrameScanner::load(Position from, std::span<char> memory) {
+  const auto read = file_.read_at(from - base_, memory);
+  if (!read) return read.error();
+  return Loaded{from, {memory.data(), *read}, *read < memory.size()};
+}
+
+/// N1, N2, N3: what is whole in memory.
+FrameScanner::Stop FrameScanner::decode(const Loaded& loaded, Position until, std::size_t items_max,
+                                        std::vector<Item>& items) {
+  const auto first = items.size();
+  const auto bytes = loaded.bytes;
+  Stop stop;
+  while (stop.done < bytes.size() && loaded.from + stop.done < until &&
+         items.size() - first < items_max) {
+    if (bytes[stop.done] == '\0') {
+      const auto end = nuls_at(bytes, stop.done);
+      if (end == bytes.size()) return stop;  // what follows them is not known yet
+      append_nothing({loaded.from + stop.done, loaded.from + end}, items, first);
+      stop.done = end;
+      continue;
+    }
+    stop.found = decode_frame(bytes.substr(stop.done), stop.head);
+    if (stop.found != FrameFound::frame) return stop;
+    take_frame(loaded, stop.done, stop.head, items);
+    stop.done += stop.head.frame_bytes;
+  }
+  return stop;
+}
+
+void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameHead& head,
+                              std::vector<Item>& items) {
+  learn(head.salt);
+  const ByteRange range{loaded.from + at, loaded.from + at + head.frame_bytes};
+  if (head.record_bytes() > rules_.record_bytes_max) {
+    items.push_back({range, Item::Kind::set_aside, SetAsideReason::oversize, 0, 0});
+    return;
+  }
+  items.push_back({range, Item::Kind::record, SetAsideReason::none,
+                   static_cast<std::uint32_t>(at) + head.payload(), head.payload_bytes()});
+}
+
+/// N1. The size is taken first: what is appended between the two calls lies behind it. NULs up to
+/// the end of the file are nothing yet, unless a crash has left them there.
+Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::vector<Item>& items) {
+  const auto first = items.size();
+  auto end = loaded.from + nuls_at(loaded.bytes, 0);
+  if (end == loaded.from + loaded.bytes.size()) {
+    const auto facts = file_.facts();
+    if (!facts) return facts.error();
+    const auto data = file_.next_data(end - base_);
+    if (!data) return data.error();
+    const auto file_end = base_ + facts->size;
+    end = std::max(end, base_ + data->value_or(facts->size));
+    if (end >= file_end) {
+      if (!dead_below_fence(loaded.from))
+        return ScanStep{loaded.from, ScanStep::End::end_of_data, 0};
+      end = std::min(file_end, rules_.careful_until());
+    }
+  }
+  append_nothing({loaded.from, end}, items, first);
+  return ScanStep{end, ScanStep::End::more, 0};
+}
+
+/// A sound head whose frame is larger than the memory: its end tells whether it was torn.
+Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead& head,
+                                          std::span<char> memory, std::vector<Item>& items) {
+  const auto end = loaded.from + head.frame_bytes;
+  char tail[kFrameTailBytes] = {};
+  const auto read = file_.read_at(end - kFrameTailBytes - base_, tail);
+  if (!read) return read.error();
+  if (*read < kFrameTailBytes) return pass_incomplete(loaded, &head, memory, items);
+  if (!tail_fits(head, {tail, kFrameTailBytes})) {
+    return begin_damage(loaded.from, true, true, memory, items);
+  }
+  if (head.record_bytes() <= rules_.record_bytes_max) {
+    return ScanStep{loaded.from, ScanStep::End::needs_memory, 0};
+  }
+  learn(head.salt);
+  items.push_back(
+      {{loaded.from, end}, Item::Kind::set_aside, SetAsideReason::oversize, 0, 0});  // N3
+  return ScanStep{end, ScanStep::End::more, 0};
+}
+
+/// N5: the file ends before the frame does. An append that was under way is whole once the barrier
+/// has been passed (BufferFile::next_data()); what is not whole then is the work of a writer that
+/// died, and is set aside when something follows it.
+Result<ScanStep> FrameScanner::pass_incomplete(const Loaded& loaded, const FrameHead* head,
+                                               std::span<char> memory, std::vector<Item>& items) {
+  if (const auto barrier = file_.next_data(loaded.from - base_); !barrier) return barrier.error();
+  const auto end = end_of_file();
+  if (!end) return end.error();
+  const auto needed = head != nullptr ? head->frame_bytes : kFrameHeadBytes;
+  if (*end >= loaded.from + needed) return ScanStep{loaded.from, ScanStep::End::more, 0};
+  return begin_damage(loaded.from, dead_below_fence(loaded.from), true, memory, items);
+}
+
+Result<ScanStep> FrameScanner::begin_damage(Position at, bool proved, bool torn,
+                                            std::span<char> memory, std::vector<Item>& items) {
+  const auto searched_to = damage_ && damage_->begin == at ? damage_->searched_to : at + 1;
+  damage_ = Damage{at, searched_to, proved, torn ? SetAsideReason::torn : SetAsideReason::damaged};
+  return search(memory, items);
+}
+
+/// N4: the next frame behind the damage, a bounded piece of the way.
+Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>& items) {
+  for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
+    auto loaded = load(damage_->searched_to, memory);
+    if (!loaded) return loaded.error();
+    const auto found = end_in(*loaded, damage_->searched_to);
+    if (!found) return found.error();
+    if (*found) return set_aside_to(**found, items);
+    if (!loaded->to_end) continue;
+    // Everything there is has been looked at; searched_to stands before what may become a head.
+    if (damage_->proved) {
+      const auto looked_at = loaded->bytes.substr(0, damage_->searched_to - loaded->from);
+      return set_aside_to(loaded->from + text_end(looked_at), items);
+    }
+    return ScanStep{damage_->begin, ScanStep::End::end_of_data,
+                    loaded->from + loaded->bytes.size() - damage_->begin};
+  }
+  return ScanStep{damage_->begin, ScanStep::End::more, 0};
+}
+
+/// Where the damage ends: before the next frame, or before a NUL run as long as freed space. NULs
+/// right before a frame are freed space too. A piece never ends inside of a NUL run, so that no run
+/// is cut in two.
+Result<std::optional<Position>> FrameScanner::end_in(const Loaded& loaded, Position& searched_to) {
+  const auto bytes = loaded.bytes;
+  const auto freed = long_nuls_in(bytes);
+  const auto head = head_in(loaded, freed);
+  if (!head) return head.error();
+  if (head->found) return std::optional{loaded.from + text_end(bytes.substr(0, head->at))};
+  if (freed < bytes.size()) return std::optional{loaded.from + freed};
+  const auto nuls = text_end(bytes);
+  searched_to = loaded.from + (loaded.to_end ? head->at : std::min(head->at, nuls));
+  return std::optional<Position>{};
+}
+
+/// The first sound head in front of `limit`, or where one may begin that is not all there.
+Result<FrameScanner::HeadAt> FrameScanner::head_in(const Loaded& loaded, std::size_t limit) {
+  const auto bytes = loaded.bytes;
+  for (auto at = bytes.find(kFrameMarker.front()); at < limit;
+       at = bytes.find(kFrameMarker.front(), at + 1)) {
+    FrameHead head;
+    const auto found = decode_frame_head(bytes.substr(at), head);
+    if (found == FrameFound::too_short) return HeadAt{at, false};
+    if (found == FrameFound::none) continue;
+    const auto good = is_candidate(loaded, at, head);
+    if (!good) return good.error();
+    if (*good) return HeadAt{at, true};
+  }
+  return HeadAt{bytes.size(), false};
+}
+
+/// A head of this file whose frame ends as it says, or where the file does.
+Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
+                                        const FrameHead& head) {
+  const auto known = knows(head.salt);
+  if (!known || !*known) return known;
+  const auto tail_at = at + head.frame_bytes - kFrameTailBytes;
+  if (tail_at + kFrameTailBytes <= loaded.bytes.size()) {
+    return tail_fits(head, loaded.bytes.substr(tail_at, kFrameTailBytes));
+  }
+  char tail[kFrameTailBytes] = {};
+  const auto read = file_.read_at(loaded.from + tail_at - base_, tail);
+  if (!read) return read.error();
+  return *read < kFrameTailBytes || tail_fits(head, {tail, kFrameTailBytes});
+}
+
+ScanStep FrameScanner::set_aside_to(Position end, std::vector<Item>& items) {
+  items.push_back({{damage_->begin, end}, Item::Kind::set_aside, damage_->reason, 0, 0});
+  damage_.reset();
+  return {end, ScanStep::End::more, 0};
+}
+
+Result<Position> FrameScanner::end_of_file() {
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  return base_ + facts->size;
+}
+
+Result<bool> FrameScanner::knows(std::uint32_t salt) {
+  for (const auto* known : {&salts_, &rules_.salts})
+    if (std::find(known->begin(), known->end(), salt) != known->end()) return true;
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  return salt == frame_salt(facts->inode, facts->birth_ns);
+}
+
+void FrameScanner::learn(std::uint32_t salt) {
+  if (!salts_.empty() && salts_.back() == salt) return;
+  const auto known = std::find(salts_.begin(), salts_.end(), salt);
+  if (known != salts_.end()) salts_.erase(known);
+  if (salts_.size() == kSaltsMax) salts_.erase(salts_.begin());
+  salts_.push_back(salt);
+}
+
+}  // namespace punchline

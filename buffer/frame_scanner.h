@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "buffer/frame.h"
+#include "buffer/scanner.h"
+
+namespace punchline {
+
+/// Format frames (buffer/FORMAT.md, "Reading frames", rules N1 to N5).
+///
+/// After bytes that are no frame it looks for the next one: each byte of the damage is read once
+/// and a candidate costs a look at its head and its last four bytes, so the work is linear in the
+/// damage, whatever lengths damaged heads claim.
+class FrameScanner final : public Scanner {
+ public:
+  FrameScanner(BufferFile& file, Position base, ReadRules rules)
+      : file_(file), base_(base), rules_(std::move(rules)) {}
+
+  void set_rules(ReadRules rules) override { rules_ = std::move(rules); }
+  std::size_t memory_bytes() const override {
+    return std::size_t{rules_.record_bytes_max} + kFrameOverheadBytes;
+  }
+  Result<ScanStep> step(Position from, Position until, std::span<char> memory,
+                        std::size_t items_max, std::vector<Item>& items) override;
+
+ private:
+  /// Bytes that are no frame, and how far the next one was looked for.
+  struct Damage {
+    Position begin = 0;
+    Position searched_to = 0;
+    bool proved = false;  ///< false: it may be the beginning of a frame that is being written.
+    SetAsideReason reason = SetAsideReason::damaged;
+  };
+  /// What the memory holds from `from` on.
+  struct Loaded {
+    Position from = 0;
+    std::string_view bytes;
+    bool to_end = false;  ///< They end where the file ends.
+  };
+  /// A head, or where one may begin.
+  struct HeadAt {
+    std::size_t at = 0;
+    bool found = false;
+  };
+  /// Where decoding stopped, and why.
+  struct Stop {
+    std::size_t done = 0;  ///< Bytes covered by items.
+    FrameFound found = FrameFound::frame;
+    FrameHead head;
+  };
+
+  Result<Loaded> load(Position from, std::span<char> memory);
+  Stop decode(const Loaded& loaded, Position until, std::size_t items_max,
+              std::vector<Item>& items);
+  void take_frame(const Loaded& loaded, std::size_t at, const FrameHead& head,
+                  std::vector<Item>& items);
+
+  Result<ScanStep> pass_nuls(const Loaded& loaded, std::vector<Item>& items);
+  Result<ScanStep> pass_large(const Loaded& loaded, const FrameHead& head, std::span<char> memory,
+                              std::vector<Item>& items);
+  Result<ScanStep> pass_incomplete(const Loaded& loaded, const FrameHead* head,
+                                   std::span<char> memory, std::vector<Item>& items);
+  Result<ScanStep> begin_damage(Position at, bool proved, bool torn, std::span<char> memory,
+                                std::vector<Item>& items);
+
+  Result<ScanStep> search(std::span<char> memory, std::vector<Item>& items);
+  Result<std::optional<Position>> end_in(const Loaded& loaded, Position& searched_to);
+  Result<HeadAt> head_in(const Loaded& loaded, std::size_t limit);
+  Result<bool> is_candidate(const Loaded& loaded, std::size_t at, const FrameHead& head);
+  ScanStep set_aside_to(Position end, std::vector<Item>& items);
+
+  bool dead_below_fence(Position at) const { return at < rules_.careful_until(); }
+  Result<Position> end_of_file();
+  Result<bool> knows(std::uint32_t salt);
+  void learn(std::uint32_t salt);
+
+  BufferFile& file_;
+  Position base_;
+  ReadRules rules_;
+  std::optional<Damage> damage_;
+  std::vector<std::uint32_t> salts_;  // of the file, and of frames met where one had to begin
+};
+
+}  // namespace punchline

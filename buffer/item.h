@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "buffer/byte_range.h"
+
+namespace punchline {
+
+/// Why a stretch of a buffer is not delivered. The numbers are used on disk later: never reorder.
+enum class SetAsideReason : std::uint8_t {
+  none = 0,
+  torn = 1,         ///< Careful reading: a line that holds NUL and other bytes.
+  spans_fence = 2,  ///< A line begun before a fence and ended behind it.
+  gap = 3,          ///< The line behind the NUL run of a producer that writes without O_APPEND.
+  oversize = 4,     ///< Longer than record_bytes_max.
+  damaged = 5,      ///< Format frames: bytes that are no frame, or one that fails its checks.
+};
+inline constexpr std::size_t kSetAsideReasons = 6;
+
+/// "torn", "spans_fence", ...: the words used by inspect, metrics and the log.
+const char* name_of(SetAsideReason reason);
+
+/// A stretch of a buffer and what the format says it is. Stretches follow each other without gaps.
+struct Item {
+  enum class Kind : std::uint8_t {
+    record,     ///< To be delivered.
+    nothing,    ///< Freed or empty: done without further ado.
+    set_aside,  ///< Not deliverable; stays where it is.
+  };
+  ByteRange range;  ///< Positions: all that the item occupies, the newline of a line included.
+  Kind kind = Kind::nothing;
+  SetAsideReason reason = SetAsideReason::none;
+  std::uint32_t payload = 0;  ///< For a record: offset of its first byte in the memory decoded.
+  std::uint32_t payload_bytes = 0;
+
+  friend bool operator==(const Item&, const Item&) = default;
+};
+
+/// What decides how a buffer is read (buffer/FORMAT.md, "Reading").
+struct ReadRules {
+  std::uint32_t record_bytes_max = 1 << 20;  ///< Of a payload; in frames with key and headers.
+  /// Ascending. What begins below the last one is read carefully, the rest exactly.
+  std::vector<Position> fences;
+  /// Frames: of other files, whose frames count as this file's (a copy; Checkpoint::salts()).
+  std::vector<std::uint32_t> salts = {};
+
+  Position careful_until() const { return fences.empty() ? 0 : fences.back(); }
+};
+
+/// Appends `nothing`, joined to the last item where that is `nothing` too and stands at or behind
+/// `first` in the list.
+void append_nothing(ByteRange range, std::vector<Item>& items, std::size_t first);
+
+}  // namespace punchline

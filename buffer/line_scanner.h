@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "buffer/buffer_file.h"
+#include "buffer/byte_range.h"
+#include "buffer/lines.h"
+#include "buffer/result.h"
+#include "buffer/scanner.h"
+
+namespace punchline {
+
+/// Format lines. A step reads the memory given, or 64 pieces of a long line. Holes are skipped with
+/// SEEK_DATA, which serves only to skip: a filesystem that knows no holes is read through.
+class LineScanner final : public Scanner {
+ public:
+  LineScanner(BufferFile& file, Position base, ReadRules rules)
+      : file_(file), base_(base), rules_(std::move(rules)) {}
+
+  void set_rules(ReadRules rules) override;
+  std::size_t memory_bytes() const override { return std::size_t{rules_.record_bytes_max} + 1; }
+  Result<ScanStep> step(Position from, Position until, std::span<char> memory,
+                        std::size_t items_max, std::vector<Item>& items) override;
+
+ private:
+  /// A line too long for the memory, or a NUL run, as far as it has been read.
+  struct LongLine {
+    explicit LongLine(Position at) { shape.range = {at, at}; }
+
+    LineShape shape;  // range.end: read so far
+    bool ends_in_nul = false;
+
+    void take(std::span<const char> piece);
+    void take_hole(Position end);
+  };
+
+  ScanStep unfinished(Position from, Position read_until) const;
+  Result<ScanStep> continue_long(Position until, std::span<char> memory, std::size_t items_max,
+                                 std::vector<Item>& items);
+  /// Takes the next piece; true when the newline has come, nothing at the end of the file.
+  Result<std::optional<bool>> take_piece(std::span<char> memory);
+  /// Jumps over hole where the line stands in NULs; false when there is only hole to the end.
+  Result<bool> skip_hole();
+
+  BufferFile& file_;
+  Position base_;
+  ReadRules rules_;
+  std::optional<LongLine> long_;
+};
+
+}  // namespace punchline
