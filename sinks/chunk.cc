@@ -39,6 +39,8 @@ Chunk* ChunkPool::lend(std::size_t bytes) {
   }
   lent_bytes_ += chunk->bytes_max();
   chunk->records.clear();
+  chunk->extras.clear();
+  chunk->headers.clear();
   chunk->hold(1);
   return chunk;
 }

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "buffer/byte_range.h"
@@ -12,9 +14,10 @@ namespace punchline {
 
 class Chunk;
 class ChunkPool;
+struct RecordExtra;
 
 /// One record of a chunk: which bytes of the buffer it occupies and which of them are sent.
-/// All four numbers are bytes relative to the start of the chunk.
+/// All four numbers are bytes relative to the start of the chunk. It stands in Chunk::records.
 struct Record {
   Chunk* chunk = nullptr;
   std::uint32_t begin = 0;  ///< The record's extent in the buffer, [begin, end): what is freed.
@@ -24,6 +27,32 @@ struct Record {
 
   const char* data() const;
   ByteRange range() const;  ///< The extent as positions.
+  /// What is sent beside the payload; nullptr where that is nothing.
+  const RecordExtra* extra() const;
+  /// The key; nothing where there is none, which is not an empty one.
+  std::optional<std::string_view> key() const;
+  /// Payload, key and headers.
+  std::size_t sent_bytes() const;
+};
+
+/// One header of a record, as bytes relative to the start of the chunk.
+struct RecordHeader {
+  std::uint32_t name = 0;
+  std::uint32_t name_bytes = 0;
+  std::uint32_t value = 0;
+  std::uint32_t value_bytes = 0;
+  bool has_value = false;  ///< false: a null value.
+};
+
+/// What a record has besides its payload, in formats that keep such things.
+struct RecordExtra {
+  std::int64_t timestamp_ms = -1;  ///< Since the epoch; -1: none, the sink takes its own.
+  std::uint32_t key = 0;           ///< Relative to the start of the chunk.
+  std::uint32_t key_bytes = 0;
+  std::uint32_t headers = 0;  ///< The first of header_count in Chunk::headers.
+  std::uint32_t header_count = 0;
+  std::uint32_t headers_bytes = 0;  ///< Names and values together, at least.
+  bool has_key = false;
 };
 
 /// A piece of a buffer read into memory, with the records found in it.
@@ -47,6 +76,9 @@ class Chunk {
   std::uint32_t owner = 0;
   /// Never grows beyond the capacity reserved by the pool, so that records keep their addresses.
   std::vector<Record> records;
+  /// Empty, or one for each of `records`.
+  std::vector<RecordExtra> extras;
+  std::vector<RecordHeader> headers;  ///< Of all of them, in order.
 
   void hold(std::uint32_t count) { holds_ += count; }
   /// Gives back `count` holds; with the last the chunk must no longer be touched.
@@ -93,6 +125,20 @@ class ChunkPool {
 
 inline const char* Record::data() const {
   return chunk->data() + payload;
+}
+inline const RecordExtra* Record::extra() const {
+  if (chunk->extras.empty()) return nullptr;
+  return &chunk->extras[static_cast<std::size_t>(this - chunk->records.data())];
+}
+inline std::optional<std::string_view> Record::key() const {
+  const auto* more = extra();
+  if (more == nullptr || !more->has_key) return std::nullopt;
+  return std::string_view(chunk->data() + more->key, more->key_bytes);
+}
+inline std::size_t Record::sent_bytes() const {
+  const auto* more = extra();
+  const std::size_t beside = more != nullptr ? more->key_bytes + more->headers_bytes : 0;
+  return payload_bytes + beside;
 }
 inline ByteRange Record::range() const {
   return {chunk->position + begin, chunk->position + end};

@@ -15,6 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Once every broker has failed, a short while more is enough to see them fail again.
+constexpr std::chrono::seconds kAllDownPatience{2};
+
 struct ClientDelete {
   void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
 };
@@ -65,17 +68,24 @@ Result<Client> open_client(const KafkaProperties& properties) {
   return Client(*client);
 }
 
-/// The last thing the client complained of; "all brokers down" only if there is nothing better.
-std::string complaint(rd_kafka_t* client, std::string last) {
+/// What the client complained of so far.
+struct Complaints {
+  std::string last;       ///< "All brokers down" only if there is nothing better.
+  bool all_down = false;  ///< Every broker failed at least once.
+};
+
+void take_complaints(rd_kafka_t* client, Complaints& complaints) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
   while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 0)) {
     const bool error = rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR;
-    const bool vague = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (error && (!vague || last.empty())) last = rd_kafka_event_error_string(event);
+    const bool all = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (error && (!all || complaints.last.empty())) {
+      complaints.last = rd_kafka_event_error_string(event);
+    }
+    if (error && all) complaints.all_down = true;
     rd_kafka_event_destroy(event);
   }
   rd_kafka_queue_destroy(queue);
-  return last;
 }
 
 int milliseconds_to(Clock::time_point deadline) {
@@ -85,7 +95,7 @@ int milliseconds_to(Clock::time_point deadline) {
 
 /// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
 KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline) {
-  std::string last;
+  Complaints complaints;
   do {
     const rd_kafka_metadata_t* metadata = nullptr;
     const int wait = std::min(milliseconds_to(deadline), 500);
@@ -96,9 +106,14 @@ KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline) {
       return {true, "a broker answers; the cluster has " + std::to_string(brokers) +
                         (brokers == 1 ? " broker" : " brokers")};
     }
-    last = complaint(client, last);
+    const bool were_up = !complaints.all_down;
+    take_complaints(client, complaints);
+    if (were_up && complaints.all_down) {
+      deadline = std::min(deadline, Clock::now() + kAllDownPatience);
+    }
   } while (Clock::now() < deadline);
-  return {false, "no broker answers: " + (last.empty() ? "nothing came in time" : last)};
+  return {false, "no broker answers: " +
+                     (complaints.last.empty() ? "nothing came in time" : complaints.last)};
 }
 
 KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topic_t& told) {

@@ -39,6 +39,16 @@ void log_saying(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
       {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
 }
 
+rd_kafka_headers_t* copy_headers(const Chunk& chunk, const RecordExtra& extra) {
+  rd_kafka_headers_t* copy = rd_kafka_headers_new(extra.header_count);
+  for (const auto& header : std::span(chunk.headers).subspan(extra.headers, extra.header_count)) {
+    rd_kafka_header_add(copy, chunk.data() + header.name, header.name_bytes,
+                        header.has_value ? chunk.data() + header.value : nullptr,
+                        header.value_bytes);
+  }
+  return copy;
+}
+
 }  // namespace
 
 /// Neighbouring reports with the same fate, on their way into one Delivery.
@@ -87,6 +97,10 @@ bool KafkaInstance::add_route(RouteId route, const std::string& topic) {
 
 KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> run) {
   run = run.first(std::min(run.size(), kRunMax));
+  return run.front().extra() != nullptr ? produce_each(lane, run) : produce_batch(lane, run);
+}
+
+KafkaInstance::Taken KafkaInstance::produce_batch(Lane lane, std::span<const Record> run) {
   for (std::size_t i = 0; i < run.size(); ++i) {
     const Record& record = run[i];
     assert(record.chunk == run.front().chunk);
@@ -101,6 +115,43 @@ KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> r
   if (good < run.size()) return taken_short(run, good);
   holds_.add(*run.front().chunk, static_cast<std::uint32_t>(good));
   return {good, 0};
+}
+
+KafkaInstance::Taken KafkaInstance::produce_each(Lane lane, std::span<const Record> run) {
+  Taken taken;
+  while (taken.records < run.size() && taken.code == 0) {
+    taken.code = produce_one(lane, run[taken.records]);
+    if (taken.code == 0) ++taken.records;
+  }
+  if (taken.records > 0) holds_.add(*run.front().chunk, static_cast<std::uint32_t>(taken.records));
+  return taken;
+}
+
+std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record) {
+  const Chunk& chunk = *record.chunk;
+  const RecordExtra& extra = *record.extra();
+  arguments_.clear();
+  const auto add = [this](rd_kafka_vtype_t type) -> auto& {
+    arguments_.emplace_back();
+    arguments_.back().vtype = type;
+    return arguments_.back().u;
+  };
+  add(RD_KAFKA_VTYPE_RKT).rkt = topics_[lane.route];
+  add(RD_KAFKA_VTYPE_PARTITION).i32 = lane.partition;
+  add(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(record.data()), record.payload_bytes};
+  add(RD_KAFKA_VTYPE_OPAQUE).ptr = const_cast<Record*>(&record);
+  if (extra.has_key) {
+    add(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(chunk.data()) + extra.key, extra.key_bytes};
+  }
+  if (extra.timestamp_ms >= 0) add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = extra.timestamp_ms;
+  rd_kafka_headers_t* headers = extra.header_count > 0 ? copy_headers(chunk, extra) : nullptr;
+  if (headers != nullptr) add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
+  rd_kafka_error_t* error = rd_kafka_produceva(client_, arguments_.data(), arguments_.size());
+  if (error == nullptr) return 0;  // the headers are librdkafka's now
+  const auto code = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  if (headers != nullptr) rd_kafka_headers_destroy(headers);
+  return code;
 }
 
 /// librdkafka refuses all, or (a full queue, which we never meet) all behind one.

@@ -16,6 +16,7 @@
 #include "sinks/wake_fd.h"
 
 struct rd_kafka_message_s;
+struct rd_kafka_vu_s;
 
 namespace punchline {
 
@@ -29,12 +30,14 @@ struct KafkaSaying {
 
 /// One librdkafka producer, from birth to destruction. KafkaSink makes a new one when it is lost.
 ///
-/// Produces by rd_kafka_produce_batch to one fixed partition out of the chunks' memory, without a
-/// copy, and reads reports as events from the main queue; librdkafka calls nothing of ours. Life:
-/// start(), then produce() and poll(); retire(); when gone(), release the chunks; delete. All by
-/// the owner's thread. Two rules come from librdkafka 2.0.2: never RD_KAFKA_MSG_F_PARTITION (a
-/// refused message leaks), and no payload above payload_bytes_max (it would be skipped, and what
-/// is behind it overtake it); both in rd_kafka_produce_batch of rdkafka_msg.c.
+/// Produces to one fixed partition out of the chunks' memory, without a copy: by
+/// rd_kafka_produce_batch, or by rd_kafka_produceva where records have headers or timestamps, which
+/// a batch cannot carry. Reads reports as events from the main queue; librdkafka calls nothing of
+/// ours. Life: start(), then produce() and poll(); retire(); when gone(), release the chunks;
+/// delete. All by the owner's thread. Two rules come from librdkafka 2.0.2: never
+/// RD_KAFKA_MSG_F_PARTITION (a refused message leaks), and no payload above payload_bytes_max (it
+/// would be skipped, and what is behind it overtake it); both in rd_kafka_produce_batch of
+/// rdkafka_msg.c.
 class KafkaInstance {
  public:
   /// Records of one produce() at most: the topic's lock is held meanwhile.
@@ -89,12 +92,16 @@ class KafkaInstance {
   void extend(Run& run, const rd_kafka_message_s& report, std::vector<Delivery>& deliveries);
   void finish(Run& run, std::vector<Delivery>& deliveries);
   Taken taken_short(std::span<const Record> run, std::size_t good);
+  Taken produce_batch(Lane lane, std::span<const Record> run);
+  Taken produce_each(Lane lane, std::span<const Record> run);
+  std::int32_t produce_one(Lane lane, const Record& record);
 
   rd_kafka_s* client_;
   rd_kafka_queue_s* queue_;
   std::unique_ptr<KafkaWatch> watch_;
   std::vector<rd_kafka_topic_s*> topics_;  // by route; nullptr: refused name
   std::vector<rd_kafka_message_s> batch_;  // reused by each produce()
+  std::vector<rd_kafka_vu_s> arguments_;   // likewise, of one record
   ChunkHolds holds_;
   bool order_lost_ = false;
   bool leaked_ = false;

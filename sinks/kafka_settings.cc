@@ -98,6 +98,17 @@ Error refuse(std::string_view name, std::string_view value, std::string_view rea
   return {ErrorKind::refused, 0, std::move(text)};
 }
 
+/// A property as the operator gave it, kept under its canonical name.
+struct Given {
+  std::string_view typed;
+  std::string_view value;
+};
+using GivenProperties = std::map<std::string_view, Given>;
+
+Error refuse(const Given& given, std::string_view reason) {
+  return refuse(given.typed, given.value, reason);
+}
+
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -106,40 +117,40 @@ std::optional<std::int64_t> number(std::string_view text) {
 }
 
 /// `name` where it is a number below `least`, with `unlimited` counting as no limit.
-Status at_least(const KafkaProperties& given, std::string_view name, std::uint64_t least,
+Status at_least(const GivenProperties& given, std::string_view name, std::uint64_t least,
                 std::int64_t unlimited, std::string_view reason) {
   const auto found = given.find(name);
   if (found == given.end()) return {};
-  const auto value = number(found->second);
+  const auto value = number(found->second.value);
   if (!value || *value == unlimited) return {};  // librdkafka says what is wrong with the text
   if (*value >= 0 && static_cast<std::uint64_t>(*value) >= least) return {};
-  return refuse(name, found->second,
-                std::string(reason) + " (at least " + std::to_string(least) + ")");
+  return refuse(found->second, std::string(reason) + " (at least " + std::to_string(least) + ")");
 }
 
-Status check_values(const KafkaProperties& given) {
-  for (const auto& [name, value] : given) {
+Status check_values(const GivenProperties& given) {
+  for (const auto& [name, each] : given) {
     if (name.starts_with("test.") || name.starts_with("ut_")) {
-      return refuse(name, value, "librdkafka's test doubles keep nothing, records would be lost");
+      return refuse(each, "librdkafka's test doubles keep nothing, records would be lost");
     }
   }
   for (const auto& [name, reason] : kNotAllowed) {
     if (const auto found = given.find(name); found != given.end()) {
-      return refuse(name, found->second, reason);
+      return refuse(found->second, reason);
     }
   }
   for (const OnlyRule& rule : kOnly) {
     const auto found = given.find(rule.name);
     if (found == given.end()) continue;
-    if (std::find(rule.allowed.begin(), rule.allowed.end(), found->second) == rule.allowed.end() ||
-        found->second.empty()) {
-      return refuse(rule.name, found->second, rule.reason);
+    const auto value = found->second.value;
+    if (value.empty() ||
+        std::find(rule.allowed.begin(), rule.allowed.end(), value) == rule.allowed.end()) {
+      return refuse(found->second, rule.reason);
     }
   }
   return {};
 }
 
-Status check_numbers(const KafkaProperties& given, const KafkaNeeds& needs) {
+Status check_numbers(const GivenProperties& given, const KafkaNeeds& needs) {
   constexpr std::int64_t kNone = -1;
   const std::size_t kbytes = 2 * needs.in_flight_bytes_max / 1024;
   if (auto s = at_least(given, "message.send.max.retries", 2147483647, kNone,
@@ -161,23 +172,24 @@ Status check_numbers(const KafkaProperties& given, const KafkaNeeds& needs) {
                   "records of record_bytes_max could never be sent");
 }
 
-Status check_in_flight(const KafkaProperties& given) {
+Status check_in_flight(const GivenProperties& given) {
   const auto found = given.find("max.in.flight.requests.per.connection");
   if (found == given.end()) return {};
-  const auto value = number(found->second);
+  const auto value = number(found->second.value);
   if (!value || *value <= 5) return {};
-  return refuse(found->first, found->second,
+  return refuse(found->second,
                 "brokers keep order and drop duplicates for five requests only (at most 5)");
 }
 
 /// The user's properties under their canonical names.
-Result<KafkaProperties> canonical(const KafkaProperties& user) {
-  KafkaProperties given;
+Result<GivenProperties> canonical(const KafkaProperties& user) {
+  GivenProperties given;
   for (const auto& [name, value] : user) {
-    const auto [place, fresh] = given.emplace(canonical_property(name), value);
-    if (!fresh && place->second != value) {
+    const auto [place, fresh] = given.emplace(canonical_property(name), Given{name, value});
+    if (!fresh && place->second.value != value) {
       return refuse(name, value,
-                    "it stands there under another name too, with another value: " + place->first);
+                    "it stands there under another name too, with another value: " +
+                        std::string(place->second.typed));
     }
   }
   return given;
@@ -219,7 +231,8 @@ Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const Kaf
   if (auto s = check_in_flight(*given); !s) return s.error();
 
   KafkaSettings settings;
-  settings.properties = *given;
+  for (const auto& [name, each] : *given)
+    settings.properties.emplace(name, each.value);
   settings.properties.merge(defaults(needs));
   const auto& all = settings.properties;
   const std::size_t message_max = size_of(all, "message.max.bytes", 1'000'000);

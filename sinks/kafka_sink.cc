@@ -106,7 +106,7 @@ std::size_t KafkaSink::fitting(std::span<const Record> run, Room room) const {
   const std::size_t most = std::min({run.size(), room.records, KafkaInstance::kRunMax});
   while (count < most) {
     const std::size_t payload = run[count].payload_bytes;
-    if (payload > settings_.payload_bytes_max) break;
+    if (run[count].sent_bytes() > settings_.payload_bytes_max) break;
     if (count > 0 && bytes + payload > room.payload_bytes) break;
     bytes += payload;
     ++count;
@@ -121,7 +121,7 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
   state->window.look_at_clock(now_);
   const Room space = room(lane);
   if (space.records == 0 || may_have_failed_unseen()) return 0;
-  if (run.front().payload_bytes > settings_.payload_bytes_max) {
+  if (run.front().sent_bytes() > settings_.payload_bytes_max) {
     refuse_here(lane, *state, run.front());
     return 1;
   }

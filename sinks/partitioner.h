@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "buffer/byte_range.h"
 
@@ -12,5 +13,10 @@ namespace punchline {
 /// sent to before, and a duplicate stands beside its original. `stripe_bytes` > 0, `count` > 0;
 /// the answer is in [0, count).
 std::int32_t keyless_partition(Position position, std::uint64_t stripe_bytes, std::int32_t count);
+
+/// The partition of a record with a key: (murmur2(key) & 0x7fffffff) mod count, as Java's
+/// DefaultPartitioner has it (org.apache.kafka.common.utils.Utils.murmur2), so that consumers that
+/// co-partition by key find it where they look. `count` > 0; the answer is in [0, count).
+std::int32_t keyed_partition(std::string_view key, std::int32_t count);
 
 }  // namespace punchline

@@ -53,11 +53,11 @@ TEST_CASE("a missing topic and one without leaders are said plainly") {
         "topic headless has 2 partitions, 1 of them without a leader");
 }
 
-TEST_CASE("without a broker the reason is told in time") {
+TEST_CASE("without a broker the reason is told, and before all of the time is over") {
   const auto begin = std::chrono::steady_clock::now();
   const auto check = check_kafka({{"bootstrap.servers", "127.0.0.1:1,no-such-host.invalid:9092"}},
-                                 {"t"}, std::chrono::seconds(1));
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(15));
+                                 {"t"}, std::chrono::seconds(60));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(30));
   REQUIRE(check.ok());
   CHECK_FALSE(check->good());
   CHECK(check->names[0].resolves.good);

@@ -74,6 +74,27 @@ TEST_CASE("a keyless record's partition follows from its position") {
         static_cast<std::int32_t>(((5ULL << 40U) / 65536) % 7));
 }
 
+// What UtilsTest of Kafka's clients asks of Utils.murmur2(). The hash is not to be had by itself,
+// but its lower 31 bits modulo several primes are: together they tell it from any other.
+TEST_CASE("a keyed record's partition is the one Java's clients choose") {
+  const std::vector<std::pair<std::string, std::int32_t>> hashes = {
+      {"21", -973932308},
+      {"foobar", -790332482},
+      {"a-little-bit-long-string", -985981536},
+      {"a-little-bit-longer-string", -1486304829},
+      {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+      {"abc", 479470107},
+  };
+  for (const auto& [key, hash] : hashes) {
+    const auto positive = hash & 0x7fffffff;
+    for (const std::int32_t count : {1, 4, 1009, 65'537, 999'983, 0x7fffffff}) {
+      INFO(key << " of " << count);
+      CHECK(keyed_partition(key, count) == positive % count);
+    }
+  }
+  CHECK(keyed_partition("", 1'000'000) == 275'646'681 % 1'000'000);
+}
+
 std::string refusal(const KafkaProperties& user, const KafkaNeeds& needs = {}) {
   const auto settings = make_kafka_settings(user, needs);
   if (settings.ok()) return "";
@@ -168,6 +189,12 @@ TEST_CASE("the largest record fits, and a request limit below it is refused") {
   CHECK(settings->payload_bytes_max >= needs.record_bytes_max);
   CHECK(refusal({{"message.max.bytes", "20000000"}}, needs).find("record_bytes_max") !=
         std::string::npos);
+}
+
+TEST_CASE("a refusal names the property as it was typed") {
+  CHECK(refusal({{"acks", "1"}}, {}).starts_with("kafka property acks = '1' is refused"));
+  CHECK(refusal({{"topic.acks", "1"}}, {}).starts_with("kafka property topic.acks = '1' is"));
+  CHECK(refusal({{"max.in.flight", "6"}}, {}).starts_with("kafka property max.in.flight = '6' is"));
 }
 
 TEST_CASE("one property under two names must have one value") {
