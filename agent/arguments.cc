@@ -21,6 +21,8 @@ class CommandLine {
     app_.add_subcommand("demo", "Broker, producer, agent and a kill -9, in one terminal");
     add_append();
     add_inspect();
+    add_verify();
+    add_requeue();
   }
 
   Arguments parse(int argc, const char* const* argv) {
@@ -91,21 +93,40 @@ class CommandLine {
     command->add_flag("--json", inspect_.json, "One JSON object instead of text");
   }
 
+  void add_verify() {
+    auto* command = app_.add_subcommand("verify", "Whether a buffer is sound: 0 yes, 1 no");
+    command->add_option("BUFFER", verify_.options.path, "The buffer; it is not changed")
+        ->required();
+    command->add_flag("--json", verify_.options.json, "One JSON object instead of text");
+  }
+
+  void add_requeue() {
+    auto* command = app_.add_subcommand("requeue", "Give what was set aside back to its buffer");
+    command->add_option("QUARANTINE", requeue_.quarantine, "BUFFER.quarantine")->required();
+    command->add_option("BUFFER", requeue_.buffer, "Where to, if the name does not say it");
+    command->add_flag("--force", requeue_.force,
+                      "Also what is not proved whole, or comes from another buffer");
+  }
+
   Arguments chosen() {
     if (app_.got_subcommand("append")) return finished_append();
     if (app_.got_subcommand("inspect")) return inspect_;
+    if (app_.got_subcommand("verify")) return verify_;
+    if (app_.got_subcommand("requeue")) return requeue_;
     if (app_.got_subcommand("demo")) return DemoArguments{};
     run_.check_only = app_.got_subcommand("check");
     return run_;
   }
 
   AppendOptions finished_append() {
-    append_.format = format_ == "frames" ? BufferFormat::frames : BufferFormat::lines;
+    append_.format = format_ == "frames" ? Format::frames : Format::lines;
     for (const auto& header : headers_) {
       const auto equals = header.find('=');
       if (equals == std::string::npos || equals == 0) {
         throw ConfigError(ExitCode::usage, "--header " + header + ": has to be K=V");
       }
+      if (equals > 65'535)
+        throw ConfigError(ExitCode::usage, "--header: a name of over 65535 bytes");
       append_.headers.emplace_back(header.substr(0, equals), header.substr(equals + 1));
     }
     return append_;
@@ -115,6 +136,8 @@ class CommandLine {
   RunArguments run_;
   AppendOptions append_;
   InspectOptions inspect_;
+  VerifyArguments verify_;
+  RequeueOptions requeue_;
   std::string format_ = "lines";
   std::vector<std::string> headers_;
 };

@@ -17,13 +17,17 @@ struct RunArguments {
 };
 struct DemoArguments {};
 
+struct VerifyArguments {
+  InspectOptions options;
+};
+
 /// --help or --version: print this and end well.
 struct Information {
   std::string text;
 };
 
-using Arguments =
-    std::variant<Information, RunArguments, DemoArguments, AppendOptions, InspectOptions>;
+using Arguments = std::variant<Information, RunArguments, DemoArguments, AppendOptions,
+                               InspectOptions, VerifyArguments, RequeueOptions>;
 
 /// Takes the command line apart. Throws ConfigError(usage).
 Arguments parse_arguments(int argc, const char* const* argv);

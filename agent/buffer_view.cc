@@ -44,7 +44,8 @@ class Spectator final : public BufferFile {
 /// One look at a buffer, from its state to its end.
 class Look {
  public:
-  Look(BufferFile& file, const StartFacts& facts) : file_(file), start_(file_, facts) {}
+  Look(BufferFile& file, const StartFacts& facts, const ViewProgress& progress)
+      : file_(file), start_(file_, facts), progress_(progress) {}
 
   Result<BufferView> take();
 
@@ -55,10 +56,11 @@ class Look {
   Result<bool> take_step(Scanner& scanner, std::vector<char>& memory);
   void take_item(const Item& item);
   void take_hole(ByteRange positions);
-  LineRules rules();
+  ReadRules rules();
 
   Spectator file_;
   Checkpoint start_;
+  const ViewProgress& progress_;
   BufferView view_;
   Position base_ = 0;
   Position end_ = 0;
@@ -85,6 +87,7 @@ Status Look::take_state() {
   view_.origin = started->origin;
   view_.warnings = std::move(started->warnings);
   view_.fences = start_.fences();
+  view_.fences_sound = stored->fences_sound;
   view_.logical_bytes = facts->size;
   view_.allocated_bytes = facts->allocated_bytes;
   base_ = start_.base();
@@ -119,19 +122,20 @@ void Look::take_hole(ByteRange positions) {
   view_.picture.add(intersection(positions, {start_.front(), end_}), Mark::freed_above);
 }
 
-LineRules Look::rules() {
+ReadRules Look::rules() {
   constexpr std::uint64_t kMax = 64 * 1024 * 1024;  // of the option record_bytes_max
-  const auto record_bytes_max = std::min(kMax, record_bytes_max_of(file_));
-  return {static_cast<std::uint32_t>(record_bytes_max), start_.fences()};
+  const auto record_bytes_max = std::min(kMax, writer_limits_of(file_).record_bytes_max);
+  return {static_cast<std::uint32_t>(record_bytes_max), start_.fences(), start_.salts()};
 }
 
 Status Look::take_records() {
-  Scanner scanner(file_, base_, rules());
-  std::vector<char> memory(scanner.memory_bytes());
+  const auto scanner = make_scanner(start_.format(), file_, base_, rules());
+  std::vector<char> memory(scanner->memory_bytes());
   for (at_ = start_.front(); at_ < end_;) {
-    const auto more = take_step(scanner, memory);
+    const auto more = take_step(*scanner, memory);
     if (!more) return more.error();
     if (!*more) break;
+    if (progress_) progress_(at_, end_);
   }
   return {};
 }
@@ -162,12 +166,14 @@ void Look::take_item(const Item& item) {
     case Item::Kind::set_aside:
       ++view_.set_aside_records;
       view_.set_aside_bytes += item.range.size();
+      ++view_.set_aside_by_reason[static_cast<std::size_t>(item.reason)];
       if (view_.set_aside.size() < BufferView::kListedMax) {
         view_.set_aside.push_back({item.range, item.reason});
       }
       view_.picture.add(item.range, Mark::set_aside);
       return;
     case Item::Kind::nothing:
+      view_.nothing_bytes += item.range.size();
       // The blank lines that writers begin with are not worth a sign.
       constexpr std::uint64_t kShownMin = 64;
       if (item.range.size() >= kShownMin) view_.picture.add(item.range, Mark::done_above);
@@ -177,12 +183,13 @@ void Look::take_item(const Item& item) {
 
 }  // namespace
 
-Result<BufferView> view_buffer(BufferFile& file, const StartFacts& facts) {
+Result<BufferView> view_buffer(BufferFile& file, const StartFacts& facts,
+                               const ViewProgress& progress) {
   constexpr int kLooksMax = 5;
   for (int look = 1;; ++look) {
     const auto before = read_stored_state(file);
     if (!before) return before.error();
-    auto view = Look(file, facts).take();
+    auto view = Look(file, facts, progress).take();
     if (!view) return view;
     const auto after = read_stored_state(file);
     if (!after) return after.error();

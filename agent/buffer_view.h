@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +30,7 @@ struct BufferView {
   Origin origin = Origin::resumed;
   std::vector<std::string> warnings;  ///< Sentences about that start.
   std::vector<Position> fences;
+  bool fences_sound = true;  ///< Their attribute checks, or there is none.
 
   std::uint64_t logical_bytes = 0;    ///< Size of the file.
   std::uint64_t data_bytes = 0;       ///< In data segments (SEEK_DATA).
@@ -35,9 +38,11 @@ struct BufferView {
 
   std::uint64_t waiting_records = 0;
   std::uint64_t waiting_bytes = 0;  ///< Of those records in the file, newlines included.
+  std::uint64_t nothing_bytes = 0;  ///< Above the front: freed, or blank lines.
   std::uint64_t unfinished_bytes = 0;
   std::vector<SetAsideEntry> set_aside;
   std::uint64_t set_aside_records = 0;
+  std::array<std::uint64_t, kSetAsideReasons> set_aside_by_reason{};
   std::uint64_t set_aside_bytes = 0;
   std::vector<ByteRange> holes;
   std::uint64_t hole_count = 0;
@@ -50,6 +55,9 @@ struct BufferView {
 /// Looks at `file`, again if its state changed meanwhile, a few times at most. `facts` as for
 /// Checkpoint; they decide how the buffer would be read. Calls nothing that changes the file.
 /// Errors: `refused` as Checkpoint::start(), `io`.
-Result<BufferView> view_buffer(BufferFile& file, const StartFacts& facts);
+/// `progress` is told the position reached and the end, some times a second at most.
+using ViewProgress = std::function<void(Position at, Position end)>;
+Result<BufferView> view_buffer(BufferFile& file, const StartFacts& facts,
+                               const ViewProgress& progress = nullptr);
 
 }  // namespace punchline

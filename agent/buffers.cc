@@ -23,7 +23,9 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
                                              TimePoint now) {
-  auto held = std::make_unique<Held>(Held{config, metrics, {}, nullptr, false, now});
+  auto held = std::make_unique<Held>(Held{config, metrics, {}, {}, nullptr, false, now});
+  held->quarantine =
+      std::make_unique<QuarantineFile>(config.path, PosixFile::Creation{config.mode, config.group});
   if (auto failure = open_buffer(config, config_.fence, parts_.log, held->buffer)) return failure;
   add_pipe(*held, now);
   watch(*held);
@@ -32,10 +34,10 @@ std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferM
 }
 
 void Buffers::add_pipe(Held& held, TimePoint now) {
-  auto pipe =
-      std::make_unique<Pipe>(Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink,
-                                         parts_.pool, held.metrics, parts_.log},
-                             held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
+  auto pipe = std::make_unique<Pipe>(
+      Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
+                  held.metrics, parts_.log, held.quarantine.get()},
+      held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
   parts_.forwarder.add(std::move(pipe));
 }
@@ -59,12 +61,12 @@ void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
 }
 
 void Buffers::look(TimePoint now) {
+  for (auto& held : held_)
+    if (held->pipe->shrunk() && now >= held->anew_due) begin_anew(*held, now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
-  for (auto& held : held_) {
-    if (held->pipe->shrunk()) begin_anew(*held, now);
+  for (auto& held : held_)
     if (!config_.once) look_at_name(*held, now);
-  }
   std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
   if (!config_.once) take_new_files(now);
 }
@@ -74,6 +76,7 @@ void Buffers::begin_anew(Held& held, TimePoint now) {
   auto checkpoint = settle_again(held.config, *held.buffer.file, parts_.log);
   if (!checkpoint) {
     parts_.log.error("{}: {}; trying again", held.config.path, checkpoint.error().message());
+    held.anew_due = now + kLookDelay;
     return;
   }
   parts_.watch.remove(held.pipe->owner());

@@ -11,6 +11,7 @@
 #include "agent/log.h"
 #include "agent/metrics.h"
 #include "agent/open_buffer.h"
+#include "agent/quarantine_file.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
 #include "sinks/sink.h"
@@ -51,9 +52,11 @@ class Buffers {
     const BufferConfig& config;
     BufferMetrics& metrics;
     OpenBuffer buffer;
+    std::unique_ptr<QuarantineFile> quarantine;
     Pipe* pipe = nullptr;   // the forwarder's
     bool replaced = false;  // its path leads elsewhere
     TimePoint busy{};       // last seen not drained
+    TimePoint anew_due{};   // not to be begun anew before
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,

@@ -1,5 +1,6 @@
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
@@ -45,6 +46,13 @@ class Input {
     return asked[0].revents != 0 && !interrupted_;
   }
 
+  /// Lets the signals be seen for a moment; false if one of them has come.
+  bool wait(int milliseconds) {
+    pollfd asked{signals_.fd(), POLLIN, 0};
+    if (::poll(&asked, 1, milliseconds) > 0) interrupted_ = true;
+    return !interrupted_;
+  }
+
   bool interrupted() const { return interrupted_; }
 
  private:
@@ -52,10 +60,18 @@ class Input {
   bool interrupted_ = false;
 };
 
+std::int64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+constexpr std::size_t kAskedEachBytes = 64 * 1024;
+
 /// What went in, what did not, and the words about it.
 class Appending {
  public:
-  Appending(AppendWriter& writer, bool sync) : writer_(writer), sync_(sync) {}
+  Appending(AppendWriter& writer, const AppendOptions& options, Input& input)
+      : writer_(writer), options_(options), input_(input) {}
 
   /// False if nothing more can be written.
   bool take(const LineSplitter::Line& line);
@@ -66,21 +82,43 @@ class Appending {
 
  private:
   bool refuse(const LineSplitter::Line& line, const std::string& why);
-  bool add(const LineSplitter::Line& line);
+  bool wait_for_room(std::size_t bytes);
+  bool take_frame(const LineSplitter::Line& line);
+  bool note(const Status& added);
   bool fail_writing(const Error& error, std::size_t unwritten);
   void tell_of_nul(const LineSplitter::Line& line);
   void trim_waiting(std::size_t unwritten);
 
   AppendWriter& writer_;
-  bool sync_;
+  const AppendOptions& options_;
+  Input& input_;
   std::deque<std::uint64_t> waiting_;  // numbers of the lines that are not written yet
   std::uint64_t refused_ = 0;
   std::uint64_t nothing_ = 0;
   bool nul_told_ = false;
   bool failed_ = false;
+  std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since it was asked whether there is room
+  ExitCode failed_as_ = ExitCode::io;
 };
 
+/// Where the operator wants writers to wait at a limit: until the agent has freed something.
+bool Appending::wait_for_room(std::size_t bytes) {
+  constexpr int kLookMs = 100;
+  unasked_bytes_ += bytes;
+  if (unasked_bytes_ < kAskedEachBytes) return true;
+  unasked_bytes_ = 0;
+  for (bool told = false;; told = true) {
+    const auto full = writer_.is_full();
+    if (!full) return fail(full.error().message());
+    if (!*full) return true;
+    if (!told) std::fputs("append: the buffer holds its bytes_max: waiting for room\n", stderr);
+    if (!settle() || !input_.wait(kLookMs)) return false;
+  }
+}
+
 bool Appending::take(const LineSplitter::Line& line) {
+  if (!wait_for_room(line.bytes)) return false;
+  if (writer_.format() == Format::frames) return take_frame(line);
   const auto limit = writer_.record_bytes_max();
   switch (line.too_long ? RecordFit::too_long : fit_of(line.text, limit)) {
     case RecordFit::too_long:
@@ -92,12 +130,28 @@ bool Appending::take(const LineSplitter::Line& line) {
       return true;
     case RecordFit::fits_with_nul:
       tell_of_nul(line);
-      return add(line);
+      break;
     case RecordFit::has_newline:  // no line has one
     case RecordFit::fits:
       break;
   }
-  return add(line);
+  waiting_.push_back(line.number);
+  return note(writer_.add(line.text));
+}
+
+bool Appending::take_frame(const LineSplitter::Line& line) {
+  FrameRecord record;
+  record.payload = line.text;
+  record.timestamp_ms = now_ms();
+  if (options_.key) record.key = *options_.key;
+  for (const auto& [name, value] : options_.headers)
+    record.headers.push_back({name, value});
+  const auto limit = writer_.record_bytes_max();
+  if (line.too_long || record_bytes_of(record) > limit) {
+    return refuse(line, "the limit, with key and headers, is " + std::to_string(limit));
+  }
+  waiting_.push_back(line.number);
+  return note(writer_.add(record));
 }
 
 bool Appending::refuse(const LineSplitter::Line& line, const std::string& why) {
@@ -119,11 +173,8 @@ void Appending::tell_of_nul(const LineSplitter::Line& line) {
                line.number);
 }
 
-bool Appending::add(const LineSplitter::Line& line) {
-  waiting_.push_back(line.number);
-  if (auto added = writer_.add(line.text); !added) {
-    return fail_writing(added.error(), writer_.records_waiting() + 1);
-  }
+bool Appending::note(const Status& added) {
+  if (!added) return fail_writing(added.error(), writer_.records_waiting() + 1);
   trim_waiting(writer_.records_waiting());
   return true;
 }
@@ -135,7 +186,7 @@ bool Appending::settle() {
   }
   if (waiting_.empty()) return true;  // nothing since the last time
   waiting_.clear();
-  if (!sync_) return true;
+  if (!options_.sync) return true;
   auto synced = writer_.sync();
   return synced || fail(synced.error().message());
 }
@@ -155,6 +206,7 @@ bool Appending::fail(const std::string& why) {
 bool Appending::fail_writing(const Error& error, std::size_t unwritten) {
   trim_waiting(unwritten);
   fail(error.message());
+  if (error.kind() == ErrorKind::refused) failed_as_ = ExitCode::config;
   std::fprintf(stderr,
                "append: %" PRIu64 " records appended; line %" PRIu64
                " and what follows it were not\n",
@@ -170,7 +222,7 @@ ExitCode Appending::outcome(bool interrupted) const {
                  nothing_);
   }
   if (refused_ > 0) std::fprintf(stderr, "append: %" PRIu64 " lines refused\n", refused_);
-  if (failed_) return ExitCode::io;
+  if (failed_) return failed_as_;
   if (interrupted) {
     std::fprintf(stderr, "append: interrupted; %" PRIu64 " records appended\n",
                  writer_.records_written());
@@ -191,27 +243,9 @@ ExitCode say(const Error& error) {
   return exit_code_of(error);
 }
 
-/// A buffer in another format must not get lines.
-Status check_format(BufferFile& file) {
-  const auto bytes = file.attribute(kStateAttribute);
-  if (!bytes || !*bytes) return {};
-  State state;
-  const auto decoded = decode(**bytes, state);
-  if (decoded == Decoded::newer_version) {
-    return Error(ErrorKind::refused, 0, file.path() + " is a buffer of a newer version");
-  }
-  if (decoded == Decoded::ok && state.format != Format::lines) {
-    return Error(ErrorKind::refused, 0, file.path() + " is a buffer in format frames, not lines");
-  }
-  return {};
-}
-
-Result<std::unique_ptr<AppendWriter>> open_writer(const std::string& path) {
+Result<std::unique_ptr<AppendWriter>> open_writer(const std::string& path, Format format) {
   if (auto created = PosixFile::create_if_missing(path, {}); !created) return created.error();
-  auto writer = AppendWriter::open(path);
-  if (!writer) return writer;
-  if (auto format = check_format((*writer)->file()); !format) return format.error();
-  return writer;
+  return AppendWriter::open(path, format);
 }
 
 /// Reads once and takes all lines that end in it; false at the end of the input or after a failure.
@@ -230,9 +264,9 @@ bool pump(std::vector<char>& memory, LineSplitter& lines, Appending& appending) 
   return true;
 }
 
-ExitCode append_stdin(AppendWriter& writer, bool sync) {
+ExitCode append_stdin(AppendWriter& writer, const AppendOptions& options) {
   Input input;
-  Appending appending(writer, sync);
+  Appending appending(writer, options, input);
   LineSplitter lines(writer.record_bytes_max());
   std::vector<char> memory(256 * 1024);
   while (!input.interrupted()) {
@@ -250,12 +284,9 @@ ExitCode append_stdin(AppendWriter& writer, bool sync) {
 }  // namespace
 
 ExitCode command_append(const AppendOptions& options) {
-  if (options.format == BufferFormat::frames) {
-    std::fputs("append: format frames is not there yet; lines is\n", stderr);
-    return ExitCode::config;
-  }
-  if (!options.key.empty() || !options.headers.empty()) {
-    std::fputs("append: format lines has no place for a key or headers\n", stderr);
+  if (options.format == Format::lines && (options.key || !options.headers.empty())) {
+    std::fputs("append: format lines has no place for a key or headers; --format frames has\n",
+               stderr);
     return ExitCode::usage;
   }
   // Its number would be given to the next thing that is opened, and be read instead.
@@ -263,9 +294,9 @@ ExitCode command_append(const AppendOptions& options) {
     std::fputs("append: standard input is closed\n", stderr);
     return ExitCode::io;
   }
-  auto writer = open_writer(options.path);
+  auto writer = open_writer(options.path, options.format);
   if (!writer) return say(writer.error());
-  return append_stdin(**writer, options.sync);
+  return append_stdin(**writer, options);
 }
 
 }  // namespace punchline

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -7,10 +6,10 @@
 #include "agent/checklist.h"
 #include "agent/commands.h"
 #include "agent/http.h"
+#include "agent/kafka_config.h"
 #include "agent/listen_address.h"
 #include "sinks/kafka_check.h"
 #include "sinks/kafka_client.h"
-#include "sinks/kafka_settings.h"
 
 namespace punchline {
 namespace {
@@ -33,12 +32,7 @@ void check_config(const Config& config, Checklist& list) {
 
 // What `run` would give to the client, or nothing if it would refuse.
 std::optional<KafkaProperties> check_properties(const Config& config, Checklist& list) {
-  KafkaNeeds needs;
-  needs.in_flight_bytes_max = config.chunk_bytes_max;
-  for (const auto& buffer : config.buffers) {
-    needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
-  }
-  const auto settings = make_kafka_settings({config.kafka.begin(), config.kafka.end()}, needs);
+  const auto settings = kafka_settings(config);
   auto fit = settings ? check_kafka_properties(settings->properties) : Status(settings.error());
   if (!fit) {
     list.no(ExitCode::config, fit.error().message());

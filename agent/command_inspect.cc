@@ -4,80 +4,17 @@
 #include <memory>
 #include <optional>
 
-#include <nlohmann/json.hpp>
-
 #include "agent/buffer_view.h"
 #include "agent/commands.h"
-#include "buffer/boot.h"
+#include "agent/open_buffer.h"
+#include "agent/view_json.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 
 namespace punchline {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Holder = std::optional<LockHolder>;
-
-Result<StartFacts> present_facts() {
-  const auto id = boot_id();
-  if (!id) return id.error();
-  const auto began = boot_time_ns();
-  if (!began) return began.error();
-  return StartFacts{fold_boot_id(*id), *began, Uuid{}, false};
-}
-
-Json json_of(ByteRange range) {
-  return {{"begin", range.begin}, {"end", range.end}, {"bytes", range.size()}};
-}
-
-Json json_of(const SetAsideEntry& entry) {
-  auto json = json_of(entry.range);
-  json["reason"] = name_of(entry.reason);
-  return json;
-}
-
-Json json_of(const Holder& holder, bool held) {
-  if (holder) return {{"host", holder->host}, {"pid", holder->pid}, {"since", holder->since}};
-  return held ? Json("unknown") : Json(nullptr);
-}
-
-template <class List>
-Json json_list(const List& list) {
-  auto json = Json::array();
-  for (const auto& entry : list) {
-    json.push_back(json_of(entry));
-  }
-  return json;
-}
-
-Json json_of(const BufferView& view, const std::string& path) {
-  return {
-      {"path", path},
-      {"state", name_of(view.origin)},
-      {"uuid", view.has_state ? Json(to_string(view.state.uuid)) : Json(nullptr)},
-      {"format", "lines"},
-      {"base", view.state.base},
-      {"front", view.state.front},
-      {"synced", view.state.synced},
-      {"fence", view.fences.empty() ? Json(nullptr) : Json(view.fences.back())},
-      {"fences", view.fences},
-      {"logical_bytes", view.logical_bytes},
-      {"data_bytes", view.data_bytes},
-      {"allocated_bytes", view.allocated_bytes},
-      {"waiting_records", view.waiting_records},
-      {"waiting_bytes", view.waiting_bytes},
-      {"unfinished_bytes", view.unfinished_bytes},
-      {"set_aside_records", view.set_aside_records},
-      {"set_aside_bytes", view.set_aside_bytes},
-      {"set_aside", json_list(view.set_aside)},
-      {"hole_count", view.hole_count},
-      {"hole_bytes", view.hole_bytes},
-      {"holes", json_list(view.holes)},
-      {"in_motion", view.in_motion},
-      {"warnings", view.warnings},
-      {"picture", view.picture.line()},
-  };
-}
 
 const char* sentence_of(Origin origin) {
   switch (origin) {
@@ -116,7 +53,7 @@ void print_contents(const BufferView& view) {
   std::printf("  waiting    %" PRIu64 " records, %s\n", view.waiting_records,
               human_bytes(view.waiting_bytes).c_str());
   if (view.unfinished_bytes > 0) {
-    std::printf("  unfinished %s: a last line without its newline\n",
+    std::printf("  unfinished %s: a last record that is not whole\n",
                 human_bytes(view.unfinished_bytes).c_str());
   }
 }
@@ -148,15 +85,7 @@ void print(const BufferView& view, const Holder& holder, bool held, const std::s
 
 ExitCode say(const Error& error) {
   std::fprintf(stderr, "inspect: %s\n", error.message().c_str());
-  switch (error.kind()) {
-    case ErrorKind::refused:
-      return ExitCode::config;
-    case ErrorKind::not_found:
-    case ErrorKind::denied:
-      return ExitCode::cannot_open;
-    default:
-      return ExitCode::io;
-  }
+  return exit_for(error);
 }
 
 }  // namespace
@@ -164,20 +93,17 @@ ExitCode say(const Error& error) {
 ExitCode command_inspect(const InspectOptions& options) {
   auto file = PosixFile::open(options.path);
   if (!file) return say(file.error());
-  const auto facts = present_facts();
+  const auto facts = start_facts(false);
   if (!facts) return say(facts.error());
   const auto view = view_buffer(**file, *facts);
   if (!view) return say(view.error());
   const auto held = Lock::is_held(**file);
   const auto holder = Lock::holder(**file);
-  if (!options.json) {
-    print(*view, holder, held && *held, options.path);
-  } else {
-    auto json = json_of(*view, options.path);
-    json["holder"] = json_of(holder, held && *held);
-    // A path may be any bytes; JSON may not.
-    std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  if (options.json) {
+    const bool printed = print(json_of(*view, options.path, holder, held && *held));
+    return printed ? ExitCode::ok : ExitCode::io;
   }
+  print(*view, holder, held && *held, options.path);
   return std::fflush(stdout) == 0 ? ExitCode::ok : ExitCode::io;
 }
 

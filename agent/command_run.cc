@@ -10,13 +10,13 @@
 #include "agent/event_loop.h"
 #include "agent/forwarder.h"
 #include "agent/http.h"
+#include "agent/kafka_config.h"
 #include "agent/listen_address.h"
 #include "agent/metrics.h"
 #include "agent/pages.h"
 #include "agent/pipe.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
-#include "sinks/kafka_settings.h"
 #include "sinks/kafka_sink.h"
 
 namespace punchline {
@@ -85,20 +85,15 @@ std::optional<ExitCode> Run::open() {
 }
 
 std::optional<ExitCode> Run::open_sink() {
-  KafkaNeeds needs;
-  needs.in_flight_bytes_max = config_.chunk_bytes_max;
-  needs.record_bytes_max = 0;
-  for (const auto& buffer : config_.buffers) {
-    needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
-  }
-  const auto settings = make_kafka_settings({config_.kafka.begin(), config_.kafka.end()}, needs);
+  const auto settings = kafka_settings(config_);
   if (!settings) {
     log_.error("{}", settings.error().message());
     return ExitCode::config;
   }
+  const auto needs = kafka_needs(config_);
   KafkaLimits limits;
   limits.records_max = needs.in_flight_records_max;
-  limits.payload_bytes_max = config_.chunk_bytes_max;
+  limits.payload_bytes_max = needs.in_flight_bytes_max;
   auto sink = KafkaSink::open(*settings, limits);
   if (!sink) {
     log_.error("{}", sink.error().message());

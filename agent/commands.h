@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,25 +8,31 @@
 #include "agent/config.h"
 #include "agent/exit_code.h"
 #include "agent/log.h"
+#include "buffer/state.h"
 
 namespace punchline {
 
 /// The subcommands, each in agent/command_NAME.cc. What they print for people goes to stdout,
 /// what went wrong to stderr or the log; the return value is the program's exit code.
 
-enum class BufferFormat : std::uint8_t { lines, frames };
-
 struct AppendOptions {
   std::string path;
-  BufferFormat format = BufferFormat::lines;
-  std::string key;                                           ///< Only in format frames.
+  Format format = Format::lines;
+  std::optional<std::string> key;                            ///< Only in format frames.
   std::vector<std::pair<std::string, std::string>> headers;  ///< Only in format frames.
   bool sync = false;                                         ///< fdatasync before the end.
 };
 
+/// For inspect and verify.
 struct InspectOptions {
   std::string path;
   bool json = false;
+};
+
+struct RequeueOptions {
+  std::string quarantine;
+  std::string buffer;  ///< Empty: the one that the quarantine's name says.
+  bool force = false;  ///< Also what is not proved whole, or of another UUID.
 };
 
 /// Forwards until SIGTERM or, with `once`, until what is there has gone.
@@ -39,5 +45,10 @@ ExitCode command_demo();
 ExitCode command_append(const AppendOptions& options);
 /// State, ranges and holes of a buffer; changes nothing.
 ExitCode command_inspect(const InspectOptions& options);
+
+/// Whether a buffer is sound, with what is not; changes nothing.
+ExitCode command_verify(const InspectOptions& options);
+/// What a quarantine holds back to its buffer.
+ExitCode command_requeue(const RequeueOptions& options, Log& log);
 
 }  // namespace punchline

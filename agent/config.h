@@ -13,6 +13,13 @@
 
 namespace punchline {
 
+/// What happens when a buffer holds bytes_max.
+enum class WhenFull : std::uint8_t {
+  keep,         ///< A warning; it grows on.
+  block,        ///< `append` waits.
+  drop_oldest,  ///< The oldest records are dropped, counted and logged.
+};
+
 /// What is set for one buffer. Ranges are those of the option table (agent/options.cc), which has
 /// been applied to every BufferConfig that reaches a command.
 struct BufferConfig {
@@ -20,10 +27,12 @@ struct BufferConfig {
   std::string topic;  ///< Kafka topic its records go to.
   std::uint32_t record_bytes_max = 1U << 20;      ///< 1 byte to 64 MiB.
   std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Confirmed but not yet freed.
-  std::chrono::milliseconds partial_timeout{0};   ///< 0: an unfinished last line waits.
-  std::uint64_t stripe_bytes = 64ULL << 10;       ///< Keyless partition = position / stripe.
-  mode_t mode = 0600;                             ///< Of a file that we create.
-  std::string group;                              ///< Of a file that we create; "": ours.
+  std::uint64_t bytes_max = 0;                    ///< In its data segments; 0: no limit.
+  WhenFull when_full = WhenFull::keep;
+  std::chrono::milliseconds partial_timeout{0};  ///< 0: an unfinished last line waits.
+  std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.
+  mode_t mode = 0600;                            ///< Of a file that we create.
+  std::string group;                             ///< Of a file that we create; "": ours.
 };
 
 /// What `run` and `check` work from: file, environment and flags merged. A plain value.

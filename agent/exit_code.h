@@ -8,6 +8,7 @@ namespace punchline {
 /// "set it up differently" from "try again later".
 enum class ExitCode : int {
   ok = 0,
+  damaged = 1,       ///< `verify`: the buffer is not sound.
   usage = 64,        ///< Wrong flag or missing argument.
   data = 65,         ///< Something was set aside or refused; everything else went through.
   unavailable = 69,  ///< Kafka could not be used in time.

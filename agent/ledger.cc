@@ -8,7 +8,7 @@ Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
     : file_(file),
       checkpoint_(checkpoint),
       limits_(limits),
-      reclaim_(limits.block_bytes, checkpoint.base()),
+      reclaim_(limits.block_bytes, checkpoint.base(), checkpoint.format()),
       front_(checkpoint.front()),
       free_from_bytes_(limits.free_bytes_min) {
   // What an earlier run confirmed and did not get round to free.

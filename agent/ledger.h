@@ -41,6 +41,9 @@ class Ledger {
   /// Both must outlive this; `checkpoint` has been started.
   Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits);
 
+  /// The format has been settled (Checkpoint::settle_format()).
+  void set_format(Format format) { reclaim_.set_format(format); }
+
   /// `range` is done: confirmed, or nothing. It may overlap what is done already.
   void done(ByteRange range, TimePoint now);
   bool is_done(ByteRange range) const;

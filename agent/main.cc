@@ -31,6 +31,10 @@ ExitCode dispatch(const Arguments& arguments) {
         if constexpr (std::is_same_v<T, DemoArguments>) return command_demo();
         if constexpr (std::is_same_v<T, AppendOptions>) return command_append(chosen);
         if constexpr (std::is_same_v<T, InspectOptions>) return command_inspect(chosen);
+        if constexpr (std::is_same_v<T, VerifyArguments>) return command_verify(chosen.options);
+        if constexpr (std::is_same_v<T, RequeueOptions>) {
+          return command_requeue(chosen, *stderr_log(LogLevel::warning, LogFormat::text));
+        }
         if constexpr (std::is_same_v<T, Information>) {
           std::fputs(chosen.text.c_str(), stdout);
           return ExitCode::ok;

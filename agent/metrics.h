@@ -61,7 +61,7 @@ inline constexpr std::array<std::string_view, 5> kBufferStateNames = {
 /// What one buffer shows to the outside.
 ///
 /// The honesty check, in records and in bytes, at any moment after the agent's turn:
-///   read = confirmed + unsettled + the sum of set_aside over its reasons.
+///   read = confirmed + unsettled + dropped + the sum of set_aside over its reasons.
 /// Each record counts as read once per run of the agent, however often it is read or sent again.
 struct BufferMetrics {
   BufferMetrics(std::string path_, std::string topic_)
@@ -78,10 +78,13 @@ struct BufferMetrics {
   Figure storage_errors;                      ///< Failed sync, punch or attribute.
   /// Indexed by SetAsideReason.
   std::array<Figure, kSetAsideReasons> records_set_aside, bytes_set_aside;
-  CodeCounts kafka_errors;  ///< Records reported with an error, by code.
+  Figure records_dropped, bytes_dropped;  ///< Given up by when_full = drop_oldest.
+  Figure records_quarantined;             ///< Of those set aside: moved to the quarantine.
+  CodeCounts kafka_errors;                ///< Records reported with an error, by code.
 
   // Gauges, written once a turn.
-  Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed nor set aside.
+  Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed, set aside nor
+                                              ///< dropped.
   Figure records_in_flight;                   ///< Of those, with the sink now.
   Figure waiting_bytes;                       ///< In the file and not done, read or not yet read.
   Figure logical_bytes;                       ///< Size of the file, holes included.

@@ -7,6 +7,7 @@
 
 #include <sys/random.h>
 
+#include "buffer/append_writer.h"
 #include "buffer/boot.h"
 #include "buffer/lines.h"
 #include "buffer/result.h"
@@ -27,14 +28,6 @@ Uuid random_uuid() {
   uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4, RFC 9562
   uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
   return uuid;
-}
-
-Result<StartFacts> start_facts(bool force_fence) {
-  const auto id = boot_id();
-  if (!id) return id.error();
-  const auto began = boot_time_ns();
-  if (!began) return began.error();
-  return StartFacts{fold_boot_id(*id), *began, random_uuid(), force_fence};
 }
 
 std::string folder_of(const std::string& path) {
@@ -98,13 +91,12 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
 void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
   if (!opened.checkpoint->attributes_supported()) return;
   const auto standing = opened.file->attribute(kLimitsAttribute);
-  const bool is_default = config.record_bytes_max == BufferConfig{}.record_bytes_max;
+  const bool blocks = config.when_full == WhenFull::block;
+  const WriterLimits limits{config.record_bytes_max, blocks ? config.bytes_max : 0};
+  const bool is_default = limits == WriterLimits{};
   if (is_default && standing && !standing->has_value()) return;
-  const auto noted =
-      is_default
-          ? opened.file->remove_attribute(kLimitsAttribute)
-          : opened.file->set_attribute(
-                kLimitsAttribute, "record_bytes_max=" + std::to_string(config.record_bytes_max));
+  const auto noted = is_default ? opened.file->remove_attribute(kLimitsAttribute)
+                                : opened.file->set_attribute(kLimitsAttribute, text_of(limits));
   if (noted) return;
   log.warning("{}: the limit for writers could not be noted: {}", config.path,
               noted.error().message());
@@ -146,6 +138,14 @@ Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& ch
 
 }  // namespace
 
+Result<StartFacts> start_facts(bool force_fence) {
+  const auto id = boot_id();
+  if (!id) return id.error();
+  const auto began = boot_time_ns();
+  if (!began) return began.error();
+  return StartFacts{fold_boot_id(*id), *began, random_uuid(), force_fence};
+}
+
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
                                        OpenBuffer& opened) {
   const auto created = PosixFile::create_if_missing(config.path, {config.mode, config.group});
@@ -178,8 +178,9 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
 
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
                                                  Log& log) {
-  const auto facts = start_facts(false);
+  auto facts = start_facts(false);
   if (!facts) return facts.error();
+  facts->truncated = true;  // it may have grown beyond its old front again by now
   auto checkpoint = std::make_unique<Checkpoint>(file, *facts);
   const auto report = checkpoint->start();
   if (!report) return report.error();
@@ -200,8 +201,15 @@ Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::stri
   // A state of no boot: whoever opens it sets a fence at its end and reads it carefully.
   State state;
   state.uuid = random_uuid();
+  state.format = checkpoint.format();
   state.identity = fold_identity(facts->inode, facts->birth_ns);
   if (const auto set = (*copy)->set_attribute(kStateAttribute, encode(state)); !set) return set;
+  if (state.format == Format::frames) {
+    auto salts = checkpoint.salts();
+    salts.push_back(checkpoint.state().identity);
+    const auto set = (*copy)->set_attribute(kSaltsAttribute, encode_salts(salts));
+    if (!set) return set;
+  }
   if (!fences->empty()) {
     const auto set = (*copy)->set_attribute(kFencesAttribute, encode_fences(*fences));
     if (!set) return set;

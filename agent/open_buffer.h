@@ -31,6 +31,9 @@ struct OpenFailure {
   std::string text;  ///< Names the path.
 };
 
+/// What the machine says now, with a fresh UUID.
+Result<StartFacts> start_facts(bool force_fence);
+
 /// Everything that must be in place before the first record is read (DESIGN order: lock, state,
 /// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,

@@ -1,17 +1,36 @@
 #include "agent/pass.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace punchline {
+
+Pass::Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
+           std::uint32_t owner)
+    : file_(file),
+      base_(base),
+      format_(format),
+      rules_(std::move(rules)),
+      scanner_(make_scanner(format, file, base, rules_)),
+      pool_(pool),
+      owner_(owner) {}
+
+void Pass::set_format(Format format, ReadRules rules) {
+  drop();
+  rules_ = std::move(rules);
+  format_ = format;
+  scanner_ = make_scanner(format, file_, base_, rules_);
+}
 
 void Pass::restart(Position at) {
   drop();
   scanned_to_ = at;
 }
 
-void Pass::set_rules(LineRules rules) {
+void Pass::set_rules(ReadRules rules) {
   drop();
-  scanner_.set_rules(std::move(rules));
+  rules_ = std::move(rules);
+  scanner_->set_rules(rules_);
 }
 
 Position Pass::at() const {
@@ -38,12 +57,12 @@ Result<Pass::Fill> Pass::fill(Position until) {
   chunk_->position = scanned_to_;
   chunk_->owner = owner_;
   const auto step =
-      scanner_.step(scanned_to_, until, chunk_->memory(), ChunkPool::kRecordsPerChunkMax, items_);
+      scanner_->step(scanned_to_, until, chunk_->memory(), ChunkPool::kRecordsPerChunkMax, items_);
   if (!step) {
     drop();
     return step.error();
   }
-  memory_bytes_ = step->end == ScanStep::End::needs_memory ? scanner_.memory_bytes() : 0;
+  memory_bytes_ = step->end == ScanStep::End::needs_memory ? scanner_->memory_bytes() : 0;
   scanned_to_ = step->next;
   if (!items_.empty()) {
     index_records();
@@ -61,7 +80,39 @@ void Pass::index_records() {
     const auto begin = static_cast<std::uint32_t>(item.range.begin - chunk_->position);
     const auto end = static_cast<std::uint32_t>(item.range.end - chunk_->position);
     chunk_->records.push_back({chunk_, begin, end, item.payload, item.payload_bytes});
+    if (format_ == Format::frames) index_extra(item);
   }
+}
+
+void Pass::index_extra(const Item& item) {
+  const auto begin = static_cast<std::uint32_t>(item.range.begin - chunk_->position);
+  const std::string_view frame(chunk_->data() + begin, item.range.size());
+  FrameHead head;
+  decode_frame_head(frame, head);
+  RecordExtra extra;
+  extra.timestamp_ms = head.timestamp_ms;
+  extra.has_key = head.has_key;
+  extra.key = begin + kFrameHeadBytes;
+  extra.key_bytes = head.key_bytes;
+  extra.headers = static_cast<std::uint32_t>(chunk_->headers.size());
+  extra.headers_bytes = head.headers_bytes;
+  if (head.headers_bytes > 0) {
+    decode_frame_headers(frame.substr(head.headers(), head.headers_bytes), headers_);
+    for (const auto& header : headers_)
+      add_header(header);
+    extra.header_count = static_cast<std::uint32_t>(headers_.size());
+  }
+  chunk_->extras.push_back(extra);
+}
+
+void Pass::add_header(const FrameRecord::Header& header) {
+  const auto at = [this](std::string_view bytes) {
+    return static_cast<std::uint32_t>(bytes.data() - chunk_->data());
+  };
+  const auto value = header.value.value_or("");
+  chunk_->headers.push_back({at(header.name), static_cast<std::uint32_t>(header.name.size()),
+                             header.value ? at(value) : 0, static_cast<std::uint32_t>(value.size()),
+                             header.value.has_value()});
 }
 
 std::span<const Record> Pass::run(Position until, std::size_t records_max) const {

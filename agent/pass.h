@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "buffer/frame.h"
 #include "buffer/scanner.h"
 #include "sinks/chunk.h"
 
@@ -23,15 +25,17 @@ class Pass {
   };
 
   /// All must outlive the pass. `owner` is noted on each chunk.
-  Pass(BufferFile& file, Position base, LineRules rules, ChunkPool& pool, std::uint32_t owner)
-      : scanner_(file, base, std::move(rules)), pool_(pool), owner_(owner) {}
+  Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
+       std::uint32_t owner);
   ~Pass() { drop(); }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
   /// Goes on at `at`, a record start.
   void restart(Position at);
-  void set_rules(LineRules rules);
+  void set_rules(ReadRules rules);
+  /// The buffer is in this format. Between restart() and fill() alone.
+  void set_format(Format format, ReadRules rules);
   /// Where the first item not yet taken begins, or the scan stands.
   Position at() const;
 
@@ -42,6 +46,8 @@ class Pass {
   /// There is an item that begins below `until`.
   bool has_item(Position until) const { return next_item_ < items_.size() && at() < until; }
   const Item& item() const { return items_[next_item_]; }
+  /// Only where item() is a record.
+  const Record& record() const { return chunk_->records[next_record_]; }
   /// Only where item() is a record: it and those behind it in this chunk that begin below `until`
   /// and are at most `records_max`, as they lie.
   std::span<const Record> run(Position until, std::size_t records_max) const;
@@ -61,8 +67,14 @@ class Pass {
 
  private:
   void index_records();
+  void index_extra(const Item& item);
+  void add_header(const FrameRecord::Header& header);
 
-  Scanner scanner_;
+  BufferFile& file_;
+  Position base_;
+  Format format_;
+  ReadRules rules_;
+  std::unique_ptr<Scanner> scanner_;
   ChunkPool& pool_;
   std::uint32_t owner_;
   Chunk* chunk_ = nullptr;
@@ -72,8 +84,9 @@ class Pass {
   std::size_t taken_ = 0;
   Position taken_to_ = 0;
   Position scanned_to_ = 0;
-  std::size_t memory_bytes_ = 0;  // asked for by a long line; 0: the usual
+  std::size_t memory_bytes_ = 0;  // asked for by a long record; 0: the usual
   std::uint64_t unfinished_bytes_ = 0;
+  std::vector<FrameRecord::Header> headers_;  // of one record, used again for the next
 };
 
 }  // namespace punchline

@@ -44,9 +44,15 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
-      main_(parts.file, parts.checkpoint.base(), rules(), parts.pool, owner),
-      own_(parts.file, parts.checkpoint.base(), rules(), parts.pool, owner),
-      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config.path, now),
+      drop_pool_(ChunkPool::kChunkBytes),
+      dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), drop_pool_,
+                owner),
+      main_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
+            owner),
+      own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
+           owner),
+      quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
+      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
       until_(kNoLimit),
       look_due_(now),
       look_earliest_(now),
@@ -56,7 +62,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto delay = lanes_.take(delivery, now);
-  if (look_for_shrinking()) return;  // its position means nothing any more
+  if (shrunk_) return;  // its position means nothing any more; settle() looks before it remembers
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
     ledger_.done(delivery.range, now);
@@ -98,9 +104,21 @@ bool Pipe::mapping_stands() {
   return true;
 }
 
-std::size_t Pipe::lane_of(Position at) const {
+std::size_t Pipe::lane_of(const Record& record) const {
+  const auto count = static_cast<std::int32_t>(lanes_.count());
+  const auto key = record.key();
   return static_cast<std::size_t>(
-      keyless_partition(at, config_.stripe_bytes, static_cast<std::int32_t>(lanes_.count())));
+      key ? keyed_partition(*key, count)
+          : keyless_partition(record.range().begin, config_.stripe_bytes, count));
+}
+
+// The first records of `run` that go to one lane, which is that of the first.
+std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
+  if (lanes_.count() == 1 || parts_.checkpoint.format() == Format::lines) return run;
+  const auto lane = lane_of(run.front());
+  const auto other = std::find_if(run.begin() + 1, run.end(),
+                                  [&](const Record& record) { return lane_of(record) != lane; });
+  return run.first(static_cast<std::size_t>(other - run.begin()));
 }
 
 Position Pipe::stripe_end(Position at) const {
@@ -110,7 +128,9 @@ Position Pipe::stripe_end(Position at) const {
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
-  if (shrunk_ || !mapping_stands() || ledger_.must_pause()) return wait_without_chunks();
+  if (has_shrunk(now) || !mapping_stands() || ledger_.must_pause()) return wait_without_chunks();
+  if (parts_.checkpoint.format() == Format::none) return settle_format(now);
+  drop_oldest(now);
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
     if (fed == Fed::more) return fed;
@@ -122,61 +142,27 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   return feed_main(now);
 }
 
+// Nothing has been appended so far: the first record says in which format.
+Pipe::Fed Pipe::settle_format(TimePoint now) {
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return Fed::at_end;
+  if (const auto settled = parts_.checkpoint.settle_format(); !settled) {
+    gauges_.say(settled.error(), now);
+  }
+  const auto format = parts_.checkpoint.format();
+  if (format == Format::none) return rest_at_end(now);
+  main_.set_format(format, rules());
+  own_.set_format(format, rules());
+  dropping_.set_format(format, rules());
+  ledger_.set_format(format);
+  at_end_ = false;
+  return Fed::more;
+}
+
 // Whoever cannot go on leaves the memory to the other pipes.
 Pipe::Fed Pipe::wait_without_chunks() {
   main_.drop();
   own_.drop();
   return Fed::waiting;
-}
-
-Pipe::Fed Pipe::feed_lagging(TimePoint now) {
-  if (catching_up_) return catch_up(*catching_up_, now);
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
-    if (!lanes_.is_due(lane, now)) continue;
-    if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
-    own_.restart(*lanes_[lane].resume);
-    catching_up_ = lane;
-    return catch_up(lane, now);
-  }
-  return Fed::waiting;
-}
-
-// One chunk of a lagging lane: its records that are not done, up to where the main pass stands.
-Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
-  const auto until = main_.at();
-  const auto filled = own_.fill(until);
-  if (!filled) {
-    gauges_.say(filled.error(), now);
-    lanes_.leave_behind(lane, own_.at(), now + kLookDelay);
-    catching_up_.reset();
-    return Fed::waiting;
-  }
-  if (*filled == Pass::Fill::no_memory) {
-    main_.drop();  // it waits for this lane anyway, and may hold the last chunk there is
-    return Fed::waiting;
-  }
-  while (own_.has_item(until)) {
-    const auto& item = own_.item();
-    const bool wanted = item.kind == Item::Kind::record && lane_of(item.range.begin) == lane &&
-                        !ledger_.is_done(item.range);
-    if (!wanted) {
-      own_.skip();
-      continue;
-    }
-    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)));
-    parts_.metrics.records_resent.add(taken);
-    if (taken > 0) continue;
-    lanes_.move(lane, own_.at());
-    own_.drop();
-    catching_up_.reset();
-    return Fed::waiting;
-  }
-  lanes_.move(lane, own_.at());
-  if (own_.at() < until && *filled != Pass::Fill::end_of_data) return Fed::more;
-  own_.drop();
-  lanes_.level(lane);
-  catching_up_.reset();
-  return Fed::more;
 }
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
@@ -218,8 +204,7 @@ bool Pipe::pass_item(TimePoint now) {
       ledger_.done(item.range, now);
       break;
     case Item::Kind::set_aside:
-      gauges_.count_set_aside(item);
-      if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+      set_aside(item);
       break;
     case Item::Kind::record:
       return pass_record(now);
@@ -228,10 +213,17 @@ bool Pipe::pass_item(TimePoint now) {
   return true;
 }
 
+void Pipe::set_aside(const Item& item) {
+  if (ledger_.is_done(item.range)) return;
+  gauges_.count_set_aside(item);
+  quarantine_.take(item);
+  if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+}
+
 bool Pipe::pass_record(TimePoint now) {
   if (lanes_.count() == 0) return false;
   const auto range = main_.item().range;
-  const auto lane = lane_of(range.begin);
+  const auto lane = lane_of(main_.record());
   const bool seen = range.begin < gauges_.high_water();
   if (seen && ledger_.is_done(range)) {
     main_.skip();
@@ -257,7 +249,7 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
   const auto room = parts_.sink.room(to);
   if (room.records == 0) return 0;
   auto run = pass.run(until, room.records);
-  run = run.first(fitting(run, room.payload_bytes));
+  run = of_one_lane(run.first(fitting(run, room.payload_bytes)));
   if (run.front().range().begin < gauges_.high_water()) {
     const auto undone = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
       return ledger_.is_done(record.range());
@@ -286,6 +278,7 @@ void Pipe::close_partial_line(TimePoint now) {
     partial_since_ = now;
   }
   if (bytes == 0 || config_.partial_timeout == 0ms || until_ != kNoLimit) return;
+  if (parts_.checkpoint.format() != Format::lines) return;
   if (now < partial_since_ + config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
     gauges_.say(closed.error(), now);
@@ -302,8 +295,16 @@ bool Pipe::look_for_shrinking() {
   return shrunk_;
 }
 
+bool Pipe::has_shrunk(TimePoint now) {
+  if (shrunk_ || (!changed_ && now < shrink_look_due_)) return shrunk_;
+  shrink_look_due_ = now + kLookDelay;
+  return look_for_shrinking();
+}
+
 void Pipe::settle(TimePoint now) {
-  if (shrunk_ || !ledger_.has_work(now) || look_for_shrinking()) return;
+  if (shrunk_ || !(ledger_.has_work(now) || quarantine_.has_work(now))) return;
+  if (look_for_shrinking()) return;
+  settle_quarantine(quarantine_.settle(now), now);
   const auto fences = parts_.checkpoint.careful_until();
   for (const auto& trouble : ledger_.settle(now, lanes_.in_flight() == 0)) {
     gauges_.say(trouble, now);
@@ -311,7 +312,19 @@ void Pipe::settle(TimePoint now) {
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     main_.set_rules(rules());
     own_.set_rules(rules());
+    dropping_.set_rules(rules());
   }
+}
+
+void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
+  for (const auto& range : settled.moved) {
+    gauges_.count_quarantined(range);
+    ledger_.done(range, now);
+  }
+  if (!settled.trouble) return;
+  gauges_.say({"what is set aside stays in the buffer: " + settled.trouble->message(),
+               settled.trouble->kind() == ErrorKind::no_space},
+              now);
 }
 
 void Pipe::show(TimePoint now) {
@@ -329,6 +342,7 @@ void Pipe::show(TimePoint now) {
 
 void Pipe::finish(TimePoint now) {
   if (look_for_shrinking()) return;
+  settle_quarantine(quarantine_.finish(now), now);
   for (const auto& trouble : ledger_.finish(now))
     gauges_.say(trouble, now);
   gauges_.show_now(ledger_, lanes_.in_flight(), now);
@@ -336,7 +350,7 @@ void Pipe::finish(TimePoint now) {
 
 TimePoint Pipe::due(TimePoint now) const {
   const auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
-  return std::min(std::min(ledger_.due(), lanes_.next_due(now)), std::min(look, gauges_.due()));
+  return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due()});
 }
 
 Status Pipe::limit_to_present() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "agent/metrics.h"
 #include "agent/pass.h"
 #include "agent/pipe_gauges.h"
+#include "agent/quarantine.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "sinks/chunk.h"
@@ -35,6 +37,7 @@ class Pipe {
     ChunkPool& pool;
     BufferMetrics& metrics;
     Log& log;
+    SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
   };
 
   /// `owner` comes back in each Delivery for this pipe.
@@ -81,10 +84,15 @@ class Pipe {
 
  private:
   bool mapping_stands();
-  std::size_t lane_of(Position at) const;
+  std::size_t lane_of(const Record& record) const;
+  std::span<const Record> of_one_lane(std::span<const Record> run) const;
   Position stripe_end(Position at) const;
 
   bool look_for_shrinking();
+  bool has_shrunk(TimePoint now);
+  Fed settle_format(TimePoint now);
+  void set_aside(const Item& item);
+  void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();
   Fed feed_main(TimePoint now);
   Fed feed_lagging(TimePoint now);
@@ -94,8 +102,13 @@ class Pipe {
   bool pass_record(TimePoint now);
   std::size_t offer(Pass& pass, std::size_t lane, Position until);
   bool leave_behind(std::size_t lane, TimePoint now);
+  bool is_droppable(const Record& record) const;
+  void drop_oldest(TimePoint now);
+  void drop_item(const Item& item, TimePoint now);
   void close_partial_line(TimePoint now);
-  LineRules rules() const { return {config_.record_bytes_max, parts_.checkpoint.fences()}; }
+  ReadRules rules() const {
+    return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts()};
+  }
 
   Parts parts_;
   BufferConfig config_;
@@ -104,16 +117,21 @@ class Pipe {
   RouteId route_;
   std::uint32_t seed_;
   Lanes lanes_;
+  ChunkPool drop_pool_;  // of its own: the other may be all in flight
+  Pass dropping_;        // gives up the oldest, where the operator wants that
+  Position dropped_to_ = 0;
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
+  Quarantine quarantine_;
   PipeGauges gauges_;
 
   Position until_;       // nothing that begins at or above is forwarded
   bool changed_ = true;  // since the main pass last came to the end
   bool at_end_ = false;  // the main pass has come to the end
   bool shrunk_ = false;
-  std::uint64_t size_seen_ = 0;  // of the file, the largest
+  std::uint64_t size_seen_ = 0;  // of the file, when last looked at
+  TimePoint shrink_look_due_{};  // look at it even without a wake()
   TimePoint look_due_;           // look for growth even without a wake()
   TimePoint look_earliest_;      // wakes before are answered together
   std::uint64_t partial_bytes_ = 0;

@@ -1,7 +1,10 @@
 #include "agent/pipe_gauges.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "buffer/quarantine.h"
 
 namespace punchline {
 namespace {
@@ -16,13 +19,15 @@ constexpr int kSegmentsCountedMax = 1000;
 const char* remedy(SetAsideReason reason) {
   switch (reason) {
     case SetAsideReason::torn:
-      return "a crash left NULs in it, so it cannot be proved whole";
+      return "a crash or a dying writer left it, and it cannot be proved whole";
     case SetAsideReason::spans_fence:
       return "it was begun before a crash or an I/O error and ended after it";
     case SetAsideReason::gap:
       return "a producer writes without O_APPEND: open the buffer with >> or O_APPEND";
     case SetAsideReason::oversize:
       return "it is longer than record_bytes_max";
+    case SetAsideReason::damaged:
+      return "it is no sound frame";
     case SetAsideReason::none:
       break;
   }
@@ -37,9 +42,10 @@ bool is_power_of_ten(std::uint64_t n) {
 
 }  // namespace
 
-PipeGauges::PipeGauges(Parts parts, std::string path, TimePoint now)
+PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
     : parts_(parts),
-      path_(std::move(path)),
+      config_(config),
+      path_(config.path),
       high_water_(parts.checkpoint.front()),
       show_due_(now),
       trouble_at_(now) {}
@@ -59,10 +65,49 @@ void PipeGauges::count_set_aside(const Item& item) {
   const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
   if (!is_power_of_ten(nth)) return;
   parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it stays in the file, the rest "
-      "goes on, see: punchline inspect {}",
+      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, the rest goes on, "
+      "see: punchline inspect {}",
       path_, item.range.begin, item.range.size(), name_of(item.reason), nth, remedy(item.reason),
       path_);
+}
+
+void PipeGauges::count_quarantined(ByteRange range) {
+  set_aside_.erase(range);
+  parts_.metrics.records_quarantined.add(1);
+  const auto nth = parts_.metrics.records_quarantined.get();
+  if (!is_power_of_ten(nth)) return;
+  parts_.log.info("{}: {} set aside so far moved to {}", path_, nth, quarantine_path(path_));
+}
+
+void PipeGauges::count_dropped(ByteRange range) {
+  parts_.metrics.records_dropped.add(1);
+  parts_.metrics.bytes_dropped.add(range.size());
+  over_limit_bytes_ -= std::min(over_limit_bytes_, range.size());
+  if (dropped_records_++ == 0) dropped_ = range;
+  dropped_ = {std::min(dropped_.begin, range.begin), std::max(dropped_.end, range.end)};
+}
+
+void PipeGauges::tell_of_dropped() {
+  if (dropped_records_ == 0) return;
+  parts_.log.warning("{}: full: {} records dropped between positions {} and {}", path_,
+                     dropped_records_, dropped_.begin, dropped_.end);
+  dropped_records_ = 0;
+}
+
+void PipeGauges::look_at_limit(std::uint64_t data_bytes) {
+  if (config_.bytes_max == 0) return;
+  over_limit_bytes_ = data_bytes - std::min(data_bytes, config_.bytes_max);
+  const bool over = over_limit_bytes_ > 0;
+  if (over == over_limit_told_) return;
+  over_limit_told_ = over;
+  static constexpr std::array kThen = {"it grows on", "append waits",
+                                       "the oldest records are dropped"};
+  if (over) {
+    parts_.log.warning("{}: holds {} bytes, over bytes_max {}: {}", path_, data_bytes,
+                       config_.bytes_max, kThen.at(static_cast<std::size_t>(config_.when_full)));
+  } else {
+    parts_.log.info("{}: below bytes_max again", path_);
+  }
 }
 
 void PipeGauges::count_confirmed(const Delivery& delivery) {
@@ -94,8 +139,8 @@ bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint n
 
 void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
   auto& metrics = parts_.metrics;
-  std::uint64_t records = metrics.records_confirmed.get();
-  std::uint64_t bytes = metrics.bytes_confirmed.get();
+  std::uint64_t records = metrics.records_confirmed.get() + metrics.records_dropped.get();
+  std::uint64_t bytes = metrics.bytes_confirmed.get() + metrics.bytes_dropped.get();
   for (const auto& each : metrics.records_set_aside)
     records += each.get();
   for (const auto& each : metrics.bytes_set_aside)
@@ -120,6 +165,8 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   metrics.logical_bytes.set(facts->size);
   metrics.allocated_bytes.set(facts->allocated_bytes);
   metrics.data_bytes.set(data_bytes(ledger.front(), *facts));
+  look_at_limit(metrics.data_bytes.get());
+  tell_of_dropped();
   show_waiting(ledger);
   const auto since = tail_age_.since(oldest_waiting(ledger));
   const auto age =

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/clock.h"
+#include "agent/config.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
 #include "agent/metrics.h"
@@ -27,12 +28,19 @@ class PipeGauges {
     BufferMetrics& metrics;
     Log& log;
   };
-  PipeGauges(Parts parts, std::string path, TimePoint now);
+  PipeGauges(Parts parts, const BufferConfig& config, TimePoint now);
 
   /// What begins below has been counted.
   Position high_water() const { return high_water_; }
   void count_read(ByteRange range, std::size_t records);
   void count_set_aside(const Item& item);
+  /// A record was given up.
+  void count_dropped(ByteRange range);
+  /// By how much the buffer was over bytes_max when it was last measured, less what has been
+  /// dropped since.
+  std::uint64_t& over_limit_bytes() { return over_limit_bytes_; }
+  /// A range that was set aside is in the quarantine now.
+  void count_quarantined(ByteRange range);
   void count_confirmed(const Delivery& delivery);
   std::uint64_t set_aside_records() const { return set_aside_records_; }
 
@@ -48,10 +56,13 @@ class PipeGauges {
  private:
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
   void show_waiting(const Ledger& ledger);
+  void look_at_limit(std::uint64_t data_bytes);
+  void tell_of_dropped();
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;
 
   Parts parts_;
+  const BufferConfig& config_;
   std::string path_;
   Position high_water_;
   std::uint64_t size_ = 0;
@@ -59,6 +70,10 @@ class PipeGauges {
   IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
   TailAge tail_age_;
   TimePoint show_due_;
+  std::uint64_t over_limit_bytes_ = 0;
+  bool over_limit_told_ = false;
+  ByteRange dropped_;  // since it was last told
+  std::uint64_t dropped_records_ = 0;
   std::string trouble_;  // being said; empty for none
   TimePoint trouble_at_;
 };

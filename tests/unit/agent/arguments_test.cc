@@ -73,12 +73,12 @@ TEST_CASE("append and inspect") {
       std::get<AppendOptions>(parse({"append", "buf", "--format", "frames", "--key", "k",
                                      "--header", "a=1", "--header", "b=x=y", "--sync"}));
   CHECK(append.path == "buf");
-  CHECK(append.format == BufferFormat::frames);
+  CHECK(append.format == Format::frames);
   CHECK(append.key == "k");
   CHECK(append.headers ==
         std::vector<std::pair<std::string, std::string>>{{"a", "1"}, {"b", "x=y"}});
   CHECK(append.sync);
-  CHECK(std::get<AppendOptions>(parse({"append", "buf"})).format == BufferFormat::lines);
+  CHECK(std::get<AppendOptions>(parse({"append", "buf"})).format == Format::lines);
   CHECK(std::get<InspectOptions>(parse({"inspect", "buf", "--json"})).json);
   CHECK(std::get<InspectOptions>(parse({"inspect", "buf"})).path == "buf");
   CHECK(std::holds_alternative<DemoArguments>(parse({"demo"})));

@@ -1,5 +1,6 @@
 #include "agent/forwarder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -273,4 +274,75 @@ TEST_CASE("a pipe whose topic is not there keeps no memory from the others") {
   world.sink.set_partitions(2);
   world.drain();
   world.check_all_arrived();
+}
+
+TEST_CASE("full, and the operator wants that: the oldest that are not in flight are dropped") {
+  World world(2, 31);
+  world.config.bytes_max = 20'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  world.config.stripe_bytes = 4096;
+  world.sink.moods.window = 20;
+  world.sink.mute = {0, 1};
+  world.open();
+  append_many(world, 0, 2000);
+  for (int i = 0; i < 200; ++i) {
+    world.turn();
+    world.advance(100ms);
+    world.check_honest();
+  }
+  const auto dropped = world.metrics().records_dropped.get();
+  CHECK(dropped > 1500);
+  CHECK(world.metrics().data_bytes.get() <= 20'000 + 3 * 4096);
+  CHECK(world.log.has("over bytes_max 20000: the oldest records are dropped"));
+  CHECK(world.log.has("records dropped between positions"));
+  world.sink.mute = {};
+  world.drain();
+  world.check_honest();
+  CHECK(world.metrics().records_confirmed.get() == 2000 - world.metrics().records_dropped.get());
+  // The newest arrived, in order, and so did what was in flight all the time.
+  std::size_t last = 0;
+  for (const auto partition : {0, 1}) {
+    const auto& log = world.sink.log(partition);
+    REQUIRE_FALSE(log.empty());
+    last += log.back().payload.find("record 19") == 0 ? 1 : 0;
+    CHECK(std::is_sorted(log.begin(), log.end(),
+                         [](const auto& a, const auto& b) { return a.position < b.position; }));
+  }
+  CHECK(last == 2);
+}
+
+TEST_CASE("full, and nothing may be dropped: a warning, and everything stays") {
+  World world(1, 32);
+  world.config.bytes_max = 5'000;
+  world.sink.mute = {0};
+  world.open();
+  append_many(world, 0, 500);
+  for (int i = 0; i < 50; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  CHECK(world.log.has("over bytes_max 5000: it grows on"));
+  CHECK(world.metrics().records_dropped.get() == 0);
+  world.sink.mute = {};
+  world.drain();
+  world.check_all_arrived();
+}
+
+TEST_CASE("frames poured from another buffer into an empty one arrive behind a torn front") {
+  World world(1, 9);
+  world.open();
+  world.drain();
+  std::string frames;
+  FrameRecord record;
+  record.payload = "freed in part";
+  encode_frame(record, 7, frames);
+  frames.erase(0, 20);
+  record.payload = "poured";
+  encode_frame(record, 7, frames);
+  world.append_raw(frames);
+  world.pipe().wake();
+  world.drain();
+  CHECK(set_aside(world, SetAsideReason::damaged) == 1);
+  REQUIRE(world.sink.log(0).size() == 1);
+  CHECK(world.sink.log(0).front().payload == "poured");
 }

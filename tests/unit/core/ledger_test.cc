@@ -17,7 +17,7 @@ namespace {
 const TimePoint kStart{1h};
 
 struct Desk {
-  Desk() : file(std::string(400'000, 'x')) { file.set_inode(5, 1000); }
+  Desk() : file(std::string(399'999, 'x') + "\n") { file.set_inode(5, 1000); }
 
   Ledger& open() {
     StartFacts facts;

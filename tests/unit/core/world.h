@@ -22,6 +22,21 @@ class KeptLog final : public Log {
   std::vector<std::string> lines;
 };
 
+/// A quarantine that is only memory, and fails on demand.
+class KeptStore final : public SetAsideStore {
+ public:
+  Status add(const QuarantineLabel& label, std::string_view content) override;
+  Status sync() override;
+  void lose_unsynced() { fresh_.clear(); }
+
+  std::set<std::string> contents;  ///< Durable.
+  bool fails_add = false;
+  bool fails_sync = false;
+
+ private:
+  std::vector<std::string> fresh_;
+};
+
 /// A whole agent on a fake file, a fake sink and a fake clock. The verbs tell the story.
 class World {
  public:
@@ -30,6 +45,10 @@ class World {
   MemoryFile file;
   ScriptedSink sink;
   KeptLog log;
+  KeptStore store;
+  Format format = Format::lines;  ///< Of what append() appends.
+  bool quarantines = false;       ///< What is set aside goes to the store.
+  bool keyed = false;             ///< In frames: each record's key is its first word.
   BufferConfig config;
   LedgerLimits limits;
   std::size_t pool_bytes = 16 << 20;
@@ -37,11 +56,17 @@ class World {
 
   /// One record; remembered, so that check_all_arrived() can ask for it.
   void append(std::string_view payload);
+  /// A record as it stands in the file.
+  std::string bytes_of(std::string_view payload);
+  /// A record that is over the limit; remembered, so that it must be found somewhere.
+  void append_oversize(std::string_view payload);
   /// Bytes that are no deliverable record.
   void append_raw(std::string_view bytes) { file.producer_appends(bytes); }
   void open();
   /// The agent is gone as by kill -9; the file stays as it is.
   void crash();
+  /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
+  void replace_by_copy();
   void turn(int times = 1);
   /// Turns, the clock moving on to what is due, until nothing is left to do.
   void drain(int turns_max = 20'000);
@@ -60,6 +85,8 @@ class World {
   void check_all_arrived();
   /// Nothing that has not arrived is below the front or turned to NUL; callable at any moment.
   void check_nothing_freed_early();
+  /// What is over the limit is in the file, or durable in the store.
+  void check_set_aside_kept();
   /// read = confirmed + unsettled + set aside.
   void check_honest();
   std::uint64_t duplicates() const;
@@ -67,11 +94,18 @@ class World {
  private:
   void check_order(std::int32_t partition, std::set<std::string>& arrived);
 
-  std::map<std::string, std::uint64_t> appended_;  // payload -> position
+  struct Appended {
+    std::uint64_t position = 0;
+    std::string bytes;  // as they stand there
+  };
+  // By payload.
+  std::map<std::string, Appended> appended_;
+  std::map<std::string, Appended> oversize_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::uint64_t copies_ = 0;
   TimePoint now_{std::chrono::hours(1)};
 };
 

@@ -35,7 +35,13 @@ class Life {
     world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
     world_.sink.moods.epoch_percent = static_cast<int>(random_() % 4);
     world_.sink.moods.report_percent = 30 + static_cast<int>(random_() % 70);
-    if (random_() % 8 == 0) world_.file.set_attributes_supported(false);
+    if (random_() % 2 == 0) world_.format = Format::frames;
+    world_.keyed = random_() % 2 == 0;
+    world_.quarantines = random_() % 2 == 0;
+    // Without attributes a buffer of which all is freed no longer knows its format.
+    if (world_.format == Format::lines && random_() % 8 == 0) {
+      world_.file.set_attributes_supported(false);
+    }
     if (random_() % 8 == 0) world_.file.set_knows_holes(false);
   }
 
@@ -44,12 +50,14 @@ class Life {
     for (; actions > 0; --actions)
       act();
     world_.file.heal();
+    world_.store.fails_add = world_.store.fails_sync = false;
     world_.sink.moods.fail_percent = 0;
     world_.sink.moods.epoch_percent = 0;
     world_.advance(std::chrono::seconds(20));
     world_.drain();
     world_.check_all_arrived();
     world_.check_nothing_freed_early();
+    world_.check_set_aside_kept();
     world_.check_honest();
   }
 
@@ -65,6 +73,9 @@ class Life {
       case 4:
         world_.crash();
         world_.check_nothing_freed_early();
+        world_.check_set_aside_kept();
+        if (random_() % 4 == 0) ++world_.boot;
+        if (random_() % 8 == 0) world_.replace_by_copy();
         return world_.open();
       case 5:
         return world_.advance(std::chrono::milliseconds(random_() % 3000));
@@ -84,15 +95,31 @@ class Life {
   }
 
   void append_oddities() {
+    if (random_() % 3 == 0) {
+      world_.append_oversize("large " + std::to_string(next_++) + std::string(4001, 'y'));
+      return world_.pipe().wake();
+    }
+    if (world_.format == Format::frames) return append_torn_frame();
     static const std::string kOddities[] = {"\n", "\n\n\n", std::string(7, '\0') + "\n",
                                             std::string(4001, 'y') + "\n"};
     world_.append_raw(kOddities[random_() % 4]);
     world_.pipe().wake();
   }
 
+  // A writer that dies, or bytes that are no frame. Only once a record has told the format.
+  void append_torn_frame() {
+    if (world_.checkpoint().format() != Format::frames) return;
+    const auto torn = world_.bytes_of("torn " + std::string(random_() % 5000, 'z'));
+    const bool junk = random_() % 4 == 0;
+    world_.append_raw(junk ? "junk\n" : torn.substr(0, 1 + random_() % (torn.size() - 1)));
+    world_.pipe().wake();
+  }
+
   void fail_something() {
     using Op = MemoryFile::Op;
     world_.file.heal();
+    world_.store.fails_add = random_() % 4 == 0;
+    world_.store.fails_sync = random_() % 4 == 0;
     const Op ops[] = {Op::punch, Op::set_attribute, Op::sync_data, Op::read_at, Op::next_data};
     const int codes[] = {EIO, ENOSPC};
     const auto op = ops[random_() % 5];

@@ -2,6 +2,8 @@
 
 #include <functional>
 
+#include "buffer/crc32c.h"
+#include "buffer/little_endian.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 
@@ -147,10 +149,10 @@ TEST_CASE("a line larger than all memory, and a hole of terabytes, hold nobody u
 TEST_CASE("a newer version's buffer is refused") {
   auto file = half_done();
   auto bytes = **file.attribute(kStateAttribute);
-  auto state = State{};
-  REQUIRE(decode(bytes, state) == Decoded::ok);
-  state.format = Format::frames;
-  REQUIRE(file.set_attribute(kStateAttribute, encode(state)).ok());
+  bytes[0] = 2;
+  const std::string_view whole = bytes;
+  put_number(bytes, 4, crc32c(whole.substr(8), crc32c(whole.substr(0, 4))));
+  REQUIRE(file.set_attribute(kStateAttribute, bytes).ok());
   const auto view = view_buffer(file, this_boot());
   REQUIRE_FALSE(view.ok());
   CHECK(view.error().kind() == ErrorKind::refused);

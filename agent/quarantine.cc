@@ -1,0 +1,103 @@
+#include "agent/quarantine.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace punchline {
+namespace {
+
+constexpr std::size_t kWaitingMax = 4096;
+constexpr std::size_t kBytesPerTurnMax = 4 << 20;
+constexpr Duration kRetryDelay = std::chrono::seconds(1);
+
+/// The first byte of `offsets` that is not NUL, or its end. The hole of a gap may be far larger
+/// than the line behind it.
+Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
+  std::array<char, 16 * 1024> piece;
+  for (auto at = offsets.begin; at < offsets.end;) {
+    const auto read = file.read_at(at, piece);
+    if (!read) return read.error();
+    if (*read == 0) break;
+    const auto bytes = std::span(piece).first(*read);
+    const auto text = std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0; });
+    if (text != bytes.end()) return at + static_cast<std::uint64_t>(text - bytes.begin());
+    at += *read;
+    const auto data = file.next_data(at);
+    if (!data) return data.error();
+    at = std::max(at, data->value_or(offsets.end));
+  }
+  return offsets.end;
+}
+
+}  // namespace
+
+void Quarantine::take(const Item& item) {
+  if (store_ == nullptr || waiting_.size() == kWaitingMax) return;
+  if (known_.contains(item.range)) return;
+  waiting_.push_back({item.range, item.reason});
+  known_.insert(item.range);
+}
+
+Quarantine::Settled Quarantine::settle(TimePoint now) {
+  Settled settled;
+  if (!has_work(now)) return settled;
+  std::size_t seen = 0;
+  for (std::size_t bytes = 0; seen < waiting_.size() && bytes < kBytesPerTurnMax; ++seen) {
+    const auto copied = copy(waiting_[seen]);
+    if (!copied) {
+      settled.trouble = copied.error();
+      break;
+    }
+    bytes += *copied;
+    if (*copied > 0) settled.moved.push_back(waiting_[seen].range);
+  }
+  if (!settled.moved.empty()) {
+    if (const auto synced = store_->sync(); !synced) {
+      settled.trouble = synced.error();
+      settled.moved.clear();
+      seen = 0;
+    }
+  }
+  for (; seen > 0; --seen) {
+    known_.erase(waiting_.front().range);
+    waiting_.pop_front();
+  }
+  if (settled.trouble) due_ = now + kRetryDelay;
+  return settled;
+}
+
+Quarantine::Settled Quarantine::finish(TimePoint now) {
+  Settled all;
+  due_ = now;
+  while (has_work(now)) {
+    const auto some = settle(now);
+    all.moved.insert(all.moved.end(), some.moved.begin(), some.moved.end());
+    all.trouble = some.trouble;
+  }
+  return all;
+}
+
+Result<std::size_t> Quarantine::copy(const Waiting& entry) {
+  const auto base = checkpoint_.base();
+  const auto text = first_text(file_, {entry.range.begin - base, entry.range.end - base});
+  if (!text) return text.error();
+  const auto begin = base + *text;
+  if (entry.range.end - begin > kQuarantinedBytesMax) return 0;
+  memory_.resize(entry.range.end - begin);
+  const auto read = file_.read_at(begin - base, memory_);
+  if (!read) return read.error();
+  if (*read < memory_.size()) {
+    return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
+  }
+  const auto& state = checkpoint_.state();
+  const QuarantineLabel label{entry.reason, state.format,      to_string(state.uuid),
+                              topic_,       entry.range.begin, entry.range.size()};
+  const auto bytes = memory_.size();
+  const auto added = store_->add(label, content_of(state.format, memory_));
+  if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
+  if (!added) return added.error();
+  return bytes;
+}
+
+}  // namespace punchline

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/clock.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "buffer/interval_set.h"
+#include "buffer/item.h"
+#include "buffer/quarantine.h"
+
+namespace punchline {
+
+/// Where copies of what is set aside go: the quarantine file, in tests memory.
+class SetAsideStore {
+ public:
+  virtual ~SetAsideStore() = default;
+
+  /// Appends a copy; it is not durable yet. Errors: `no_space`, `io`, or why it cannot be opened.
+  virtual Status add(const QuarantineLabel& label, std::string_view content) = 0;
+  /// All copies since the last success are durable, their names too. After a failure none of them
+  /// may be trusted, and the next add() goes to a new file (fsync(2) tells of an error only once).
+  virtual Status sync() = 0;
+};
+
+/// Moves what is set aside out of the buffer, so that its bytes can be freed.
+///
+/// Promise: a range comes out of settle() only when its copy is durable. Whatever cannot be copied
+/// (no room, too large, too many at once) stays in the buffer, where inspect and the next start
+/// find it again. One thread; bounded memory.
+class Quarantine {
+ public:
+  /// All must outlive it; without a store everything stays in place.
+  Quarantine(BufferFile& file, const Checkpoint& checkpoint, SetAsideStore* store,
+             std::string topic)
+      : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
+
+  /// Another stretch that is set aside; one that is known already is not taken again.
+  void take(const Item& item);
+
+  struct Settled {
+    std::vector<ByteRange> moved;  ///< Durable elsewhere: done.
+    std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
+  };
+  bool has_work(TimePoint now) const { return !waiting_.empty() && now >= due_; }
+  /// Copies a bounded amount and makes it durable. Blocks for fdatasync(2).
+  Settled settle(TimePoint now);
+  /// Once more, all that waits, whatever the delay.
+  Settled finish(TimePoint now);
+
+  TimePoint due() const { return waiting_.empty() ? TimePoint::max() : due_; }
+
+ private:
+  struct Waiting {
+    ByteRange range;
+    SetAsideReason reason;
+  };
+  /// How many bytes were read for it; 0: too large, it stays.
+  Result<std::size_t> copy(const Waiting& entry);
+
+  BufferFile& file_;
+  const Checkpoint& checkpoint_;
+  SetAsideStore* store_;
+  std::string topic_;
+  std::deque<Waiting> waiting_;
+  IntervalSet known_;  // waiting
+  std::string memory_;
+  TimePoint due_{};
+};
+
+}  // namespace punchline

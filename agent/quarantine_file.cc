@@ -1,0 +1,62 @@
+#include "agent/quarantine_file.h"
+
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+namespace punchline {
+namespace {
+
+std::int64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+Status QuarantineFile::open() {
+  const auto created = PosixFile::create_if_missing(path_, creation_);
+  if (!created) return created.error();
+  auto writer = AppendWriter::open(path_, Format::frames);
+  if (!writer) return writer.error();
+  // For inspect alone, so it may fail.
+  if (*created) {
+    (void)(*writer)->file().set_attribute(kLimitsAttribute,
+                                          text_of({.record_bytes_max = kQuarantineRecordBytesMax}));
+  }
+  writer_ = std::move(*writer);
+  return {};
+}
+
+Status QuarantineFile::add(const QuarantineLabel& label, std::string_view content) {
+  if (!writer_) {
+    if (const auto opened = open(); !opened) return opened;
+  }
+  const auto headers = headers_of(label);
+  FrameRecord record;
+  record.payload = content;
+  record.timestamp_ms = now_ms();
+  for (const auto& [name, value] : headers)
+    record.headers.push_back({name, value});
+  auto written = writer_->add(record);
+  if (written) written = writer_->flush();
+  if (!written) writer_.reset();  // it would write this copy too when the next one comes
+  return written;
+}
+
+Status QuarantineFile::sync() {
+  const auto synced = writer_->sync();
+  if (synced) return synced;
+  // What the failed sync has thrown away shows only when the cache is gone: begin a new file.
+  writer_.reset();
+  std::error_code ignored;
+  for (int number = 1; number < 1000; ++number) {
+    const auto aside = path_ + ".unsynced-" + std::to_string(number);
+    if (std::filesystem::exists(aside, ignored)) continue;
+    std::filesystem::rename(path_, aside, ignored);
+    break;
+  }
+  return synced;
+}
+
+}  // namespace punchline

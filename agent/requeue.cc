@@ -1,0 +1,133 @@
+#include "agent/requeue.h"
+
+#include <memory>
+
+namespace punchline {
+namespace {
+
+constexpr std::size_t kItemsMax = 1024;
+
+Error unlike(const BufferFile& file, Position at, const std::string& why) {
+  return {ErrorKind::refused, 0,
+          file.path() + ": the entry at position " + std::to_string(at) + " " + why};
+}
+
+}  // namespace
+
+Requeue::Requeue(Parts parts, bool force)
+    : parts_(std::move(parts)),
+      force_(force),
+      ledger_(parts_.quarantine, parts_.checkpoint, parts_.limits) {}
+
+Result<Requeue::Account> Requeue::go() {
+  const auto scanner = make_scanner(
+      Format::frames, parts_.quarantine, parts_.checkpoint.base(),
+      {kQuarantineRecordBytesMax, parts_.checkpoint.fences(), parts_.checkpoint.salts()});
+  std::vector<char> memory(256 * 1024);
+  std::vector<Item> items;
+  for (auto at = parts_.checkpoint.front();;) {
+    items.clear();
+    const auto step = scanner->step(at, UINT64_MAX, memory, kItemsMax, items);
+    if (!step) return step.error();
+    for (const auto& item : items) {
+      const std::string_view bytes(memory.data() + (item.range.begin - at),
+                                   item.kind == Item::Kind::record ? item.range.size() : 0);
+      if (const auto taken = take(item, bytes); !taken) return taken.error();
+    }
+    at = step->next;
+    if (const auto settled = settle(); !settled) return settled.error();
+    if (step->end == ScanStep::End::needs_memory) memory.resize(scanner->memory_bytes());
+    if (step->end == ScanStep::End::end_of_data) break;
+  }
+  for (const auto& trouble : ledger_.finish(TimePoint{}))
+    return Error(trouble.is_no_space ? ErrorKind::no_space : ErrorKind::io, 0, trouble.text);
+  return account_;
+}
+
+Status Requeue::take(const Item& item, std::string_view frame) {
+  if (item.kind == Item::Kind::nothing) {
+    ledger_.done(item.range, TimePoint{});
+    return {};
+  }
+  if (item.kind == Item::Kind::set_aside) {
+    ++account_.damaged;
+    return {};
+  }
+  FrameHead head;
+  decode_frame_head(frame, head);
+  std::vector<FrameRecord::Header> headers;
+  decode_frame_headers(frame.substr(head.headers(), head.headers_bytes), headers);
+  const auto label = label_of(headers);
+  const auto& file = parts_.quarantine;
+  if (!label) return unlike(file, item.range.begin, "is none of a quarantine");
+  const bool known = !parts_.buffer_uuid.empty() && label->buffer != parts_.buffer_uuid;
+  if (known && !force_) {
+    return unlike(file, item.range.begin,
+                  "is of the buffer with UUID " + label->buffer + ", not " + parts_.buffer_uuid +
+                      " (--force gives it back all the same)");
+  }
+  return take_entry(*label, frame.substr(head.payload(), head.payload_bytes()), item.range);
+}
+
+Status Requeue::take_entry(const QuarantineLabel& label, std::string_view content,
+                           ByteRange range) {
+  if (!is_whole(label) && !force_) {
+    ++account_.torn;
+    return {};
+  }
+  const auto added = parts_.buffer.format() == Format::lines ? add_line(label, content)
+                                                             : add_frame(label, content);
+  if (!added) return added.error();
+  if (*added) written_.push_back(range);
+  return {};
+}
+
+Result<bool> Requeue::add_line(const QuarantineLabel& label, std::string_view content) {
+  if (label.format != Format::lines) return ++account_.unfit, false;
+  switch (fit_of(content, parts_.buffer.record_bytes_max())) {
+    case RecordFit::fits:
+    case RecordFit::fits_with_nul:
+      break;
+    case RecordFit::too_long:
+      return ++account_.oversize, false;
+    case RecordFit::nothing:
+    case RecordFit::like_a_gap:
+    case RecordFit::has_newline:
+      return ++account_.unfit, false;
+  }
+  const auto added = parts_.buffer.add(content);
+  if (!added) return added.error();
+  return true;
+}
+
+/// A frame that was whole keeps its key, headers and time; other bytes become a payload.
+Result<bool> Requeue::add_frame(const QuarantineLabel& label, std::string_view content) {
+  FrameRecord record;
+  record.payload = content;
+  FrameHead head;
+  if (label.format == Format::frames && decode_frame(content, head) == FrameFound::frame) {
+    record.payload = content.substr(head.payload(), head.payload_bytes());
+    if (head.has_key) record.key = content.substr(kFrameHeadBytes, head.key_bytes);
+    decode_frame_headers(content.substr(head.headers(), head.headers_bytes), record.headers);
+    record.timestamp_ms = head.timestamp_ms;
+  }
+  if (record_bytes_of(record) > parts_.buffer.record_bytes_max()) {
+    return ++account_.oversize, false;
+  }
+  const auto added = parts_.buffer.add(record);
+  if (!added) return added.error();
+  return true;
+}
+
+Status Requeue::settle() {
+  if (written_.empty()) return {};
+  if (const auto flushed = parts_.buffer.flush(); !flushed) return flushed;
+  if (const auto synced = parts_.buffer.sync(); !synced) return synced;
+  for (const auto& range : written_)
+    ledger_.done(range, TimePoint{});
+  account_.back += written_.size();
+  written_.clear();
+  return {};
+}
+
+}  // namespace punchline

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/ledger.h"
+#include "buffer/append_writer.h"
+#include "buffer/checkpoint.h"
+#include "buffer/quarantine.h"
+#include "buffer/scanner.h"
+
+namespace punchline {
+
+/// Gives what a quarantine holds back to its buffer, and frees it there when it is durable.
+///
+/// Promise: an entry is freed only when its record is durable in the buffer; a crash in between
+/// gives it back twice, never not at all. Works beside an agent on the buffer.
+class Requeue {
+ public:
+  struct Parts {
+    BufferFile& quarantine;
+    Checkpoint& checkpoint;  ///< Of the quarantine, started.
+    LedgerLimits limits;
+    AppendWriter& buffer;
+    std::string buffer_uuid;  ///< Empty: not known yet.
+  };
+  struct Account {
+    std::uint64_t back = 0;      ///< Durable in the buffer again.
+    std::uint64_t torn = 0;      ///< Left: not proved whole, and not forced.
+    std::uint64_t oversize = 0;  ///< Left: still over the limit.
+    std::uint64_t unfit = 0;     ///< Left: the buffer's format has no place for it.
+    std::uint64_t damaged = 0;   ///< Left: no sound entry.
+    std::uint64_t left() const { return torn + oversize + unfit + damaged; }
+  };
+
+  Requeue(Parts parts, bool force);
+
+  /// All of it. Errors: `refused` where an entry is of another buffer, or no entry of a quarantine;
+  /// what is before it has been given back then. `io`, `no_space`.
+  Result<Account> go();
+
+ private:
+  Status take(const Item& item, std::string_view frame);
+  Status take_entry(const QuarantineLabel& label, std::string_view content, ByteRange range);
+  Result<bool> add_line(const QuarantineLabel& label, std::string_view content);
+  Result<bool> add_frame(const QuarantineLabel& label, std::string_view content);
+  Status settle();
+
+  Parts parts_;
+  bool force_;
+  Ledger ledger_;
+  Account account_;
+  std::vector<ByteRange> written_;  // not durable in the buffer yet
+};
+
+}  // namespace punchline

@@ -1,0 +1,73 @@
+#include "agent/view_json.h"
+
+#include <cstdio>
+
+namespace punchline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(ByteRange range) {
+  return {{"begin", range.begin}, {"end", range.end}, {"bytes", range.size()}};
+}
+
+Json json_of(const SetAsideEntry& entry) {
+  auto json = json_of(entry.range);
+  json["reason"] = name_of(entry.reason);
+  return json;
+}
+
+Json json_of(const std::optional<LockHolder>& holder, bool held) {
+  if (holder) return {{"host", holder->host}, {"pid", holder->pid}, {"since", holder->since}};
+  return held ? Json("unknown") : Json(nullptr);
+}
+
+template <class List>
+Json json_list(const List& list) {
+  auto json = Json::array();
+  for (const auto& entry : list) {
+    json.push_back(json_of(entry));
+  }
+  return json;
+}
+
+}  // namespace
+
+Json json_of(const BufferView& view, const std::string& path,
+             const std::optional<LockHolder>& holder, bool held) {
+  return {
+      {"path", path},
+      {"state", name_of(view.origin)},
+      {"uuid", view.has_state ? Json(to_string(view.state.uuid)) : Json(nullptr)},
+      {"format", name_of(view.state.format)},
+      {"base", view.state.base},
+      {"front", view.state.front},
+      {"synced", view.state.synced},
+      {"fence", view.fences.empty() ? Json(nullptr) : Json(view.fences.back())},
+      {"fences", view.fences},
+      {"logical_bytes", view.logical_bytes},
+      {"data_bytes", view.data_bytes},
+      {"allocated_bytes", view.allocated_bytes},
+      {"waiting_records", view.waiting_records},
+      {"waiting_bytes", view.waiting_bytes},
+      {"nothing_bytes", view.nothing_bytes},
+      {"unfinished_bytes", view.unfinished_bytes},
+      {"set_aside_records", view.set_aside_records},
+      {"set_aside_bytes", view.set_aside_bytes},
+      {"set_aside", json_list(view.set_aside)},
+      {"hole_count", view.hole_count},
+      {"hole_bytes", view.hole_bytes},
+      {"holes", json_list(view.holes)},
+      {"in_motion", view.in_motion},
+      {"warnings", view.warnings},
+      {"picture", view.picture.line()},
+      {"holder", json_of(holder, held)},
+  };
+}
+
+bool print(const Json& json) {
+  std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  return std::fflush(stdout) == 0;
+}
+
+}  // namespace punchline
