@@ -1,9 +1,11 @@
-// `punchline run --once` beside `kcat -P -l` (plain): the same file, the same broker, one
-// partition, alternating runs. Clock: start of the process to its end, which for punchline
-// includes freeing the buffer and fdatasync. The first pair is thrown away (the broker's JIT).
+// `punchline run --once` beside `kcat -P -l` (plain) and the bare loop: the same file, the same
+// broker, one partition, alternating runs. Clock: start of the process to its end, which for
+// punchline includes freeing the buffer and fdatasync. The first round is thrown away (the broker's
+// JIT).
 // Each run has a topic of its own and a fresh copy of the file, in the page cache.
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -74,34 +76,44 @@ Cost medians(const std::vector<Cost>& costs) {
           median(costs, &Cost::rss_mib_max)};
 }
 
+void print_ratios(const char* name, const Cost& ours, const Cost& theirs) {
+  std::printf("  punchline / %-10s %.2f throughput, %.2f CPU, %.2f memory\n", name,
+              ours.records_per_second / theirs.records_per_second,
+              ours.cpu_seconds_per_million / theirs.cpu_seconds_per_million,
+              ours.rss_mib_max / theirs.rss_mib_max);
+}
+
 class Duel {
  public:
   Duel(const Options& options, std::uint64_t records, std::uint64_t bytes)
-      : options_(options), records_(records), folder_("bench") {
+      : options_(options), records_(records), window_(kWindowBytes / bytes), folder_("bench") {
     write_records(input(), records, bytes);
   }
 
   void fight() {
-    std::vector<Cost> ours;
-    std::vector<Cost> theirs;
+    struct Fighter {
+      const char* name;
+      Cost (Duel::*once)();
+      std::vector<Cost> costs;
+    };
+    std::array<Fighter, 3> fighters = {{{"punchline", &Duel::punchline_once, {}},
+                                        {"kcat", &Duel::kcat_once, {}},
+                                        {"bare loop", &Duel::bare_loop_once, {}}}};
     for (int run = -1; run < options_.runs; ++run) {
-      const auto our_cost = punchline_once();
-      const auto their_cost = kcat_once();
-      if (run < 0) continue;
-      print("punchline", our_cost);
-      print("kcat", their_cost);
-      ours.push_back(our_cost);
-      theirs.push_back(their_cost);
+      for (auto& fighter : fighters) {
+        const auto cost = (this->*fighter.once)();
+        if (run < 0) continue;
+        print(fighter.name, cost);
+        fighter.costs.push_back(cost);
+      }
     }
-    const auto mine = medians(ours);
-    const auto other = medians(theirs);
     std::printf("medians\n");
-    print("punchline", mine);
-    print("kcat", other);
-    std::printf("  ratios     %.2f throughput, %.2f CPU, %.2f memory\n",
-                mine.records_per_second / other.records_per_second,
-                mine.cpu_seconds_per_million / other.cpu_seconds_per_million,
-                mine.rss_mib_max / other.rss_mib_max);
+    for (const auto& fighter : fighters)
+      print(fighter.name, medians(fighter.costs));
+    const auto ours = medians(fighters[0].costs);
+    for (std::size_t other = 1; other < fighters.size(); ++other) {
+      print_ratios(fighters.at(other).name, ours, medians(fighters.at(other).costs));
+    }
   }
 
  private:
@@ -124,6 +136,12 @@ class Duel {
     return on_fresh_topic(command);
   }
 
+  Cost bare_loop_once() {
+    Command command{.argv = {BARE_LOOP, kafka_.bootstrap(), "t", input(), std::to_string(window_)}};
+    command.argv.insert(command.argv.end(), options_.properties.begin(), options_.properties.end());
+    return on_fresh_topic(command);
+  }
+
   void with_properties(Command& command) const {
     for (const auto& property : options_.properties) {
       command.argv.insert(command.argv.end(), {"-X", property});
@@ -141,7 +159,10 @@ class Duel {
   }
 
   const Options& options_;
+  static constexpr std::uint64_t kWindowBytes = 2'000'000;  // of the bare loop: two batches
+
   const std::uint64_t records_;
+  const std::uint64_t window_;
   TempDir folder_;
   KafkaCluster kafka_{{.properties = {{"log.segment.delete.delay.ms", "500"}}}};
 };

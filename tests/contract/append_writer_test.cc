@@ -1,29 +1,30 @@
 #include "buffer/append_writer.h"
 
 #include <atomic>
-#include <csignal>
 #include <map>
 #include <sstream>
 #include <thread>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "buffer/lock.h"
+#include "tests/contract/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
 using Catch::Matchers::Contains;
 using punchline::testing::read_file;
+using punchline::testing::SizeLimit;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
 namespace {
 
 std::unique_ptr<AppendWriter> writer_of(const std::string& path) {
-  auto writer = AppendWriter::open(path);
+  auto writer = AppendWriter::open(path, Format::lines);
   if (!writer) FAIL(writer.error().message());
   return std::move(*writer);
 }
@@ -37,19 +38,6 @@ std::vector<std::string> records_in(const std::string& text) {
   }
   return found;
 }
-
-/// A soft limit on the size of files, taken away again: the one way to a short write without root.
-class SizeLimit {
- public:
-  SizeLimit() { ::signal(SIGXFSZ, SIG_IGN); }
-  ~SizeLimit() { set(RLIM_INFINITY); }
-  void set(rlim_t bytes) {
-    rlimit limit{};
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
-    limit.rlim_cur = bytes;
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-};
 
 }  // namespace
 
@@ -101,7 +89,7 @@ TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
   std::vector<std::thread> threads;
   for (int number = 0; number < kWriters; ++number) {
     threads.emplace_back([&, number] {
-      auto writer = AppendWriter::open(path);
+      auto writer = AppendWriter::open(path, Format::lines);
       for (int i = 0; writer && i < 2'000; ++i) {
         const auto record = std::string(static_cast<std::size_t>(1 + (i * 37) % 900),
                                         static_cast<char>('a' + number)) +
@@ -253,4 +241,18 @@ TEST_CASE("the limit is the agent's where it has left one") {
   CHECK(with("other=1 record_bytes_max=2000000 more=5") == 2'000'000);
   CHECK(with("record_bytes_max=") == 1024 * 1024);
   CHECK(with("record_bytes_max=0") == 1024 * 1024);
+}
+
+TEST_CASE("the first record of an empty buffer goes in while an agent holds it") {
+  TempDir folder("append");
+  write_file(folder.file("buffer"), "");
+  const auto file = PosixFile::open(folder.file("buffer"));
+  REQUIRE(file.ok());
+  const auto agent = Lock::acquire(**file);
+  REQUIRE(agent.ok());
+  auto writer = AppendWriter::open(folder.file("buffer"), Format::lines);
+  REQUIRE(writer.ok());
+  REQUIRE((*writer)->add(std::string_view("one")).ok());
+  REQUIRE((*writer)->flush().ok());  // it waited for ever
+  CHECK(read_file(folder.file("buffer")) == "\none\n");
 }

@@ -5,22 +5,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/contract/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
+using punchline::testing::opened;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
 namespace {
 
 using Ids = std::vector<ChangeWatch::Id>;
-
-std::unique_ptr<PosixFile> opened(const std::string& path) {
-  auto file = PosixFile::open(path);
-  if (!file) FAIL(file.error().message());
-  return std::move(*file);
-}
 
 // inotify queues an event before the call that made it returns, so there is nothing to wait for.
 Ids drained(ChangeWatch& watch) {

@@ -5,21 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/contract/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
 using Catch::Matchers::Contains;
+using punchline::testing::opened;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
 namespace {
-
-std::unique_ptr<PosixFile> opened(const std::string& path) {
-  auto file = PosixFile::open(path);
-  if (!file) FAIL(file.error().message());
-  return std::move(*file);
-}
 
 /// A buffer, opened twice as two agents would.
 struct Two {

@@ -16,7 +16,14 @@ std::vector<Place> find_places(FsMounts& mounts) {
       found.push_back(folder_place(name, folder));
     }
   };
-  add("ext4", mounts.mount("ext4", 64 * kMib));
+  const auto ext4 = mounts.mount("ext4", 64 * kMib);
+  add("ext4", ext4);
+  if (!ext4.empty()) {
+    add("overlayfs on ext4", mounts.mount_overlay(ext4));
+    add("FUSE with fallocate (mergerfs)", mounts.mount_mergerfs(ext4));
+    for (auto& place : found)
+      place.knows_holes = place.name.find("FUSE") == std::string::npos;
+  }
   add("ext4 with blocks of 1 KiB", mounts.mount("ext4", 64 * kMib, "-b 1024"));
   add("xfs", mounts.mount("xfs", 320 * kMib));
   add("btrfs", mounts.mount("btrfs", 256 * kMib));

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iostream>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "buffer/append_writer.h"
@@ -16,6 +15,7 @@
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
+using punchline::testing::fill_up;
 using punchline::testing::FsMounts;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
@@ -36,20 +36,6 @@ std::string mounted(const std::string& type, std::uint64_t bytes, const std::str
   return folder;
 }
 
-/// Takes the space that is left, down to the last block.
-void fill(const std::string& folder) {
-  auto file = Descriptor::open(folder + "/filler", O_WRONLY | O_CREAT | O_APPEND, 0600);
-  REQUIRE(file.ok());
-  for (std::size_t piece = kMib; piece > 0; piece /= 2) {
-    const std::string bytes(piece, 'f');
-    while (true) {
-      const auto written = file->write_once(bytes);
-      if (!written || *written == 0) break;
-    }
-    static_cast<void>(file->sync_all().ok());  // settles what delayed allocation has reserved
-  }
-}
-
 std::unique_ptr<PosixFile> writable(const std::string& path) {
   auto file = PosixFile::open(path);
   if (!file) FAIL(file.error().message());
@@ -63,7 +49,7 @@ std::unique_ptr<PosixFile> buffer_on_full(const std::string& folder) {
   auto file = writable(folder + "/buffer");
   REQUIRE(file->set_attribute("user.punchline", std::string(60, 'a')).ok());
   REQUIRE(file->sync_all().ok());
-  fill(folder);
+  fill_up(folder + "/filler", 0);
   return file;
 }
 
@@ -115,9 +101,9 @@ TEST_CASE("ENOSPC in mid-record leaves no piece of it") {
     const auto folder = mounted(kind.type, kind.bytes);
     if (folder.empty()) continue;
     write_file(folder + "/buffer", "before\n");
-    fill(folder);
+    fill_up(folder + "/filler", 0);
     REQUIRE(::truncate((folder + "/filler").c_str(), 10'000) == 0);  // some room, but not much
-    auto filler = AppendWriter::open(folder + "/buffer");
+    auto filler = AppendWriter::open(folder + "/buffer", Format::lines);
     REQUIRE(filler.ok());
     const std::string record(3'000, 'r');
     Status added;
@@ -172,7 +158,7 @@ TEST_CASE("the collapse unit is found where blocks are small") {
 TEST_CASE("on a full disk the probe knows less, and does not fail") {
   const auto folder = mounted("ext4", 64 * kMib);
   if (folder.empty()) return;
-  fill(folder);
+  fill_up(folder + "/filler", 0);
   const auto report = probe_folder(folder);
   REQUIRE(report.ok());
   CHECK(report->punch.answer == Capability::Answer::unknown);

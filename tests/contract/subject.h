@@ -30,6 +30,7 @@ class Subject {
 struct Place {
   std::string name;
   std::function<std::unique_ptr<Subject>()> make;  ///< A new, empty file.
+  bool knows_holes = true;                         ///< SEEK_DATA and SEEK_HOLE find holes.
 };
 
 Place memory_place();

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,6 +98,43 @@ std::string FsMounts::mount_bindfs(const std::string& source) {
   if (!sh("bindfs " + quoted(source) + " " + quoted(folder))) return {};
   mounted_.push_back(folder);
   return folder;
+}
+
+std::string FsMounts::mount_overlay(const std::string& source) {
+  if (base_.empty()) return {};
+  const auto folder = new_folder("overlay");
+  const auto part = [&](const char* name) {
+    std::filesystem::create_directories(source + "/overlay/" + name);
+    return std::string(name) + "dir=" + source + "/overlay/" + name;
+  };
+  const auto options = part("lower") + "," + part("upper") + "," + part("work");
+  if (!sh("mount -t overlay -o " + quoted(options) + " none " + quoted(folder))) return {};
+  mounted_.push_back(folder);
+  return folder;
+}
+
+std::string FsMounts::mount_mergerfs(const std::string& source) {
+  if (base_.empty()) return {};
+  const auto folder = new_folder("mergerfs");
+  const auto options = "-o xattr=passthrough,cache.files=off,minfreespace=0";
+  if (!sh(std::string("mergerfs ") + options + " " + quoted(source) + " " + quoted(folder))) {
+    return {};
+  }
+  mounted_.push_back(folder);
+  return folder;
+}
+
+void fill_up(const std::string& path, std::uint64_t left) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  for (std::size_t piece = 1 << 20; piece > 0; piece /= 2) {
+    const std::string bytes(piece, 'f');
+    while (std::filesystem::space(folder).free > left + (left > 0 ? piece : 0) || left == 0) {
+      if (::write(fd, bytes.data(), bytes.size()) <= 0) break;
+    }
+    ::fsync(fd);  // settles what delayed allocation has reserved
+  }
+  ::close(fd);
 }
 
 }  // namespace punchline::testing

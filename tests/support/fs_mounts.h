@@ -29,6 +29,13 @@ class FsMounts {
   /// above.
   std::string mount_bindfs(const std::string& source);
 
+  /// An overlay on a folder of ours, which should lie on ext4 or XFS; "" as above.
+  std::string mount_overlay(const std::string& source);
+
+  /// The folder `source` seen through mergerfs(1), a FUSE filesystem that passes everything on,
+  /// fallocate(2) too, but knows no holes; "" as above.
+  std::string mount_mergerfs(const std::string& source);
+
   const std::string& why() const { return why_; }
 
  private:
@@ -40,5 +47,9 @@ class FsMounts {
   std::vector<std::string> mounted_;
   std::string why_;
 };
+
+/// Writes to `path` until no more than about `left` bytes of its filesystem are free; with 0 down
+/// to the last block.
+void fill_up(const std::string& path, std::uint64_t left);
 
 }  // namespace punchline::testing

@@ -1,6 +1,7 @@
 #include "tests/support/kafka_cluster.h"
 
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
@@ -154,6 +155,22 @@ std::vector<std::string> KafkaCluster::java(const std::vector<std::string>& argu
       jars_ + "/*"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
+}
+
+std::vector<std::int32_t> KafkaCluster::java_partitions(const std::vector<std::string>& keys,
+                                                        std::int32_t count) const {
+  std::string hex;
+  for (const auto& key : keys) {
+    for (const unsigned char byte : key)
+      hex.append({"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]});
+    hex += "\n";
+  }
+  write_file(folder_.file("keys"), hex);
+  const auto asked = run({.argv = java({PUNCHLINE_KEY_PARTITIONS, std::to_string(count)}),
+                          .stdin_path = folder_.file("keys")});
+  if (asked.exit.code != 0) throw std::runtime_error("KeyPartitions: " + asked.err);
+  std::istringstream answer(asked.out);
+  return {std::istream_iterator<std::int32_t>(answer), {}};
 }
 
 // Writes the metadata each broker needs before its first start.

@@ -57,6 +57,10 @@ class KafkaCluster {
   void delete_topic(const std::string& topic);
   std::int64_t record_count(const std::string& topic) const;
 
+  /// The partitions of `count` that Java's producer chooses for these keys, any bytes.
+  std::vector<std::int32_t> java_partitions(const std::vector<std::string>& keys,
+                                            std::int32_t count) const;
+
  private:
   struct Broker;
 

@@ -38,5 +38,27 @@ TEST_CASE("a broker keeps what it was given, over kill -9, stop and freeze") {
   CHECK(read_file(files[0]).starts_with(read_file(input)));
 }
 
+TEST_CASE("of three brokers one may be away; two away stop the writing and lose nothing") {
+  const TempDir folder("cluster-of-three");
+  const auto corpus = LogCorpus::from_machine();
+  const auto input = folder.file("lines");
+  write_lines(corpus, 0, 1000, input);
+
+  KafkaCluster kafka({.brokers = 3});
+  kafka.create_topic("t", 1);
+  send_lines(kafka.bootstrap(), "t", input);
+  kafka.kill9(0);
+  send_lines(kafka.bootstrap(), "t", input);  // whoever led, two in-sync replicas are left
+  kafka.kill9(1);
+  CHECK_THROWS(send_lines(kafka.bootstrap(), "t", input, milliseconds(5000)));
+  kafka.start();
+  send_lines(kafka.bootstrap(), "t", input);
+
+  const auto lines = read_file(input);
+  const auto files = read_topic(kafka.bootstrap(), "t", 1, folder.path());
+  CHECK(read_file(files[0]).starts_with(lines + lines));
+  CHECK(kafka.record_count("t") >= 3000);
+}
+
 }  // namespace
 }  // namespace punchline::testing

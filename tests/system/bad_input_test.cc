@@ -4,11 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "sinks/embedded_broker.h"
-#include "tests/support/catch.h"
-#include "tests/support/kcat.h"
-#include "tests/support/program.h"
-#include "tests/support/temp_dir.h"
+#include "tests/system/place.h"
 
 namespace punchline::testing {
 namespace {
@@ -16,31 +12,6 @@ namespace {
 using namespace std::string_literals;
 using Catch::Matchers::Contains;
 using std::chrono::seconds;
-
-constexpr const char* kTopic = "t";
-
-// A buffer in a folder of its own and a broker with one topic of one partition.
-struct Place {
-  TempDir folder{"bad-input"};
-  std::string buffer = folder.file("buffer");
-  std::unique_ptr<EmbeddedBroker> broker;
-  RunSetup setup;
-
-  Place() {
-    auto started = EmbeddedBroker::start();
-    REQUIRE(started.ok());
-    broker = std::move(*started);
-    REQUIRE(broker->create_topic(kTopic, 1).ok());
-    setup = {.buffer = buffer, .brokers = broker->bootstrap(), .topic = kTopic};
-  }
-
-  std::string delivered() const {
-    return read_file(read_topic(broker->bootstrap(), kTopic, 1, folder.path())[0]);
-  }
-  void append(const std::string& text) const {
-    std::ofstream(buffer, std::ios::binary | std::ios::app) << text;
-  }
-};
 
 std::size_t occurrences(const std::string& text, const std::string& part) {
   std::size_t count = 0;
@@ -55,7 +26,7 @@ TEST_CASE("an empty file, and a file that is not there") {
     write_file(place.buffer, "");
   }
   SECTION("missing: it is created") {}
-  CHECK(run_once(place.setup).exit.code == 0);
+  CHECK(place.once().exit.code == 0);
   CHECK(std::filesystem::is_regular_file(place.buffer));
   CHECK(place.delivered().empty());
 }
@@ -63,12 +34,12 @@ TEST_CASE("an empty file, and a file that is not there") {
 TEST_CASE("a last line without newline stays, with a warning, and goes once it is whole") {
   Place place;
   write_file(place.buffer, "one\ntw");
-  const auto first = run_once(place.setup);
+  const auto first = place.once();
   CHECK(first.exit.code == 0);
   CHECK_THAT(first.err, Contains("newline"));
   CHECK(place.delivered() == "one\n");
   place.append("o\n");
-  CHECK(run_once(place.setup).exit.code == 0);
+  CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == "one\ntwo\n");
 }
 
@@ -77,7 +48,7 @@ TEST_CASE("binary lines, empty lines, CR: bytes are bytes") {
   const auto binary = "\x01\xff\xfe\x80 \r\n\xc3(\t\r\n"s;
   const auto with_nul = "a\0b\n\0\0\0tail\n"s;
   place.append(binary + "\n\n" + with_nul + "\r\n");
-  CHECK(run_once(place.setup).exit.code == 0);
+  CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == binary + with_nul + "\r\n");
 }
 
@@ -89,12 +60,12 @@ TEST_CASE("a file full of zeros holds no record") {
     for (int i = 0; i < 64; ++i)
       out << zeros;
   }
-  const auto result = run_once(place.setup);
+  const auto result = place.once();
   INFO(result.err);
   CHECK(result.exit.code == 0);
   CHECK(place.delivered().empty());
   place.append("\nbehind\n");
-  CHECK(run_once(place.setup).exit.code == 0);
+  CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == "behind\n");
 }
 
@@ -104,13 +75,15 @@ TEST_CASE("a hole of 5 GiB costs no time and loses nothing around it") {
   std::filesystem::resize_file(place.buffer, (5ULL << 30) + 7);
   // What follows such a gap may be the second half of a line, so this one is set aside whole.
   place.append("may be half a line\nbehind\n");
-  const auto result = run_once(place.setup);
+  const auto result = place.once();
   INFO(result.err);
   CHECK(result.exit.code == 65);
   CHECK(place.delivered() == "before\nbehind\n");
   CHECK(result.exit.cpu.count() < 5);
   CHECK(occurrences(result.err, ">>") >= 1);  // the remedy
-  CHECK(inspect(place.buffer).set_aside == 1);
+  CHECK(inspect(place.buffer).set_aside == 0);
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+  CHECK_THAT(read_file(place.quarantine), Contains("may be half a line"));
 }
 
 TEST_CASE("a buffer that is not there yet is created, and what comes later is forwarded") {
@@ -152,8 +125,8 @@ TEST_CASE("a broker name that does not resolve: one warning, and check says it p
   CHECK(agent.stop().code == 0);
   CHECK(read_file(place.buffer) == "one\n");
 
-  const auto check = run(punchline(
-      {"check", "-b", place.buffer, "--topic", kTopic, "--brokers", place.setup.brokers}));
+  const auto check = run(
+      punchline({"check", "-b", place.buffer, "--topic", "t", "--brokers", place.setup.brokers}));
   CHECK(check.exit.code == 69);
   CHECK_THAT(check.out + check.err, Contains("no-such-host.invalid"));
 }

@@ -46,6 +46,23 @@ TEST_CASE("installing puts program, unit and example in place, and keeps an oper
   CHECK(read_file(config) == "my own");
 }
 
+TEST_CASE("a prefix that is given at the installation is kept to") {
+  const TempDir folder("prefix");
+  const auto prefix = folder.file("opt");
+  const auto result =
+      run({.argv = {PUNCHLINE_CMAKE, "--install", PUNCHLINE_BINARY_DIR, "--prefix", prefix}});
+  INFO(result.out << result.err);
+  REQUIRE(result.exit.code == 0);
+  CHECK(fs::exists(prefix + "/bin/punchline"));
+  CHECK(fs::exists(prefix + "/etc/punchline/punchline.json"));
+  const auto unit = prefix + "/lib/systemd/system/punchline.service";
+  CHECK_THAT(read_file(unit), Contains("ExecStart=" + prefix + "/bin/punchline run -c " + prefix +
+                                       "/etc/punchline/punchline.json"));
+  const auto verified = run({.argv = {"systemd-analyze", "verify", unit}});
+  INFO(verified.err);
+  CHECK(verified.exit.code == 0);
+}
+
 TEST_CASE("systemd accepts the installed unit") {
   const TempDir folder("unit");
   install_to(folder.path());

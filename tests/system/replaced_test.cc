@@ -73,5 +73,35 @@ TEST_CASE("a new file under the name is forwarded, and so is the one that was re
   CHECK(orphans_in(folder.path()).empty());
 }
 
+TEST_CASE(
+    "truncated, and grown beyond its front again before anybody looks: all that is new goes") {
+  const TempDir folder("replaced-truncated");
+  auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("t", 1).ok());
+  const auto buffer = folder.file("buffer");
+  const auto lines = [](const std::string& word, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i)
+      text += word + std::to_string(100'000 + i) + "\n";
+    return text;
+  };
+  append(buffer, lines("old", 3'000));
+  Agent agent({.buffer = buffer, .brokers = (*broker)->bootstrap(), .topic = "t"});
+  REQUIRE(agent.drains());
+  (*broker)->set_leader("t", 0, -1);
+  append(buffer, lines("lost", 20'000));
+  REQUIRE(eventually(std::chrono::seconds(20),
+                     [&] { return agent.metric("punchline_waiting_bytes") > 200'000; }));
+  fs::resize_file(buffer, 0);
+  append(buffer, lines("new", 9'000));
+  REQUIRE(agent.logs("it was truncated"));
+  (*broker)->set_leader("t", 0, 1);
+  REQUIRE(agent.drains());
+  CHECK(agent.stop().code == 0);
+  const auto log = read_file(read_topic((*broker)->bootstrap(), "t", 1, folder.path())[0]);
+  CHECK(log.ends_with(lines("new", 9'000)));
+}
+
 }  // namespace
 }  // namespace punchline::testing

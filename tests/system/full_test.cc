@@ -1,0 +1,78 @@
+// What bytes_max does in the whole program.
+
+#include <optional>
+
+#include <signal.h>
+
+#include "tests/support/log_corpus.h"
+#include "tests/system/place.h"
+
+namespace punchline::testing {
+namespace {
+
+using Catch::Matchers::Contains;
+using std::chrono::seconds;
+
+// A buffer that may hold 1 MiB, its topic without a leader, so that nothing goes, an agent on it,
+// and more lines than fit.
+struct Full : Place {
+  explicit Full(const std::string& when_full) {
+    broker->set_leader("t", 0, -1);
+    setup.before = {"env", "PUNCHLINE_BYTES_MAX=1MiB", "PUNCHLINE_WHEN_FULL=" + when_full};
+    agent.emplace(setup);
+    REQUIRE(agent->logs("fresh"));
+  }
+  /// `punchline append` of so many lines, running.
+  Process append_lines(std::uint64_t lines) const {
+    write_lines(LogCorpus::from_machine(), 0, lines, folder.file("input"));
+    auto command = punchline({"append", buffer});
+    command.stdin_path = folder.file("input");
+    return Process(command);
+  }
+  std::optional<Agent> agent;
+};
+
+bool waits(const Process& append) {
+  return eventually(seconds(20),
+                    [&] { return append.err().find("waiting for room") != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("block: append waits until there is room, and nothing is lost") {
+  Full place("block");
+  auto append = place.append_lines(30'000);
+  REQUIRE(waits(append));
+  CHECK(inspect(place.buffer).data_bytes < (1 << 20) + 200'000);
+  CHECK(append.running());
+  place.broker->set_leader("t", 0, 1);
+  CHECK(append.finish(seconds(60)).code == 0);
+  REQUIRE(place.agent->drains());
+  CHECK(place.agent->stop().code == 0);
+  CHECK(place.delivered() == read_file(place.folder.file("input")));
+}
+
+TEST_CASE("block: who waits can be interrupted") {
+  Full place("block");
+  auto append = place.append_lines(30'000);
+  REQUIRE(waits(append));
+  append.signal(SIGINT);
+  CHECK(append.finish(seconds(10)).code == 75);
+  CHECK_THAT(append.err(), Contains("records appended"));
+}
+
+TEST_CASE("drop_oldest: the file stays small, what is dropped is counted and said") {
+  Full place("drop_oldest");
+  auto append = place.append_lines(60'000);
+  CHECK(append.finish(seconds(60)).code == 0);
+  REQUIRE(place.agent->logs("records dropped between positions"));
+  CHECK(eventually(seconds(20), [&] { return inspect(place.buffer).data_bytes < 1'300'000; }));
+  place.broker->set_leader("t", 0, 1);
+  REQUIRE(place.agent->drains());
+  const auto dropped = place.agent->metric("punchline_dropped_records_total");
+  CHECK(dropped > 0);
+  CHECK(place.agent->metric("punchline_records_confirmed_total") + dropped == 60'000);
+  CHECK(place.agent->stop().code == 0);
+}
+
+}  // namespace punchline::testing
