@@ -29,6 +29,13 @@ class Spectator final : public BufferFile {
     return file_.attribute(name);
   }
   Status punch(ByteRange) override { return {}; }
+  Status collapse(ByteRange) override {
+    return Error(ErrorKind::refused, 0,
+                 path() +
+                     ": a crash has cut off a collapse in the middle; a start of the agent "
+                     "carries it to its end");
+  }
+  Result<std::uint64_t> free_bytes() override { return file_.free_bytes(); }
   Status append(std::span<const char>) override { return {}; }
   Status set_attribute(std::string_view, std::string_view) override { return {}; }
   Status remove_attribute(std::string_view) override { return {}; }

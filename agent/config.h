@@ -27,7 +27,9 @@ struct BufferConfig {
   std::string topic;  ///< Kafka topic its records go to.
   std::uint32_t record_bytes_max = 1U << 20;      ///< 1 byte to 64 MiB.
   std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Confirmed but not yet freed.
-  std::uint64_t bytes_max = 0;                    ///< In its data segments; 0: no limit.
+  std::uint64_t collapse_bytes_min = 1ULL
+                                     << 30;  ///< Hole at the front worth cutting off; 0: never.
+  std::uint64_t bytes_max = 0;               ///< In its data segments; 0: no limit.
   WhenFull when_full = WhenFull::keep;
   std::chrono::milliseconds partial_timeout{0};  ///< 0: an unfinished last line waits.
   std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.

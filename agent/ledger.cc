@@ -63,6 +63,7 @@ std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, bool idle) {
   free_timely(now, idle, troubles);
   if (done_.size() > limits_.ranges_max) forget_ranges(now, troubles);
   if (now >= sync_due_) sync(now, troubles);
+  if (now >= collapse_due_) collapse(now, troubles);
   return troubles;
 }
 
@@ -100,7 +101,8 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
 
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                          Troubles& troubles) {
-  const Reclaim::View view{checkpoint_.base(), checkpoint_.stored_front(), front_, &done_};
+  const Reclaim::View view{checkpoint_.base(), checkpoint_.stored_front(), front_, &done_,
+                           checkpoint_.free_from()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {
@@ -147,6 +149,20 @@ void Ledger::sync(TimePoint now, Troubles& troubles) {
   if (synced) return;
   troubles.push_back({synced.error().message(), synced.error().kind() == ErrorKind::no_space});
   sync_due_ = now + limits_.retry_delay;
+}
+
+// Not where the kernel has said that it cannot: the logical size grows on there.
+void Ledger::collapse(TimePoint now, Troubles& troubles) {
+  if (limits_.collapse.unit_bytes == 0 ||
+      checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
+    return;
+  }
+  collapse_due_ = now + limits_.retry_delay;
+  const auto cut = checkpoint_.collapse(limits_.collapse);
+  if (cut) return;
+  if (cut.error().kind() == ErrorKind::unsupported) limits_.collapse.unit_bytes = 0;
+  collapse_due_ = now + limits_.collapse_retry_delay;
+  troubles.push_back({cut.error().message(), cut.error().kind() == ErrorKind::no_space});
 }
 
 std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {

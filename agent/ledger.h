@@ -20,9 +20,11 @@ struct LedgerLimits {
   Duration free_delay = std::chrono::milliseconds(100);  ///< ... or after this time.
   Duration sync_delay = std::chrono::seconds(1);
   Duration retry_delay = std::chrono::seconds(1);
+  Duration collapse_retry_delay = std::chrono::minutes(1);
   std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above.
   std::size_t ranges_max = 64 * 1024;             ///< Done ranges remembered above the front.
   std::size_t punches_per_turn_max = 256;
+  CollapseLimits collapse;  ///< By default never, as long as no unit is given.
 };
 
 /// Which bytes of one buffer are done, and all that follows from it: the front, freeing, syncing.
@@ -84,6 +86,7 @@ class Ledger {
   bool punch(const Reclaim::Punch& punch, Troubles& troubles);
   void forget_ranges(TimePoint now, Troubles& troubles);
   void sync(TimePoint now, Troubles& troubles);
+  void collapse(TimePoint now, Troubles& troubles);
 
   BufferFile& file_;
   Checkpoint& checkpoint_;
@@ -97,6 +100,7 @@ class Ledger {
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();
   TimePoint store_due_ = TimePoint::max();
+  TimePoint collapse_due_ = TimePoint::min();
 };
 
 }  // namespace punchline

@@ -41,6 +41,7 @@ LedgerLimits limits_for(const std::string& filesystem, const BufferConfig& confi
   LedgerLimits limits;
   limits.block_bytes = block_bytes;
   limits.unfreed_bytes_max = config.unfreed_bytes_max;
+  limits.collapse.bytes_min = config.collapse_bytes_min;
   if (filesystem == "xfs" || filesystem == "btrfs") {
     limits.free_bytes_min = 1 << 20;
     limits.free_delay = 1s;
@@ -56,6 +57,10 @@ void tell(const std::string& path, const StartReport& report, const Checkpoint& 
            checkpoint.front(), checkpoint.base(), to_string(checkpoint.state().uuid),
            report.fence_set ? ", fence set" : "",
            report.tail_closed ? ", unfinished last line closed" : "");
+  if (report.collapsed_bytes > 0) {
+    log.info("{}: a collapse by {} bytes that a crash had interrupted is carried to its end", path,
+             report.collapsed_bytes);
+  }
   if (report.taken_back_bytes > 0) {
     log.info("{}: {} bytes behind what was synced before the boot are taken up again", path,
              report.taken_back_bytes);
@@ -74,6 +79,8 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
     return std::nullopt;
   }
   opened.limits = limits_for(probe->filesystem, config, facts->block_bytes);
+  opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
+  if (!probe->collapse.works()) opened.limits.collapse.unit_bytes = 0;
   if (probe->punch.missing()) {
     return OpenFailure{ExitCode::config, config.path + ": " + probe->punch.sentence};
   }

@@ -33,6 +33,12 @@ void Pass::set_rules(ReadRules rules) {
   scanner_->set_rules(rules_);
 }
 
+// What has been read already stands in memory, by position.
+void Pass::set_base(Position base) {
+  base_ = base;
+  scanner_->set_base(base);
+}
+
 Position Pass::at() const {
   return next_item_ < items_.size() ? items_[next_item_].range.begin : scanned_to_;
 }

@@ -34,6 +34,9 @@ class Pass {
   /// Goes on at `at`, a record start.
   void restart(Position at);
   void set_rules(ReadRules rules);
+  /// The file was collapsed (Scanner::set_base()).
+  void set_base(Position base);
+  Position base() const { return base_; }
   /// The buffer is in this format. Between restart() and fill() alone.
   void set_format(Format format, ReadRules rules);
   /// Where the first item not yet taken begins, or the scan stands.

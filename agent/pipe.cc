@@ -309,11 +309,26 @@ void Pipe::settle(TimePoint now) {
   for (const auto& trouble : ledger_.settle(now, lanes_.in_flight() == 0)) {
     gauges_.say(trouble, now);
   }
+  follow_base();
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     main_.set_rules(rules());
     own_.set_rules(rules());
     dropping_.set_rules(rules());
   }
+}
+
+// settle() may have collapsed the file.
+void Pipe::follow_base() {
+  shrunk_ = shrunk_ || parts_.checkpoint.lost_place();
+  const auto base = parts_.checkpoint.base();
+  const auto cut = base - main_.base();
+  if (cut == 0) return;
+  for (auto* pass : {&main_, &own_, &dropping_}) {
+    if (pass->at() < base) pass->restart(ledger_.front());  // what is below is done
+    pass->set_base(base);
+  }
+  size_seen_ -= std::min(size_seen_, cut);
+  parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, cut, base);
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {

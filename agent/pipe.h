@@ -90,6 +90,7 @@ class Pipe {
 
   bool look_for_shrinking();
   bool has_shrunk(TimePoint now);
+  void follow_base();
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
   void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);

@@ -16,7 +16,8 @@ Pipe::Fed Pipe::feed_lagging(TimePoint now) {
   for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
     if (!lanes_.is_due(lane, now)) continue;
     if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
-    own_.restart(*lanes_[lane].resume);
+    // The front may have passed it, and the file been collapsed up to there.
+    own_.restart(std::max(*lanes_[lane].resume, ledger_.front()));
     catching_up_ = lane;
     return catch_up(lane, now);
   }

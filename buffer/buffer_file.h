@@ -54,6 +54,14 @@ class BufferFile {
   /// `no_space`: btrfs 100 % full, unaligned edges. `unsupported`: the filesystem cannot punch.
   virtual Status punch(ByteRange offsets) = 0;
 
+  /// Cuts whole units out of the file; what stands behind them moves down (fallocate(2)
+  /// COLLAPSE_RANGE). Only ever a hole, below the end. After an error, and after a power cut, some
+  /// of what stands behind may have moved: see collapse.h. `unsupported`, `no_space`.
+  virtual Status collapse(ByteRange offsets) = 0;
+
+  /// What the filesystem has left for us, in bytes.
+  virtual Result<std::uint64_t> free_bytes() = 0;
+
   /// One write with O_APPEND. A short write is an error (`no_space` or `io`) and is not taken back.
   virtual Status append(std::span<const char> bytes) = 0;
 

@@ -32,21 +32,20 @@ Result<Position> Checkpoint::end() {
   return state_.base + facts->size;
 }
 
-// Order: state, front against synced, inode, size, fence. Each step relies on those before it.
+// Order: state, intent, front against synced, inode, size, fence. Each step relies on those before
+// it.
 Result<StartReport> Checkpoint::start() {
-  const auto facts = file_.facts();
-  if (!facts) return facts.error();
   const auto bytes = file_.attribute(kStateAttribute);
   if (!bytes && bytes.error().kind() == ErrorKind::unsupported) supported_ = false;
   if (!bytes && supported_) return bytes.error();
   load_salts();
-  if (!supported_ || !bytes->has_value()) return start_without_state(*facts);
+  if (!supported_ || !bytes->has_value()) return start_without_state();
+  StartReport report;
   State found;
   switch (decode(**bytes, found)) {
     case Decoded::newer_version:
       return newer_version(file_);
     case Decoded::damaged: {
-      StartReport report;
       begin_anew(report, Origin::damaged, "the state attribute does not check");
       if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
       return report;
@@ -54,15 +53,18 @@ Result<StartReport> Checkpoint::start() {
     case Decoded::ok:
       break;
   }
-  return start_with_state(*facts, found);
+  if (const auto settled = settle_intent(found, report); !settled) return settled.error();
+  return start_with_state(found, std::move(report));
 }
 
-Result<StartReport> Checkpoint::start_without_state(const FileFacts& facts) {
+Result<StartReport> Checkpoint::start_without_state() {
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
   StartReport report;
-  const bool born_now = supported_ && facts.birth_ns > facts_.boot_time_ns;
+  const bool born_now = supported_ && facts->birth_ns > facts_.boot_time_ns;
   report.origin = born_now && !facts_.force_fence ? Origin::fresh : Origin::unknown;
   state_.uuid = facts_.fresh_uuid;
-  state_.identity = fold_identity(facts.inode, facts.birth_ns);
+  state_.identity = fold_identity(facts->inode, facts->birth_ns);
   dirty_ = supported_;
   if (const auto settled = settle_format(); !settled) return settled.error();
   if (!supported_) {
@@ -80,8 +82,37 @@ Result<StartReport> Checkpoint::start_without_state(const FileFacts& facts) {
   return report;
 }
 
-Result<StartReport> Checkpoint::start_with_state(const FileFacts& facts, const State& found) {
-  StartReport report;
+// Before any offset is believed: a collapse may have been cut off in the middle.
+Status Checkpoint::settle_intent(State& found, StartReport& report) {
+  const auto bytes = file_.attribute(kIntentAttribute);
+  if (!bytes) return bytes.error();
+  if (!bytes->has_value()) return {};
+  intent_stands_ = true;
+  CollapseIntent intent;
+  if (decode(**bytes, intent) != Decoded::ok) {
+    lost_place_ = true;
+    return {};
+  }
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  const bool ours = intent.uuid == found.uuid && intent.base == found.base &&
+                    intent.identity == found.identity &&
+                    intent.identity == fold_identity(facts->inode, facts->birth_ns);
+  if (!ours) return {};
+  const auto shifted = roll_forward(file_, intent);
+  if (!shifted) return shifted.error();
+  lost_place_ = *shifted == Shifted::unlike;
+  if (*shifted != Shifted::all) return {};
+  found.base += intent.bytes;
+  free_from_ = intent.settled_from();
+  dirty_ = true;
+  report.collapsed_bytes = intent.bytes;
+  return {};
+}
+
+Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport report) {
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
   state_ = found;
   stored_front_ = found.front;
   load_fences();
@@ -92,12 +123,15 @@ Result<StartReport> Checkpoint::start_with_state(const FileFacts& facts, const S
     stored_front_ = state_.front;
     dirty_ = true;
   }
-  const bool other_inode = found.identity != fold_identity(facts.inode, facts.birth_ns);
+  const bool other_inode = found.identity != fold_identity(facts->inode, facts->birth_ns);
   // In one boot the size cannot shrink, and over a boot what was synced stays.
-  const bool too_short = state_.base + facts.size < std::max(state_.front, found.synced);
+  const bool too_short = state_.base + facts->size < std::max(state_.front, found.synced);
   if (other_inode) {
     if (found.format == Format::frames) add_salt(found.identity);
     begin_anew(report, Origin::copied, "a copy or a restored backup (inode or birth time differ)");
+  } else if (lost_place_) {
+    begin_anew(report, Origin::damaged,
+               "a collapse was cut off, and the file is not as that left it");
   } else if (too_short || facts_.truncated) {
     begin_anew(report, Origin::truncated, "shorter than it was: it was truncated");
   } else if (new_boot) {
@@ -105,6 +139,9 @@ Result<StartReport> Checkpoint::start_with_state(const FileFacts& facts, const S
   } else {
     drop_passed_fences();
     if (const auto settled = settle_format(); !settled) return settled.error();
+    if (!intent_stands_) return report;
+    const auto stored = store();
+    if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
     return report;
   }
   if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
@@ -124,6 +161,9 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warn
   state_.uuid = facts_.fresh_uuid;
   if (facts) state_.identity = fold_identity(facts->inode, facts->birth_ns);
   stored_front_ = 0;
+  free_from_ = 0;
+  lost_place_ = false;
+  report.collapsed_bytes = 0;
   fences_.clear();
   fences_dirty_ = true;
   dirty_ = true;
@@ -257,12 +297,20 @@ Status Checkpoint::store_salts() {
   return stored;
 }
 
-// Fences and salts come first: the state says that they are there.
 Status Checkpoint::store() {
   if (!supported_) {
     dirty_ = fences_dirty_ = salts_dirty_ = false;
     return {};
   }
+  if (const auto stored = store_state(); !stored) return stored;
+  if (!intent_stands_) return {};
+  const auto removed = file_.remove_attribute(kIntentAttribute);
+  if (removed) intent_stands_ = false;
+  return removed;
+}
+
+// Fences and salts come first: the state says that they are there.
+Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
   if (const auto salts = store_salts(); !salts) return salts;
   // Fences that could not be stored at start hold the boot back until now.
@@ -309,6 +357,44 @@ void Checkpoint::distrust() {
   state_.sync_failed = true;
   dirty_ = true;
   (void)store();  // needs_store() brings it back
+}
+
+// Noted, done, noted as done: a crash between any two of these is settled by settle_intent().
+Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
+  constexpr std::uint64_t kNothing = 0;
+  const bool sound = supported_ && !state_.gap_seen && !state_.sync_failed && !needs_store();
+  if (!sound || state_.front != stored_front_) return kNothing;
+  const auto worth_it = plan_collapse(file_, state_, limits);
+  if (!worth_it) return worth_it.error();
+  if (!*worth_it) return kNothing;
+  if (const auto synced = sync(); !synced) return synced.error();
+  if (state_.synced < state_.front) return kNothing;
+  const auto intent = plan_collapse(file_, state_, limits);  // what has been appended meanwhile
+  if (!intent) return intent.error();
+  if (!*intent) return kNothing;
+  const auto noted = file_.set_attribute(kIntentAttribute, encode(**intent));
+  if (!noted) return noted.error();
+  if (const auto shifted = shift(**intent); !shifted) return shifted.error();
+  state_.base += (*intent)->bytes;
+  dirty_ = intent_stands_ = true;
+  free_from_ = (*intent)->settled_from();
+  (void)store();  // needs_store() brings it back
+  return (*intent)->bytes;
+}
+
+Status Checkpoint::shift(const CollapseIntent& intent) {
+  const auto cut = file_.collapse({0, intent.bytes});
+  if (cut) return {};
+  if (cut.error().kind() == ErrorKind::io) distrust();
+  const auto shifted = roll_forward(file_, intent);
+  if (shifted && *shifted == Shifted::all) return {};
+  lost_place_ = !shifted || *shifted == Shifted::unlike;
+  if (!lost_place_) {
+    intent_stands_ = true;
+    free_from_ = 0;
+    (void)store();
+  }
+  return cut;
 }
 
 void Checkpoint::note_gap() {

@@ -6,6 +6,7 @@
 
 #include "buffer/buffer_file.h"
 #include "buffer/byte_range.h"
+#include "buffer/collapse.h"
 #include "buffer/result.h"
 #include "buffer/state.h"
 
@@ -37,6 +38,7 @@ const char* name_of(Origin origin);
 struct StartReport {
   Origin origin = Origin::resumed;
   std::uint64_t taken_back_bytes = 0;  ///< How far the front went back to what was synced.
+  std::uint64_t collapsed_bytes = 0;   ///< Cut off by a collapse that a crash had interrupted.
   bool fence_set = false;
   bool tail_closed = false;           ///< An unfinished last line was closed with NUL + newline.
   std::vector<std::string> warnings;  ///< Sentences for an operator.
@@ -74,7 +76,9 @@ class Checkpoint {
   const std::vector<std::uint32_t>& salts() const { return salts_; }
   bool attributes_supported() const { return supported_; }
   /// Something is not in the attributes yet: call store() about once a second.
-  bool needs_store() const { return dirty_ || fences_dirty_ || salts_dirty_; }
+  bool needs_store() const { return dirty_ || fences_dirty_ || salts_dirty_ || intent_stands_; }
+  /// Nothing below may be freed for now, since a collapse is not yet noted; 0 for no such limit.
+  Position free_from() const { return intent_stands_ ? free_from_ : 0; }
 
   /// Everything below `front` is done. Not below the present front. The front is moved in memory
   /// even if it cannot be stored.
@@ -90,6 +94,16 @@ class Checkpoint {
   /// While format() is `none`: looks whether there is a record by now, and takes its format.
   Status settle_format();
 
+  /// Cuts the hole at the front off the file, if that is worth it and safe, and returns how many
+  /// bytes; base() is so much higher then, no position changes. Nobody may be reading the file
+  /// meanwhile (ext4 mixes before and after in one read). Blocks: it syncs first, and the kernel
+  /// writes out what has been appended since. Errors: `unsupported`, `no_space`, `io`: nothing has
+  /// been cut off, or it is carried to its end by the next start(), or lost_place() is true.
+  Result<std::uint64_t> collapse(const CollapseLimits& limits);
+
+  /// A failed collapse left nothing that base() could stand for: begin anew with a new Checkpoint.
+  bool lost_place() const { return lost_place_; }
+
   /// A NUL gap was met: this buffer will not be collapsed again.
   void note_gap();
 
@@ -100,8 +114,8 @@ class Checkpoint {
   Status finish();
 
  private:
-  Result<StartReport> start_without_state(const FileFacts& facts);
-  Result<StartReport> start_with_state(const FileFacts& facts, const State& found);
+  Result<StartReport> start_without_state();
+  Result<StartReport> start_with_state(const State& found, StartReport report);
   void begin_anew(StartReport& report, Origin origin, std::string warning);
   Status fence_and_close(StartReport& report);
   Result<Position> record_end(Position end);
@@ -110,10 +124,13 @@ class Checkpoint {
   void load_fences();
   void add_fence(Position at);
   void drop_passed_fences();
+  Status store_state();
   Status store_fences();
   void load_salts();
   void add_salt(std::uint32_t salt);
   Status store_salts();
+  Status settle_intent(State& found, StartReport& report);
+  Status shift(const CollapseIntent& intent);
   Result<Position> end();
 
   BufferFile& file_;
@@ -121,7 +138,10 @@ class Checkpoint {
   State state_;
   std::vector<Position> fences_;  // ascending, all above the front
   std::vector<std::uint32_t> salts_;
+  bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
+  Position free_from_ = 0;
   Position stored_front_ = 0;
+  bool lost_place_ = false;
   bool supported_ = true;
   bool dirty_ = false;
   bool fences_dirty_ = false;

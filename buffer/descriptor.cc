@@ -167,10 +167,9 @@ Status Descriptor::punch(ByteRange offsets) const {
 }
 
 Status Descriptor::collapse(ByteRange offsets) const {
-  const int done = uninterrupted([&] {
-    return ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offsets.begin),
-                       static_cast<off_t>(offsets.size()));
-  });
+  // Never repeated: had it been done before a signal came, the second one would cut out data.
+  const int done = ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offsets.begin),
+                               static_cast<off_t>(offsets.size()));
   if (done < 0) return error(errno, "collapse");
   return {};
 }

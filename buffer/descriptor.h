@@ -67,7 +67,7 @@ class Descriptor {
 
   /// fallocate(2) PUNCH_HOLE | KEEP_SIZE.
   Status punch(ByteRange offsets) const;
-  /// fallocate(2) COLLAPSE_RANGE.
+  /// fallocate(2) COLLAPSE_RANGE; the one call that is not repeated after EINTR.
   Status collapse(ByteRange offsets) const;
 
   /// fcntl(2) F_OFD_SETLKW: one byte, wherever the file ends, for us alone. Waits for others; let

@@ -1,6 +1,7 @@
 #include "buffer/frame_scanner.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace punchline {
@@ -73,6 +74,7 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
 }
 
 Result<FrameScanner::Loaded> FrameScanner::load(Position from, std::span<char> memory) {
+  assert(from >= base_);
   const auto read = file_.read_at(from - base_, memory);
   if (!read) return read.error();
   return Loaded{from, {memory.data(), *read}, *read < memory.size()};

@@ -22,6 +22,7 @@ class FrameScanner final : public Scanner {
       : file_(file), base_(base), rules_(std::move(rules)) {}
 
   void set_rules(ReadRules rules) override { rules_ = std::move(rules); }
+  void set_base(Position base) override { base_ = base; }
   std::size_t memory_bytes() const override {
     return std::size_t{rules_.record_bytes_max} + kFrameOverheadBytes;
   }

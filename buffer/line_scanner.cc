@@ -1,6 +1,7 @@
 #include "buffer/line_scanner.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace punchline {
@@ -48,6 +49,7 @@ Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char
     return continue_long(until, memory, items_max, items);
   }
   long_.reset();
+  assert(from >= base_);
   const auto read = file_.read_at(from - base_, memory);
   if (!read) return read.error();
   const auto bytes = memory.first(*read);

@@ -21,6 +21,7 @@ class LineScanner final : public Scanner {
       : file_(file), base_(base), rules_(std::move(rules)) {}
 
   void set_rules(ReadRules rules) override;
+  void set_base(Position base) override { base_ = base; }
   std::size_t memory_bytes() const override { return std::size_t{rules_.record_bytes_max} + 1; }
   Result<ScanStep> step(Position from, Position until, std::span<char> memory,
                         std::size_t items_max, std::vector<Item>& items) override;

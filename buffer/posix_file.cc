@@ -151,6 +151,18 @@ Status PosixFile::punch(ByteRange offsets) {
   return writing_.punch(offsets);
 }
 
+Status PosixFile::collapse(ByteRange offsets) {
+  auto file = reading_.reopen(O_RDWR);
+  if (!file) return file.error();
+  return file->collapse(offsets);
+}
+
+Result<std::uint64_t> PosixFile::free_bytes() {
+  const auto filesystem = reading_.filesystem();
+  if (!filesystem) return filesystem.error();
+  return filesystem->free_bytes;
+}
+
 Status PosixFile::append(std::span<const char> bytes) {
   if (!appending_.valid()) {
     auto file = reading_.reopen(O_WRONLY | O_APPEND);

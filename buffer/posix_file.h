@@ -54,6 +54,9 @@ class PosixFile final : public BufferFile {
   Result<std::uint64_t> next_hole(std::uint64_t offset) override;
   /// `refused` before open_for_writing().
   Status punch(ByteRange offsets) override;
+  /// Through a descriptor of its own, since a start may have to do it before it is a writer.
+  Status collapse(ByteRange offsets) override;
+  Result<std::uint64_t> free_bytes() override;
   /// Opens a descriptor of its own with O_APPEND the first time.
   Status append(std::span<const char> bytes) override;
   Result<std::optional<std::string>> attribute(std::string_view name) override;

@@ -15,12 +15,13 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
   const auto below = whole_blocks({freed_to_, view.stored_front}, block_bytes_);
-  if (below.size() >= std::max(least.below_bytes, block_bytes_)) {
+  if (view.free_from == 0 && below.size() >= std::max(least.below_bytes, block_bytes_)) {
     punches.push_back({below, {0, below.end}, false});
   }
-  auto range = unfreed_.next(view.stored_front);
+  const auto from = std::max(view.stored_front, view.free_from);
+  auto range = unfreed_.next(from);
   while (range && punches.size() < punches_max) {
-    const auto settled = intersection(*range, {view.stored_front, range->end});
+    const auto settled = intersection(*range, {from, range->end});
     const auto above = in_band(view, settled);
     if (above.begin < above.end && above.size() >= least.above_bytes) {
       punches.push_back({above, settled, true});

@@ -25,6 +25,7 @@ class Reclaim {
     Position stored_front = 0;
     Position front = 0;                 ///< At or above stored_front.
     const IntervalSet* done = nullptr;  ///< What is done above the front.
+    Position free_from = 0;             ///< Nothing below is punched for now; 0 for no such limit.
   };
   struct Punch {
     ByteRange range;       ///< Positions to punch.

@@ -40,6 +40,9 @@ class Scanner {
   /// The rules may be replaced between steps.
   virtual void set_rules(ReadRules rules) = 0;
 
+  /// The file was collapsed: file offset 0 is at position `base` now. Between steps.
+  virtual void set_base(Position base) = 0;
+
   /// Memory with which no record under the limit ends in `needs_memory`.
   virtual std::size_t memory_bytes() const = 0;
 

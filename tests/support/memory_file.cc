@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace punchline::testing {
 namespace {
@@ -59,8 +60,10 @@ bool MemoryFile::due(Failure& failure) {
 }
 
 std::optional<Error> MemoryFile::enter(Op op, std::string_view verb) {
+  const bool dead = is_dead();
   ++operations_;
   ++calls_[index(op)];
+  if (dead || is_dead()) return error(EIO, verb);
   auto& own = failures_[index(op)];
   const bool own_due = due(own);
   const bool any_due = due(any_failure_);
@@ -190,6 +193,41 @@ Status MemoryFile::punch(ByteRange offsets) {
   zero(offsets);
   ++modified_ns_;
   return {};
+}
+
+Status MemoryFile::collapse(ByteRange offsets) {
+  if (auto failed = enter(Op::collapse, "collapse")) return *failed;
+  const bool whole_units = offsets.begin % kPageBytes == 0 && offsets.size() % kPageBytes == 0;
+  if (!whole_units || offsets.empty() || offsets.end >= size_) return error(EINVAL, "collapse");
+  // The kernel would do it, and the bytes would be gone: a caller that does it is wrong.
+  if (data_from(offsets.begin) < offsets.end) return error(EINVAL, "collapse data of");
+  ++modified_ns_;
+  const auto pages = std::exchange(torn_after_pages_, std::nullopt);
+  const bool began = pages != std::uint64_t{0} || torn_;
+  const bool all = shift(offsets, pages.value_or(UINT64_MAX));
+  if (all) collapsed_bytes_ += offsets.size();
+  torn_ = began && !all;
+  if (!pages) {
+    size_ -= offsets.size();
+    return {};
+  }
+  dies_at_ = operations_;
+  return error(EIO, "collapse");
+}
+
+// Page by page from the lowest on; false if some are left where they were.
+bool MemoryFile::shift(ByteRange hole, std::uint64_t pages_max) {
+  auto at = pages_.lower_bound(page_of(hole.end));
+  for (; at != pages_.end() && pages_max > 0; --pages_max) {
+    pages_[at->first - hole.size() / kPageBytes] = at->second;
+    at = pages_.erase(at);
+  }
+  return at == pages_.end();
+}
+
+Result<std::uint64_t> MemoryFile::free_bytes() {
+  if (auto failed = enter(Op::free_bytes, "statfs")) return *failed;
+  return space_bytes_ - std::min(space_bytes_, pages_.size() * kPageBytes);
 }
 
 Status MemoryFile::append(std::span<const char> bytes) {

@@ -24,6 +24,8 @@ class MemoryFile final : public BufferFile {
     next_data,
     next_hole,
     punch,
+    collapse,
+    free_bytes,
     append,
     attribute,
     set_attribute,
@@ -32,7 +34,7 @@ class MemoryFile final : public BufferFile {
     sync_all,
     nobody_writes,
   };
-  static constexpr std::size_t kOps = 12;
+  static constexpr std::size_t kOps = 14;
 
   explicit MemoryFile(std::string_view text = {}) { producer_appends(text); }
 
@@ -58,6 +60,20 @@ class MemoryFile final : public BufferFile {
   /// The same over all operations together, for sweeps.
   void fail_any(int code, std::uint64_t nth, How how = How::once);
   void heal();
+  /// From the nth operation on nothing works any more, as if the process had been killed before it;
+  /// until revive(). 1 is the next.
+  void die(std::uint64_t nth) { dies_at_ = operations_ + nth; }
+  void revive() {
+    dies_at_ = UINT64_MAX;
+    ours_writes_ = false;
+  }
+  bool is_dead() const { return operations_ >= dies_at_; }
+  /// A power cut in the next collapse: only the first `pages` pages behind the hole are shifted and
+  /// the size stays as it was; then as die().
+  void tear_collapse(std::uint64_t pages) { torn_after_pages_ = pages; }
+  void keep_whole() { torn_after_pages_.reset(); }
+  /// Some pages have been shifted by a collapse and others have not.
+  bool is_torn() const { return torn_; }
   /// Operations so far, failed ones included.
   std::uint64_t operations() const { return operations_; }
   std::uint64_t calls(Op op) const { return calls_[index(op)]; }
@@ -65,6 +81,8 @@ class MemoryFile final : public BufferFile {
   // What is there now.
   std::string text() const;
   std::uint64_t size() const { return size_; }
+  /// Cut off by collapses so far: the position of offset 0, unless is_torn().
+  std::uint64_t collapsed_bytes() const { return collapsed_bytes_; }
   bool has_attribute(std::string_view name) const { return attributes_.count(name) > 0; }
   /// The allocated stretches as file offsets, in order: "[0,4096) [8192,9000)".
   std::string data_map() const;
@@ -75,6 +93,8 @@ class MemoryFile final : public BufferFile {
   Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override;
   Result<std::uint64_t> next_hole(std::uint64_t offset) override;
   Status punch(ByteRange offsets) override;
+  Status collapse(ByteRange offsets) override;
+  Result<std::uint64_t> free_bytes() override;
   Status append(std::span<const char> bytes) override;
   Result<std::optional<std::string>> attribute(std::string_view name) override;
   Status set_attribute(std::string_view name, std::string_view value) override;
@@ -98,6 +118,7 @@ class MemoryFile final : public BufferFile {
   bool has_room_for(std::uint64_t page) const;
   void put(std::uint64_t offset, std::string_view text);
   void zero(ByteRange offsets);
+  bool shift(ByteRange hole, std::uint64_t pages_max);
   std::uint64_t data_from(std::uint64_t offset) const;
   std::uint64_t hole_from(std::uint64_t offset) const;
 
@@ -118,6 +139,10 @@ class MemoryFile final : public BufferFile {
   Failure any_failure_;
   std::array<std::uint64_t, kOps> calls_{};
   std::uint64_t operations_ = 0;
+  std::uint64_t dies_at_ = UINT64_MAX;
+  std::uint64_t collapsed_bytes_ = 0;
+  std::optional<std::uint64_t> torn_after_pages_;
+  bool torn_ = false;
 };
 
 }  // namespace punchline::testing

@@ -100,6 +100,7 @@ TEST_CASE("the smallest file gives the defaults") {
   CHECK(buffer.topic == "logs");
   CHECK(buffer.record_bytes_max == 1 << 20);
   CHECK(buffer.unfreed_bytes_max == 64 << 20);
+  CHECK(buffer.collapse_bytes_min == 1 << 30);
   CHECK(buffer.partial_timeout.count() == 0);
   CHECK(buffer.stripe_bytes == 64 << 10);
   CHECK(buffer.mode == 0600);
@@ -118,7 +119,7 @@ TEST_CASE("every key arrives where it belongs, comments and all") {
     // one buffer of ours
     "buffers": [{"path": "/x/a", "topic": "t", "record_bytes_max": "2MiB", "mode": "0640",
                  "unfreed_bytes_max": 2097152, "partial_timeout": "250ms", "stripe_bytes": 4096,
-                 "group": "adm"},
+                 "group": "adm", "collapse_bytes_min": "64KiB"},
                 {"path": "/x/b", "topic": "u"}],
     "kafka": {"bootstrap.servers": "k", "linger.ms": 7, "enable.idempotence": true},
     /* the rest */
@@ -129,6 +130,7 @@ TEST_CASE("every key arrives where it belongs, comments and all") {
   CHECK(buffer.record_bytes_max == 2 << 20);
   CHECK(buffer.mode == 0640);
   CHECK(buffer.unfreed_bytes_max == 2 << 20);
+  CHECK(buffer.collapse_bytes_min == 64 << 10);
   CHECK(buffer.partial_timeout.count() == 250);
   CHECK(buffer.stripe_bytes == 4096);
   CHECK(buffer.group == "adm");

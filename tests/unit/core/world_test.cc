@@ -30,6 +30,8 @@ class Life {
     world_.limits.free_bytes_min = 1U << (6 + random_() % 8);
     world_.limits.ranges_max = random_() % 2 == 0 ? 4 : 1000;
     world_.limits.unfreed_bytes_max = random_() % 4 == 0 ? 8192 : 64 << 20;
+    world_.limits.collapse = {4096, random_() % 3 == 0 ? 0 : 4096U << (random_() % 4), 0};
+    world_.limits.collapse_retry_delay = std::chrono::seconds(1);
     world_.pool_bytes = random_() % 4 == 0 ? 1 : 1 << 20;
     world_.sink.moods.window = 1 + random_() % 50;
     world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
@@ -63,7 +65,7 @@ class Life {
 
  private:
   void act() {
-    switch (random_() % 12) {
+    switch (random_() % 13) {
       case 0:
       case 1:
       case 2:
@@ -75,16 +77,41 @@ class Life {
         world_.check_nothing_freed_early();
         world_.check_set_aside_kept();
         if (random_() % 4 == 0) ++world_.boot;
-        if (random_() % 8 == 0) world_.replace_by_copy();
+        // A copy counts its positions from 0 again.
+        if (random_() % 8 == 0 && world_.file.collapsed_bytes() == 0) world_.replace_by_copy();
         return world_.open();
       case 5:
         return world_.advance(std::chrono::milliseconds(random_() % 3000));
       case 6:
         return fail_something();
+      case 7:
+        return die();
       default:
         world_.turn(1 + static_cast<int>(random_() % 30));
         world_.check_honest();
     }
+  }
+
+  // By kill -9 between any two operations, or by a power cut in the middle of a collapse.
+  void die() {
+    const bool power_cut = random_() % 2 == 0;
+    if (power_cut) {
+      world_.file.tear_collapse(random_() % 6);
+    } else {
+      world_.file.die(1 + random_() % 40);
+    }
+    for (int turns = 0; turns < 2000 && !world_.file.is_dead(); turns += 10) {
+      world_.turn(10);
+      world_.advance(std::chrono::milliseconds(50));
+    }
+    world_.file.keep_whole();
+    world_.crash();
+    world_.check_nothing_freed_early();
+    world_.check_set_aside_kept();
+    if (power_cut) ++world_.boot;
+    world_.open();
+    world_.check_nothing_freed_early();
+    world_.check_set_aside_kept();
   }
 
   void append_some() {
@@ -120,9 +147,10 @@ class Life {
     world_.file.heal();
     world_.store.fails_add = random_() % 4 == 0;
     world_.store.fails_sync = random_() % 4 == 0;
-    const Op ops[] = {Op::punch, Op::set_attribute, Op::sync_data, Op::read_at, Op::next_data};
+    const Op ops[] = {Op::punch,     Op::collapse, Op::set_attribute,
+                      Op::sync_data, Op::read_at,  Op::next_data};
     const int codes[] = {EIO, ENOSPC};
-    const auto op = ops[random_() % 5];
+    const auto op = ops[random_() % 6];
     const auto how = random_() % 2 == 0 ? MemoryFile::How::once : MemoryFile::How::for_ever;
     // A start that cannot read the file ends the program, which is a story of its own.
     if (op == Op::read_at || op == Op::next_data) {
