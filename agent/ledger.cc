@@ -11,8 +11,8 @@ Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
       reclaim_(limits.block_bytes, checkpoint.base(), checkpoint.format()),
       front_(checkpoint.front()),
       free_from_bytes_(limits.free_bytes_min) {
-  // What an earlier run confirmed and did not get round to free.
-  if (front_ > checkpoint.base()) free_due_ = TimePoint::min();
+  // What an earlier run confirmed and did not get round to free, or to cut off.
+  if (front_ > checkpoint.base()) free_due_ = collapse_due_ = TimePoint::min();
   if (checkpoint.needs_store()) store_due_ = TimePoint::min();
 }
 
@@ -84,6 +84,7 @@ void Ledger::free_timely(TimePoint now, bool idle, Troubles& troubles) {
 // stored one, and storing is tried again each second.
 void Ledger::store_front(TimePoint now, Troubles& troubles) {
   if (front_ > checkpoint_.front()) {
+    collapse_due_ = std::min(collapse_due_, now + limits_.collapse_delay);
     if (const auto moved = checkpoint_.move_front(front_); !moved) {
       if (store_due_ == TimePoint::max()) {
         troubles.push_back({moved.error().message(), moved.error().kind() == ErrorKind::no_space});
@@ -153,11 +154,11 @@ void Ledger::sync(TimePoint now, Troubles& troubles) {
 
 // Not where the kernel has said that it cannot: the logical size grows on there.
 void Ledger::collapse(TimePoint now, Troubles& troubles) {
+  collapse_due_ = TimePoint::max();
   if (limits_.collapse.unit_bytes == 0 ||
       checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
     return;
   }
-  collapse_due_ = now + limits_.retry_delay;
   const auto cut = checkpoint_.collapse(limits_.collapse);
   if (cut) return;
   if (cut.error().kind() == ErrorKind::unsupported) limits_.collapse.unit_bytes = 0;

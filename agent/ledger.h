@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,6 +21,7 @@ struct LedgerLimits {
   Duration free_delay = std::chrono::milliseconds(100);  ///< ... or after this time.
   Duration sync_delay = std::chrono::seconds(1);
   Duration retry_delay = std::chrono::seconds(1);
+  Duration collapse_delay = std::chrono::seconds(1);  ///< Since the front moved.
   Duration collapse_retry_delay = std::chrono::minutes(1);
   std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above.
   std::size_t ranges_max = 64 * 1024;             ///< Done ranges remembered above the front.
@@ -75,7 +77,7 @@ class Ledger {
   std::vector<Trouble> finish(TimePoint now);
 
   /// When settle() should be called next, if nothing else happens; TimePoint::max() for never.
-  TimePoint due() const { return std::min(std::min(free_due_, sync_due_), store_due_); }
+  TimePoint due() const { return std::min({free_due_, sync_due_, store_due_, collapse_due_}); }
 
  private:
   using Troubles = std::vector<Trouble>;
@@ -100,7 +102,7 @@ class Ledger {
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();
   TimePoint store_due_ = TimePoint::max();
-  TimePoint collapse_due_ = TimePoint::min();
+  TimePoint collapse_due_ = TimePoint::max();
 };
 
 }  // namespace punchline

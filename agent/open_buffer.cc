@@ -79,8 +79,10 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
     return std::nullopt;
   }
   opened.limits = limits_for(probe->filesystem, config, facts->block_bytes);
-  opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
-  if (!probe->collapse.works()) opened.limits.collapse.unit_bytes = 0;
+  // On a full disk it could not be tried: the kernel will say it when it comes to that.
+  if (!probe->collapse.missing()) {
+    opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
+  }
   if (probe->punch.missing()) {
     return OpenFailure{ExitCode::config, config.path + ": " + probe->punch.sentence};
   }

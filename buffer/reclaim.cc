@@ -14,7 +14,7 @@ bool is_done(const Reclaim::View& view, Position at) {
 std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
-  const auto below = whole_blocks({freed_to_, view.stored_front}, block_bytes_);
+  const auto below = whole_blocks({freed_to_, closed_end(view.stored_front)}, block_bytes_);
   if (view.free_from == 0 && below.size() >= std::max(least.below_bytes, block_bytes_)) {
     punches.push_back({below, {0, below.end}, false});
   }
@@ -29,6 +29,12 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
     range = unfreed_.next(range->end);
   }
   return punches;
+}
+
+// In lines the newline before the front stays: after a boot the front may go back, and the NULs
+// that were freed must not run into the first record that waits.
+Position Reclaim::closed_end(Position front) const {
+  return format_ == Format::frames || front <= freed_to_ ? front : front - 1;
 }
 
 ByteRange Reclaim::in_band(const View& view, ByteRange range) const {

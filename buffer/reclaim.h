@@ -13,7 +13,8 @@ namespace punchline {
 /// Decides which bytes to give back to the filesystem. Pure: it plans, somebody else punches.
 ///
 /// Two rules (buffer/FORMAT.md, "Freeing"):
-///   F1 below the stored front: whole blocks, no edge is ever zeroed;
+///   F1 below the stored front: whole blocks, no edge is ever zeroed; in format lines all but the
+///      one that holds the newline before the front;
 ///   F2 above it, in format lines: a done range [a, b) as [a, b-1), so that the NUL run is closed
 ///      by the newline of the last record it swallowed; a range that follows it at once swallows
 ///      that newline too. In format frames: [a, b).
@@ -64,6 +65,7 @@ class Reclaim {
   std::uint64_t unfreed_bytes() const { return unfreed_.bytes(); }
 
  private:
+  Position closed_end(Position front) const;
   ByteRange in_band(const View& view, ByteRange range) const;
 
   std::uint64_t block_bytes_;

@@ -210,6 +210,40 @@ TEST_CASE("punching again, nothing, and everything is harmless") {
   });
 }
 
+TEST_CASE("collapsing a hole moves what is behind it down, or changes nothing") {
+  everywhere([](Subject& it) {
+    auto& file = it.file();
+    const auto text = pattern(2 * kMib + 77);
+    it.producer_appends(text);
+    it.become_writer();
+    REQUIRE(file.punch({0, kMib}).ok());
+    REQUIRE(file.sync_data().ok());
+    const auto done = file.collapse({0, kMib});
+    if (!done) {
+      CHECK(done.error().kind() == ErrorKind::unsupported);
+      CHECK(size_of(file) == text.size());
+      CHECK(content(file, kMib, kMib + 77) == text.substr(kMib));
+      return;
+    }
+    CHECK(size_of(file) == kMib + 77);
+    CHECK(content(file, 0, kMib + 77) == text.substr(kMib));
+    it.producer_appends("behind");
+    CHECK(content(file, kMib + 77, 6) == "behind");
+  });
+}
+
+TEST_CASE("a range that is no whole number of blocks, or reaches the end, is not collapsed") {
+  everywhere([](Subject& it) {
+    auto& file = it.file();
+    it.producer_writes(kMib, "at the end");
+    it.become_writer();
+    const auto size = size_of(file);
+    CHECK_FALSE(file.collapse({0, 100}).ok());
+    CHECK_FALSE(file.collapse({0, 2 * kMib}).ok());
+    CHECK(size_of(file) == size);
+  });
+}
+
 TEST_CASE("append lands behind what others have appended") {
   everywhere([](Subject& it) {
     it.producer_appends("one\n");

@@ -31,6 +31,25 @@ TEST_CASE("below the front whole blocks alone are freed") {
   CHECK(reclaim.plan(view, {}, 10).empty());
 }
 
+TEST_CASE("in lines the newline before the front stays, so that NULs never run into what waits") {
+  IntervalSet done;
+  Reclaim lines(4096, 0, Format::lines);
+  lines.add({0, 8192});
+  CHECK(text(lines.plan({0, 8192, 8192, &done}, {}, 10)) == "blocks[0,4096)");
+  CHECK(text(lines.plan({0, 8193, 8193, &done}, {}, 10)) == "blocks[0,8192)");
+  Reclaim frames(4096, 0, Format::frames);
+  frames.add({0, 8192});
+  CHECK(text(frames.plan({0, 8192, 8192, &done}, {}, 10)) == "blocks[0,8192)");
+}
+
+TEST_CASE("while a collapse is not noted nothing below its last segment is freed") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0, Format::lines);
+  reclaim.add({0, 30'000});
+  CHECK(text(reclaim.plan({0, 10'000, 30'000, &done, 20'000}, {}, 10)) == "in-band[19999,29999)");
+  CHECK(text(reclaim.plan({0, 10'000, 30'000, &done, 40'000}, {}, 10)).empty());
+}
+
 TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
