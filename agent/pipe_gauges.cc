@@ -94,6 +94,20 @@ void PipeGauges::tell_of_dropped() {
   dropped_records_ = 0;
 }
 
+// Holes cost nothing, but a file has an end: 16 TiB on ext4.
+void PipeGauges::look_at_size() {
+  if (size_ < size_told_from_) return;
+  while (size_ >= size_told_from_)
+    size_told_from_ *= 2;
+  parts_.log.warning(
+      "{}: its logical size is {} GiB, {} GiB of it data, and it is not collapsed ({}); ext4 ends "
+      "at "
+      "16 TiB, where appends fail: before that, stop the producers, let it drain, and move it away",
+      path_, size_ >> 30, parts_.metrics.data_bytes.get() >> 30,
+      parts_.checkpoint.state().gap_seen ? "a producer without O_APPEND was here"
+                                         : "the filesystem cannot, or it holds too much data");
+}
+
 void PipeGauges::look_at_limit(std::uint64_t data_bytes) {
   if (config_.bytes_max == 0) return;
   over_limit_bytes_ = data_bytes - std::min(data_bytes, config_.bytes_max);
@@ -165,6 +179,7 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   metrics.logical_bytes.set(facts->size);
   metrics.allocated_bytes.set(facts->allocated_bytes);
   metrics.data_bytes.set(data_bytes(ledger.front(), *facts));
+  look_at_size();
   look_at_limit(metrics.data_bytes.get());
   tell_of_dropped();
   show_waiting(ledger);

@@ -57,6 +57,7 @@ class PipeGauges {
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
   void show_waiting(const Ledger& ledger);
   void look_at_limit(std::uint64_t data_bytes);
+  void look_at_size();
   void tell_of_dropped();
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;
@@ -70,6 +71,7 @@ class PipeGauges {
   IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
   TailAge tail_age_;
   TimePoint show_due_;
+  std::uint64_t size_told_from_ = 1ULL << 40;  // doubles each time
   std::uint64_t over_limit_bytes_ = 0;
   bool over_limit_told_ = false;
   ByteRange dropped_;  // since it was last told

@@ -328,6 +328,49 @@ TEST_CASE("full, and nothing may be dropped: a warning, and everything stays") {
   world.check_all_arrived();
 }
 
+TEST_CASE("a file that has become very large says so in time") {
+  World world(1, 10);
+  world.append("one");
+  world.open();
+  world.drain();
+  CHECK_FALSE(world.log.has("logical size"));
+  world.file.producer_writes(1ULL << 40, "far away\n");
+  world.pipe().wake();
+  world.drain();
+  world.advance(2s);
+  world.turn();
+  CHECK(
+      world.log.has("its logical size is 1024 GiB, 0 GiB of it data, and it is not collapsed (a "
+                    "producer without O_APPEND was here)"));
+}
+
+TEST_CASE("a collapse moves no position, whatever lags or waits") {
+  World world(3, 11);
+  world.limits.collapse = {4096, 4096, 0};
+  world.open();
+  world.sink.mute = {1};  // its lane resumes at a front that is cut off by then
+  for (int i = 0; i < 300; ++i)
+    world.append("record " + std::to_string(i) + std::string(200, 'x'));
+  world.pipe().wake();
+  for (int i = 0; i < 50; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  world.sink.mute = {};
+  for (int round = 0; round < 5; ++round) {
+    world.drain();
+    world.advance(2s);
+    world.append("round " + std::to_string(round) + std::string(5000, 'y'));
+    world.pipe().wake();
+  }
+  world.drain();
+  CHECK(world.checkpoint().base() > 60'000);
+  CHECK(world.file.size() < 20'000);
+  CHECK(world.log.has("collapsed by"));
+  world.check_all_arrived();
+  world.check_honest();
+}
+
 TEST_CASE("frames poured from another buffer into an empty one arrive behind a torn front") {
   World world(1, 9);
   world.open();
