@@ -20,6 +20,7 @@ void Ledger::done(ByteRange range, TimePoint now) {
   range.begin = std::max(range.begin, front_);
   if (range.empty()) return;
   reclaim_.add(range);
+  if (range.begin == checkpoint_.base()) format_shown_until_ = range.end;
   if (range.begin == front_) {
     front_ = range.end;
     for (auto next = done_.first(); next && next->begin <= front_; next = done_.first()) {
@@ -103,7 +104,7 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                          Troubles& troubles) {
   const Reclaim::View view{checkpoint_.base(), checkpoint_.stored_front(), front_, &done_,
-                           checkpoint_.free_from()};
+                           free_from()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {
@@ -114,7 +115,15 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
   }
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
+  if (view.free_from > 0) free_due_ = std::min(free_due_, now + limits_.retry_delay);
   if (!punches.empty()) note_growth(now);
+}
+
+// As long as the state does not say that this is a buffer of frames, its first frames do: whoever
+// finds only what comes after them, torn perhaps, would take it for lines.
+Position Ledger::free_from() const {
+  const bool shows = checkpoint_.format() == Format::frames && !checkpoint_.format_stored();
+  return std::max(checkpoint_.free_from(), shows ? format_shown_until_ : 0);
 }
 
 bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {

@@ -87,6 +87,7 @@ class Ledger {
                    Troubles& troubles);
   bool punch(const Reclaim::Punch& punch, Troubles& troubles);
   void forget_ranges(TimePoint now, Troubles& troubles);
+  Position free_from() const;
   void sync(TimePoint now, Troubles& troubles);
   void collapse(TimePoint now, Troubles& troubles);
 
@@ -96,6 +97,7 @@ class Ledger {
   Reclaim reclaim_;
   IntervalSet done_;  // above front_
   Position front_;
+  Position format_shown_until_ = 0;  // by the records from the base on, which stay
   std::uint64_t freed_bytes_ = 0;
   std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
   bool punch_failed_ = false;      // the last one did; its range is tried again

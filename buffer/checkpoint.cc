@@ -115,6 +115,7 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   if (!facts) return facts.error();
   state_ = found;
   stored_front_ = found.front;
+  stored_format_ = found.format;
   load_fences();
   const bool new_boot = found.boot != facts_.boot || facts_.force_fence;
   if (new_boot && found.synced < found.front) {
@@ -263,6 +264,7 @@ Status Checkpoint::move_front(Position front) {
   const auto stored = file_.set_attribute(kStateAttribute, encode(state_));
   if (!stored) return stored;
   stored_front_ = front;
+  stored_format_ = state_.format;
   dirty_ = false;
   return {};
 }
@@ -320,6 +322,7 @@ Status Checkpoint::store_state() {
   if (const auto set = file_.set_attribute(kStateAttribute, encode(state_)); !set) return set;
   if (const auto synced = file_.sync_all(); !synced) return synced;
   stored_front_ = state_.front;
+  stored_format_ = state_.format;
   dirty_ = false;
   return {};
 }

@@ -65,6 +65,8 @@ class Checkpoint {
   Position base() const { return state_.base; }
   /// `none` until the first record has been appended: see settle_format().
   Format format() const { return state_.format; }
+  /// format() is in the attribute, or there is no attribute to put it into.
+  bool format_stored() const { return !supported_ || stored_format_ == state_.format; }
   Position front() const { return state_.front; }
   Position stored_front() const { return stored_front_; }
   Position synced() const { return state_.synced; }
@@ -141,6 +143,7 @@ class Checkpoint {
   bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
   Position free_from_ = 0;
   Position stored_front_ = 0;
+  Format stored_format_ = Format::none;
   bool lost_place_ = false;
   bool supported_ = true;
   bool dirty_ = false;

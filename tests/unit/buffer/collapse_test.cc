@@ -243,7 +243,8 @@ TEST_CASE("an intent that is not of this file and state is thrown away") {
   intent.identity = desk.checkpoint.state().identity;
   intent.base = 0;
   intent.bytes = 4 * kPage;
-  intent.segments = {{4 * kPage, desk.file.size()}};
+  // Believed, it would be done, and move every position.
+  intent.segments = {{8 * kPage, 4 * kPage + desk.file.size()}};
   SECTION("of another buffer") {
     intent.uuid[0] ^= 1;
   }
@@ -253,7 +254,9 @@ TEST_CASE("an intent that is not of this file and state is thrown away") {
   SECTION("of another base") {
     intent.base = 4 * kPage;
   }
-  SECTION("ours, and nothing had been done") {}
+  SECTION("ours, and nothing had been done") {
+    intent.segments = {{4 * kPage, desk.file.size()}};
+  }
   REQUIRE(desk.file.set_attribute(kIntentAttribute, encode(intent)).ok());
   desk.start_again(1, 0);
   CHECK(desk.file.text() == text);

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <optional>
 
+#include "buffer/frame.h"
+#include "buffer/scanner.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 
@@ -62,6 +64,57 @@ TEST_CASE("the front is in the attribute before a block below it is freed") {
   desk.file.heal();
   CHECK(ledger.settle(kStart + 1s, false).empty());
   CHECK(desk.checkpoint->stored_front() == 100'000);
+}
+
+TEST_CASE("as long as the format cannot be stored the first frames stay, to tell it") {
+  Desk desk;
+  desk.file.truncate(0);
+  REQUIRE(desk.open().front() == 0);
+  FrameRecord record;
+  const std::string payload(9000, 'x');
+  record.payload = payload;
+  std::string frames;
+  for (int i = 0; i < 3; ++i)
+    encode_frame(record, frame_salt(5, 1000), frames);
+  desk.file.producer_appends(frames);
+  desk.file.fail(Op::set_attribute, ENOSPC, 1, How::for_ever);
+  REQUIRE(desk.checkpoint->settle_format().ok());
+  auto& ledger = *desk.ledger;
+  ledger.set_format(Format::frames);
+  ledger.done({0, frames.size() / 3}, kStart);
+  ledger.done({frames.size() / 3, frames.size()}, kStart);
+  ledger.settle(kStart + 1s, true);
+  CHECK(desk.file.data_map().starts_with("[0,12288)"));
+  CHECK(desk.file.text().substr(frames.size() / 3) == std::string(2 * frames.size() / 3, '\0'));
+  const auto found = detect_format(desk.file);
+  REQUIRE(found.ok());
+  CHECK(found->format == Format::frames);
+  desk.file.heal();
+  ledger.settle(kStart + 3s, true);
+  ledger.settle(kStart + 6s, true);
+  CHECK(desk.file.data_map() == "[24576," + std::to_string(frames.size()) + ")");
+}
+
+TEST_CASE("while a collapse cannot be noted nothing below its last segment is freed") {
+  Desk desk;
+  desk.limits.collapse = {4096, 4096, 0};
+  desk.limits.collapse_delay = Duration(0);
+  auto& ledger = desk.open();
+  ledger.done({0, 300'000}, kStart);
+  // Stored are the front, what was synced, the intent.
+  desk.file.fail(Op::set_attribute, ENOSPC, 4, How::for_ever);
+  ledger.settle(kStart, true);
+  REQUIRE(desk.checkpoint->base() == 299'008);
+  desk.file.producer_appends(std::string(50'000, 'y') + "\n");
+  ledger.done({300'000, 450'001}, kStart + 1s);
+  const auto before = desk.file.text();
+  ledger.settle(kStart + 2s, true);
+  const auto kept = 400'000 - 299'008;  // but for the newline that NULs swallow
+  CHECK(desk.file.text().substr(0, kept - 1) == before.substr(0, kept - 1));
+  CHECK(desk.file.text()[kept + 1] == '\0');
+  desk.file.heal();
+  CHECK(ledger.settle(kStart + 4s, true).empty());
+  CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
 TEST_CASE("one sync a second while there is something to make durable, none when there is not") {
