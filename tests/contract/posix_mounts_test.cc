@@ -5,9 +5,11 @@
 #include <fstream>
 #include <iostream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "buffer/append_writer.h"
+#include "buffer/checkpoint.h"
 #include "buffer/posix_file.h"
 #include "buffer/probe.h"
 #include "tests/support/catch.h"
@@ -126,6 +128,65 @@ TEST_CASE("ENOSPC in mid-record leaves no piece of it") {
     CHECK((!said || std::string(kind.type) == "btrfs"));
     CHECK(pieces == (said ? 1 : 0));
     CHECK(whole == (*filler)->records_written());
+  }
+}
+
+// What a power cut leaves of a collapse, made with the kernel's own calls: the whole of it, then
+// the hole put back where the shifting stopped.
+TEST_CASE("a collapse that was cut off in the middle is carried to its end") {
+  constexpr std::uint64_t kBlock = 4096;
+  constexpr std::uint64_t kHole = 64 * kBlock;
+  for (const char* type : {"ext4", "xfs"}) {
+    const auto folder = mounted(type, 320 * kMib);
+    if (folder.empty()) continue;
+    for (std::uint64_t shifted = 0; shifted <= 8; ++shifted) {
+      INFO(type << ", blocks shifted: " << shifted);
+      const auto path = folder + "/buffer-" + std::to_string(shifted);
+      std::string text(kHole, '\0');
+      for (const char kind : std::string("ab..cd.e")) {
+        text += kind == '.' ? std::string(kBlock, '\0') : std::string(kBlock - 1, kind) + "\n";
+      }
+      text += "tail\n";
+      write_file(path, text);
+      auto file = writable(path);
+      for (const ByteRange hole : {ByteRange{0, kHole},
+                                   {kHole + 2 * kBlock, kHole + 4 * kBlock},
+                                   {kHole + 6 * kBlock, kHole + 7 * kBlock}}) {
+        REQUIRE(file->punch(hole).ok());
+      }
+      StartFacts facts;
+      facts.boot = 1;
+      facts.boot_time_ns = 1;
+      Checkpoint checkpoint(*file, facts);
+      REQUIRE(checkpoint.start().ok());
+      REQUIRE(checkpoint.move_front(kHole).ok());
+      REQUIRE(checkpoint.sync().ok());
+      const auto intent = plan_collapse(*file, checkpoint.state(), {kBlock, kBlock, 0});
+      REQUIRE(intent.ok());
+      REQUIRE(intent->has_value());
+      REQUIRE((*intent)->segments.size() == 3);
+      REQUIRE(file->set_attribute(kIntentAttribute, encode(**intent)).ok());
+      REQUIRE(file->collapse({0, kHole}).ok());
+      const auto again = Descriptor::open(path, O_RDWR);
+      REQUIRE(again.ok());
+      REQUIRE(::fallocate(again->fd(), FALLOC_FL_INSERT_RANGE, static_cast<off_t>(shifted * kBlock),
+                          static_cast<off_t>(kHole)) == 0);
+      facts.boot = 2;
+      Checkpoint next(*file, facts);
+      const auto report = next.start();
+      REQUIRE(report.ok());
+      CHECK(report->origin == Origin::new_boot);
+      CHECK(next.base() == (shifted == 0 ? 0 : kHole));
+      CHECK(next.front() == kHole);
+      std::string now(text.size(), 'x');
+      const auto read = file->read_at(0, now);
+      REQUIRE(read.ok());
+      now.resize(*read);
+      CHECK(now == text.substr(next.base()));
+      const auto left = file->attribute(kIntentAttribute);
+      REQUIRE(left.ok());
+      CHECK_FALSE(left->has_value());
+    }
   }
 }
 
