@@ -290,7 +290,10 @@ void Pipe::close_partial_line(TimePoint now) {
 bool Pipe::look_for_shrinking() {
   const auto facts = parts_.file.facts();
   if (shrunk_ || !facts) return shrunk_;
-  shrunk_ = facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at();
+  const auto begins = parts_.checkpoint.may_begin_at(main_.at());
+  if (!begins) return false;
+  shrunk_ =
+      facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
   size_seen_ = facts->size;
   return shrunk_;
 }

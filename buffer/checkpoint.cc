@@ -124,6 +124,8 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
     stored_front_ = state_.front;
     dirty_ = true;
   }
+  const auto begins = may_begin_at(state_.front);
+  if (!begins) return begins.error();
   const bool other_inode = found.identity != fold_identity(facts->inode, facts->birth_ns);
   // In one boot the size cannot shrink, and over a boot what was synced stays.
   const bool too_short = state_.base + facts->size < std::max(state_.front, found.synced);
@@ -135,6 +137,9 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
                "a collapse was cut off, and the file is not as that left it");
   } else if (too_short || facts_.truncated) {
     begin_anew(report, Origin::truncated, "shorter than it was: it was truncated");
+  } else if (!*begins) {
+    begin_anew(report, Origin::truncated,
+               "no line begins where one did: it was truncated and has grown again");
   } else if (new_boot) {
     report.origin = Origin::new_boot;
   } else {
@@ -147,6 +152,14 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   }
   if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
   return report;
+}
+
+Result<bool> Checkpoint::may_begin_at(Position at) {
+  if (state_.format != Format::lines || at <= state_.base) return true;
+  char before = '\n';
+  const auto read = file_.read_at(at - 1 - state_.base, {&before, 1});
+  if (!read) return read.error();
+  return *read == 0 || before == '\n' || before == '\0';
 }
 
 void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warning) {

@@ -103,6 +103,11 @@ class Checkpoint {
   /// been cut off, or it is carried to its end by the next start(), or lost_place() is true.
   Result<std::uint64_t> collapse(const CollapseLimits& limits);
 
+  /// Whether something may begin at `at`, where something was known to begin: in lines a newline
+  /// stands before it, or NULs. If not, the file was truncated and has grown again since. Errors:
+  /// `io`.
+  Result<bool> may_begin_at(Position at);
+
   /// A failed collapse left nothing that base() could stand for: begin anew with a new Checkpoint.
   bool lost_place() const { return lost_place_; }
 

@@ -371,6 +371,31 @@ TEST_CASE("a file that was seen to shrink is new, however large it is by now") {
   CHECK(checkpoint.front() == 0);
 }
 
+TEST_CASE("no line begins where one did: truncated and grown again, longer than ever") {
+  auto file = file_with("first\nsecond\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.move_front(6).ok());
+    REQUIRE(checkpoint.finish().ok());
+  }
+  file.truncate(0);
+  Origin expected = Origin::truncated;
+  SECTION("other lines") {
+    file.producer_appends("a line that is longer than both\n");
+  }
+  SECTION("a line that happens to end there") {
+    file.producer_appends("other\nlines, more of them\n");
+    expected = Origin::resumed;
+  }
+  SECTION("what stood there was freed up to the front") {
+    file.producer_appends(std::string("fir\0\0\0second\nthird\n", 19));
+    expected = Origin::resumed;
+  }
+  Checkpoint checkpoint(file, boot(1));
+  CHECK(origin(checkpoint) == expected);
+}
+
 TEST_CASE("shorter than what was synced: truncated, though longer than the front") {
   auto file = file_with("one\ntwo\nthree\nfour\n");
   {
