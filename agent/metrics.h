@@ -27,6 +27,22 @@ class Figure {
   std::atomic<std::uint64_t> value_{0};
 };
 
+/// One of several parts of a Figure: what it was last set to counts until it goes.
+class Share {
+ public:
+  explicit Share(Figure& whole) : whole_(whole) {}
+  ~Share() { set(0); }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+  void set(std::uint64_t n) { whole_.add(n - std::exchange(mine_, n)); }
+  std::uint64_t get() const { return mine_; }
+
+ private:
+  Figure& whole_;
+  std::uint64_t mine_ = 0;
+};
+
 /// Errors by the sink's code, with room for a fixed number of different codes; what does not fit
 /// is counted under kOther. One thread adds, any thread reads.
 class CodeCounts {
@@ -82,7 +98,8 @@ struct BufferMetrics {
   Figure records_quarantined;             ///< Of those set aside: moved to the quarantine.
   CodeCounts kafka_errors;                ///< Records reported with an error, by code.
 
-  // Gauges, written once a turn.
+  // Gauges, written once a turn. A file that lost its name and the new one under it count together;
+  // positions are those of the new one.
   Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed, set aside nor
                                               ///< dropped.
   Figure records_in_flight;                   ///< Of those, with the sink now.

@@ -46,6 +46,11 @@ PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
     : parts_(parts),
       config_(config),
       path_(config.path),
+      in_flight_(parts.metrics.records_in_flight),
+      waiting_(parts.metrics.waiting_bytes),
+      logical_(parts.metrics.logical_bytes),
+      data_(parts.metrics.data_bytes),
+      allocated_(parts.metrics.allocated_bytes),
       high_water_(parts.checkpoint.front()),
       show_due_(now),
       trouble_at_(now) {}
@@ -103,7 +108,7 @@ void PipeGauges::look_at_size() {
       "{}: its logical size is {} GiB, {} GiB of it data, and it is not collapsed ({}); ext4 ends "
       "at "
       "16 TiB, where appends fail: before that, stop the producers, let it drain, and move it away",
-      path_, size_ >> 30, parts_.metrics.data_bytes.get() >> 30,
+      path_, size_ >> 30, data_.get() >> 30,
       parts_.checkpoint.state().gap_seen ? "a producer without O_APPEND was here"
                                          : "the filesystem cannot, or it holds too much data");
 }
@@ -161,8 +166,8 @@ void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
     bytes += each.get();
   metrics.records_unsettled.set(metrics.records_read.get() - records);
   metrics.bytes_unsettled.set(metrics.bytes_read.get() - bytes);
-  metrics.records_in_flight.set(in_flight);
-  metrics.bytes_freed.set(ledger.freed_bytes());
+  in_flight_.set(in_flight);
+  metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
   metrics.front.set(ledger.front());
   metrics.base.set(parts_.checkpoint.base());
 }
@@ -175,29 +180,33 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   const bool grown = facts->size != std::exchange(size_, facts->size);
   const auto end = parts_.checkpoint.base() + facts->size;
   tail_age_.note(end, now);
-  auto& metrics = parts_.metrics;
-  metrics.logical_bytes.set(facts->size);
-  metrics.allocated_bytes.set(facts->allocated_bytes);
-  metrics.data_bytes.set(data_bytes(ledger.front(), *facts));
+  logical_.set(facts->size);
+  allocated_.set(facts->allocated_bytes);
+  data_.set(data_bytes(ledger.front(), *facts));
   look_at_size();
-  look_at_limit(metrics.data_bytes.get());
+  look_at_limit(data_.get());
   tell_of_dropped();
   show_waiting(ledger);
   const auto since = tail_age_.since(oldest_waiting(ledger));
-  const auto age =
-      since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms;
-  metrics.oldest_unconfirmed_ms.set(static_cast<std::uint64_t>(age.count()));
+  show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
   return grown;
+}
+
+// The oldest of all counts: a greater age is shown at once, a smaller one where the age was ours.
+void PipeGauges::show_age(std::chrono::milliseconds age) {
+  auto& oldest = parts_.metrics.oldest_unconfirmed_ms;
+  const auto ours = static_cast<std::uint64_t>(std::exchange(age_, age).count());
+  const auto now = static_cast<std::uint64_t>(age.count());
+  if (now > oldest.get() || oldest.get() == ours) oldest.set(now);
 }
 
 // By the size last seen: at most a second old.
 void PipeGauges::show_waiting(const Ledger& ledger) {
   const auto end = parts_.checkpoint.base() + size_;
-  auto& metrics = parts_.metrics;
   const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
   const auto above = end - std::min(end, ledger.front());
-  metrics.waiting_bytes.set(above - std::min(above, settled));
-  if (above <= settled) metrics.oldest_unconfirmed_ms.set(0);
+  waiting_.set(above - std::min(above, settled));
+  if (above <= settled) show_age(0ms);
 }
 
 // From the block of the front on; with very many segments the blocks allocated must do.

@@ -19,7 +19,8 @@
 namespace punchline {
 
 /// What a pipe counts, shows and says. Each record is counted as read once, however often it is
-/// met. One thread.
+/// met. While a file that lost its name is forwarded beside the new one, both have gauges on the
+/// same figures. One thread.
 class PipeGauges {
  public:
   struct Parts {
@@ -29,6 +30,9 @@ class PipeGauges {
     Log& log;
   };
   PipeGauges(Parts parts, const BufferConfig& config, TimePoint now);
+  ~PipeGauges() { show_age({}); }
+  PipeGauges(const PipeGauges&) = delete;
+  PipeGauges& operator=(const PipeGauges&) = delete;
 
   /// What begins below has been counted.
   Position high_water() const { return high_water_; }
@@ -56,6 +60,7 @@ class PipeGauges {
  private:
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
   void show_waiting(const Ledger& ledger);
+  void show_age(std::chrono::milliseconds age);
   void look_at_limit(std::uint64_t data_bytes);
   void look_at_size();
   void tell_of_dropped();
@@ -65,6 +70,9 @@ class PipeGauges {
   Parts parts_;
   const BufferConfig& config_;
   std::string path_;
+  Share in_flight_, waiting_, logical_, data_, allocated_;
+  std::chrono::milliseconds age_{};
+  std::uint64_t freed_bytes_ = 0;
   Position high_water_;
   std::uint64_t size_ = 0;
   std::uint64_t set_aside_records_ = 0;

@@ -64,6 +64,7 @@ void World::open() {
   checkpoint_ = std::make_unique<Checkpoint>(file, facts);
   REQUIRE(checkpoint_->start().ok());
   pool_ = std::make_unique<ChunkPool>(pool_bytes);
+  forwarder_.reset();
   metrics_ = std::make_unique<Metrics>();
   auto& shown = metrics_->add_buffer(config.path, config.topic);
   forwarder_ = std::make_unique<Forwarder>(sink, *metrics_, log);
