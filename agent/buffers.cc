@@ -87,11 +87,11 @@ void Buffers::begin_anew(Held& held, TimePoint now) {
 }
 
 void Buffers::look_at_name(Held& held, TimePoint now) {
-  if (held.replaced) return;
   const auto same = held.buffer.file->same_file_as_path();
-  if (!same || *same) return;
-  held.replaced = true;
+  if (!same || *same != held.replaced) return;
+  held.replaced = !*same;
   held.busy = now;
+  if (*same) return parts_.log.info("{}: has its name again", held.config.path);
   parts_.log.warning(
       "{}: deleted or renamed; what it holds is still forwarded, and a new file under the name is "
       "taken at once",

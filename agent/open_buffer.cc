@@ -185,13 +185,15 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
   return std::nullopt;
 }
 
-Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
+Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
                                                  Log& log) {
   auto facts = start_facts(false);
   if (!facts) return facts.error();
   facts->truncated = true;  // it may have grown beyond its old front again by now
   auto checkpoint = std::make_unique<Checkpoint>(file, *facts);
+  file.stop_writing();  // an unfinished tail is closed only where nobody writes
   const auto report = checkpoint->start();
+  if (const auto writable = file.open_for_writing(); !writable) return writable.error();
   if (!report) return report.error();
   tell(config.path, *report, *checkpoint, log);
   return checkpoint;

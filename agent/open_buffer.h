@@ -41,7 +41,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
 
 /// Settles the state again, in a file that was truncated under us. The old checkpoint must not be
 /// used after it. Errors as Checkpoint::start().
-Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, BufferFile& file,
+Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
                                                  Log& log);
 
 /// Saves what is above the front of `file` in a new buffer at `path`, durably: to be read

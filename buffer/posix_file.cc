@@ -108,6 +108,11 @@ Status PosixFile::open_for_writing() {
   return {};
 }
 
+void PosixFile::stop_writing() {
+  writing_ = Descriptor();
+  appending_ = Descriptor();
+}
+
 Result<bool> PosixFile::same_file_as_path() const {
   auto ours = reading_.facts();
   if (!ours) return ours.error();

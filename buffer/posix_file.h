@@ -39,6 +39,8 @@ class PosixFile final : public BufferFile {
 
   /// From here on punch() works, and nobody_writes() is false because of us. Harmless if repeated.
   Status open_for_writing();
+  /// Takes that back, for a while.
+  void stop_writing();
 
   /// Whether path() still leads to this file: false after a deletion or a rename, also if
   /// something else has the name now.
