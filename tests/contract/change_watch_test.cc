@@ -11,6 +11,7 @@
 
 using namespace punchline;
 using punchline::testing::opened;
+using punchline::testing::read_file;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
@@ -124,6 +125,21 @@ TEST_CASE("a folder that goes away wakes all that were in it") {
   REQUIRE(watch.add_name(2, folder.file("sub/b")).ok());
   REQUIRE(::rmdir(folder.file("sub").c_str()) == 0);
   CHECK(drained(watch) == Ids{1, 2});
+}
+
+TEST_CASE("more events than the kernel keeps wake all, and the next ones are told apart again") {
+  TempDir folder("watch");
+  ChangeWatch watch;
+  REQUIRE(watch.add_name(1, folder.file("a")).ok());
+  REQUIRE(watch.add_name(2, folder.file("b")).ok());
+  const auto events_max = std::stoi(read_file("/proc/sys/fs/inotify/max_queued_events"));
+  for (int made = 0; made <= events_max / 2; ++made) {  // two events each, of nobody's name
+    write_file(folder.file("other"), "");
+    REQUIRE(::unlink(folder.file("other").c_str()) == 0);
+  }
+  CHECK(drained(watch) == Ids{1, 2});
+  write_file(folder.file("b"), "text\n");
+  CHECK(drained(watch) == Ids{2});
 }
 
 TEST_CASE("without inotify everything is quiet and says why") {
