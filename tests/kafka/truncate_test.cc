@@ -45,8 +45,9 @@ std::string text_of(const Scenario& at) {
 // FORMAT.md, "Limits": while no agent looks, regrown beyond where it was. In lines that is seen
 // unless a line happens to begin there.
 bool can_be_seen(const Scenario& at) {
-  return at.agent == AgentIs::alive || at.regrown == Regrown::smaller ||
-         at.format == std::string("lines");
+  if (at.agent == AgentIs::alive || at.regrown == Regrown::smaller) return true;
+  // It may have been stopped between its look and its reading.
+  return at.agent == AgentIs::killed && at.format == std::string("lines");
 }
 
 class Story {
