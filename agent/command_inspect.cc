@@ -7,6 +7,7 @@
 #include "agent/buffer_view.h"
 #include "agent/commands.h"
 #include "agent/open_buffer.h"
+#include "agent/progress.h"
 #include "agent/view_json.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
@@ -95,7 +96,7 @@ ExitCode command_inspect(const InspectOptions& options) {
   if (!file) return say(file.error());
   const auto facts = start_facts(false);
   if (!facts) return say(facts.error());
-  const auto view = view_buffer(**file, *facts);
+  const auto view = view_buffer(**file, *facts, Progress("inspect"));
   if (!view) return say(view.error());
   const auto held = Lock::is_held(**file);
   const auto holder = Lock::holder(**file);

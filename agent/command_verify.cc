@@ -1,10 +1,10 @@
-#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
 
 #include "agent/commands.h"
 #include "agent/open_buffer.h"
+#include "agent/progress.h"
 #include "agent/verify.h"
 #include "agent/view_json.h"
 #include "buffer/quarantine.h"
@@ -12,26 +12,10 @@
 namespace punchline {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-/// Says on stderr how far a long look has come.
-class Progress {
- public:
-  void operator()(std::uint64_t at, std::uint64_t end) {
-    constexpr std::chrono::seconds kEach{2};
-    if (Clock::now() < told_ + kEach) return;
-    told_ = Clock::now();
-    std::fprintf(stderr, "verify: %" PRIu64 " of %" PRIu64 " MiB\n", at >> 20, end >> 20);
-  }
-
- private:
-  Clock::time_point told_ = Clock::now();
-};
-
 Result<BufferView> view(PosixFile& file) {
   const auto facts = start_facts(false);
   if (!facts) return facts.error();
-  return view_buffer(file, *facts, Progress());
+  return view_buffer(file, *facts, Progress("verify"));
 }
 
 /// Nothing where there is no quarantine.

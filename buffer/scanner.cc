@@ -37,16 +37,16 @@ std::unique_ptr<Scanner> make_scanner(Format format, BufferFile& file, Position 
 }
 
 Result<Detected> detect_format(BufferFile& file) {
-  const auto data = file.next_data(0);
-  if (!data) return data.error();
-  if (!*data) return Detected{};
   std::string memory(kLookedAtBytes, '\0');
-  for (auto at = **data;;) {
-    const auto read = file.read_at(at, memory);
+  for (std::uint64_t at = 0;;) {
+    const auto data = file.next_data(at);
+    if (!data) return data.error();
+    if (!*data) return Detected{};
+    const auto read = file.read_at(**data, memory);
     if (!read) return read.error();
     const auto found = look_at(std::string_view(memory).substr(0, *read));
     if (found.format != Format::none || *read < memory.size()) return found;
-    at += *read;
+    at = **data + *read;
   }
 }
 

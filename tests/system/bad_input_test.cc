@@ -86,6 +86,18 @@ TEST_CASE("a hole of 5 GiB costs no time and loses nothing around it") {
   CHECK_THAT(read_file(place.quarantine), Contains("may be half a line"));
 }
 
+TEST_CASE("a hole of 5 TiB behind zeros costs no time either") {
+  Place place;
+  write_file(place.buffer, std::string(64 * 1024, '\0'));
+  std::filesystem::resize_file(place.buffer, 5ULL << 40);
+  place.append("\nbehind\n");
+  const auto result = place.once();
+  INFO(result.err);
+  CHECK(result.exit.code == 0);
+  CHECK(place.delivered() == "behind\n");
+  CHECK(result.exit.cpu.count() < 5);
+}
+
 TEST_CASE("a buffer that is not there yet is created, and what comes later is forwarded") {
   Place place;
   Agent agent(place.setup);
