@@ -41,6 +41,9 @@ void print_state(const BufferView& view) {
     std::printf("             %s\n", warning.c_str());
   }
   if (view.has_state) std::printf("  uuid       %s\n", to_string(view.state.uuid).c_str());
+  std::printf("  format     %s\n", view.state.format == Format::none
+                                       ? "none yet: the first record decides"
+                                       : name_of(view.state.format));
   std::printf("  positions  base %" PRIu64 ", front %" PRIu64 ", end %" PRIu64, view.state.base,
               view.state.front, view.state.base + view.logical_bytes);
   if (!view.fences.empty()) std::printf(", fence %" PRIu64, view.fences.back());

@@ -170,6 +170,8 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
   }
   const auto cut = checkpoint_.collapse(limits_.collapse);
   if (cut) return;
+  collapse_due_ = now + limits_.collapse_delay;
+  if (cut.error().kind() == ErrorKind::busy) return;
   if (cut.error().kind() == ErrorKind::unsupported) limits_.collapse.unit_bytes = 0;
   collapse_due_ = now + limits_.collapse_retry_delay;
   troubles.push_back({cut.error().message(), cut.error().kind() == ErrorKind::no_space});

@@ -18,9 +18,6 @@ namespace {
 constexpr std::string_view kRecordBytesMax = "record_bytes_max=";
 constexpr std::string_view kBlocksAt = "blocks_at_bytes=";
 
-/// Locked by who appends first (FORMAT.md, "Writing"); behind the end of any file.
-constexpr std::uint64_t kFirstWriteByte = std::uint64_t{1} << 62U;
-
 Error other_format(const std::string& path, Format standing, Format wanted) {
   return {ErrorKind::refused, 0,
           path + ": is a buffer in format " + name_of(standing) + ", not " + name_of(wanted)};
@@ -150,7 +147,7 @@ Status AppendWriter::flush() {
 Status AppendWriter::write_first_batch() {
   const auto deciding = in_place_.reopen(O_WRONLY);
   if (!deciding) return deciding.error();
-  static_cast<void>(deciding->lock_byte(kFirstWriteByte).ok());
+  static_cast<void>(deciding->lock_byte(kOffsetsByte).ok());
   const auto standing = standing_format(*file_);
   if (!standing) return standing.error();
   if (*standing != Format::none && *standing != format_) {
@@ -192,7 +189,10 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
                      " bytes remain at offset " + std::to_string(offset) + " of " + file_->path() +
                      ")");
   };
-  // The agent may have trimmed the front meanwhile, which moves everything: look before writing.
+  // A collapse moves everything: none while we write, and look whether there was one before.
+  const auto relying = in_place_.reopen(O_WRONLY);
+  if (!relying) return failed(relying.error());
+  if (settled_) static_cast<void>(relying->lock_byte(kOffsetsByte).ok());  // else it is held
   std::string found(torn.size(), '\0');
   const auto got = file_->read_at(offset, found);
   if (!got) return failed(got.error());

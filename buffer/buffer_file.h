@@ -56,7 +56,8 @@ class BufferFile {
 
   /// Cuts whole units out of the file; what stands behind them moves down (fallocate(2)
   /// COLLAPSE_RANGE). Only ever a hole, below the end. After an error, and after a power cut, some
-  /// of what stands behind may have moved: see collapse.h. `unsupported`, `no_space`.
+  /// of what stands behind may have moved: see collapse.h. `unsupported`, `no_space`; `busy` while
+  /// a writer relies on its offsets.
   virtual Status collapse(ByteRange offsets) = 0;
 
   /// What the filesystem has left for us, in bytes.

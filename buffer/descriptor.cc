@@ -40,6 +40,15 @@ bool same_inode(const struct statx& a, const struct statx& b) {
          a.stx_dev_minor == b.stx_dev_minor;
 }
 
+struct flock one_byte(std::uint64_t offset) {
+  struct flock wanted {};
+  wanted.l_type = F_WRLCK;
+  wanted.l_whence = SEEK_SET;
+  wanted.l_start = static_cast<off_t>(offset);
+  wanted.l_len = 1;
+  return wanted;
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -175,12 +184,15 @@ Status Descriptor::collapse(ByteRange offsets) const {
 }
 
 Status Descriptor::lock_byte(std::uint64_t offset) const {
-  struct flock wanted {};
-  wanted.l_type = F_WRLCK;
-  wanted.l_whence = SEEK_SET;
-  wanted.l_start = static_cast<off_t>(offset);
-  wanted.l_len = 1;
+  auto wanted = one_byte(offset);
   if (uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLKW, &wanted); }) == 0) return {};
+  return error(errno, "lock");
+}
+
+Status Descriptor::try_lock_byte(std::uint64_t offset) const {
+  auto wanted = one_byte(offset);
+  if (::fcntl(fd_, F_OFD_SETLK, &wanted) == 0) return {};
+  if (errno == EAGAIN || errno == EACCES) return Error(ErrorKind::busy, errno, "lock " + path_);
   return error(errno, "lock");
 }
 

@@ -73,6 +73,8 @@ class Descriptor {
   /// fcntl(2) F_OFD_SETLKW: one byte, wherever the file ends, for us alone. Waits for others; let
   /// go when this is closed.
   Status lock_byte(std::uint64_t offset) const;
+  /// F_OFD_SETLK: the same without waiting, `busy`.
+  Status try_lock_byte(std::uint64_t offset) const;
 
   Result<std::optional<std::string>> attribute(std::string_view name) const;
   Status set_attribute(std::string_view name, std::string_view value) const;
@@ -85,6 +87,10 @@ class Descriptor {
   int fd_ = -1;
   std::string path_;
 };
+
+/// Locked by whoever relies on what stands where: a writer while it decides the format by its first
+/// write or takes a torn record back, the agent while it collapses.
+inline constexpr std::uint64_t kOffsetsByte = 1ULL << 62;
 
 /// The folder a path lies in, "." for a bare name.
 std::string folder_of(const std::string& path);

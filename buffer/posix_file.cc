@@ -159,6 +159,8 @@ Status PosixFile::punch(ByteRange offsets) {
 Status PosixFile::collapse(ByteRange offsets) {
   auto file = reading_.reopen(O_RDWR);
   if (!file) return file.error();
+  const auto alone = file->try_lock_byte(kOffsetsByte);
+  if (!alone && alone.error().kind() == ErrorKind::busy) return alone;
   return file->collapse(offsets);
 }
 

@@ -64,6 +64,22 @@ struct stat stat_of(const std::string& path) {
 
 }  // namespace
 
+TEST_CASE("while a writer relies on its offsets nothing is collapsed") {
+  TempDir folder("posix");
+  const auto path = folder.file("buffer");
+  write_file(path, std::string(64 * 1024, 'x'));
+  auto file = opened(path);
+  REQUIRE(file->open_for_writing().ok());
+  REQUIRE(file->punch({0, 8192}).ok());
+  const auto writer = Descriptor::open(path, O_WRONLY);
+  REQUIRE(writer.ok());
+  REQUIRE(writer->lock_byte(kOffsetsByte).ok());
+  const auto done = file->collapse({0, 8192});
+  REQUIRE_FALSE(done.ok());
+  CHECK(done.error().kind() == ErrorKind::busy);
+  CHECK(file->facts()->size == 64 * 1024);
+}
+
 TEST_CASE("what is missing is not found, and its folder is not made") {
   TempDir folder("posix");
   CHECK(refusal_of(folder.file("none")).kind() == ErrorKind::not_found);
