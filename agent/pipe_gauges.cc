@@ -100,15 +100,15 @@ void PipeGauges::tell_of_dropped() {
 }
 
 // Holes cost nothing, but a file has an end: 16 TiB on ext4.
-void PipeGauges::look_at_size() {
-  if (size_ < size_told_from_) return;
-  while (size_ >= size_told_from_)
+void PipeGauges::look_at_size(std::uint64_t size) {
+  if (size < size_told_from_) return;
+  while (size >= size_told_from_)
     size_told_from_ *= 2;
   parts_.log.warning(
       "{}: its logical size is {} GiB, {} GiB of it data, and it is not collapsed ({}); ext4 ends "
       "at "
       "16 TiB, where appends fail: before that, stop the producers, let it drain, and move it away",
-      path_, size_ >> 30, data_.get() >> 30,
+      path_, size >> 30, data_.get() >> 30,
       parts_.checkpoint.state().gap_seen ? "a producer without O_APPEND was here"
                                          : "the filesystem cannot, or it holds too much data");
 }
@@ -177,13 +177,13 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   show_due_ = now + kShowDelay;
   const auto facts = parts_.file.facts();
   if (!facts) return false;
-  const bool grown = facts->size != std::exchange(size_, facts->size);
   const auto end = parts_.checkpoint.base() + facts->size;
+  const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
   logical_.set(facts->size);
   allocated_.set(facts->allocated_bytes);
   data_.set(data_bytes(ledger.front(), *facts));
-  look_at_size();
+  look_at_size(facts->size);
   look_at_limit(data_.get());
   tell_of_dropped();
   show_waiting(ledger);
@@ -200,11 +200,10 @@ void PipeGauges::show_age(std::chrono::milliseconds age) {
   if (now > oldest.get() || oldest.get() == ours) oldest.set(now);
 }
 
-// By the size last seen: at most a second old.
+// By the end last seen: at most a second old.
 void PipeGauges::show_waiting(const Ledger& ledger) {
-  const auto end = parts_.checkpoint.base() + size_;
   const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
-  const auto above = end - std::min(end, ledger.front());
+  const auto above = end_ - std::min(end_, ledger.front());
   waiting_.set(above - std::min(above, settled));
   if (above <= settled) show_age(0ms);
 }

@@ -62,7 +62,7 @@ class PipeGauges {
   void show_waiting(const Ledger& ledger);
   void show_age(std::chrono::milliseconds age);
   void look_at_limit(std::uint64_t data_bytes);
-  void look_at_size();
+  void look_at_size(std::uint64_t size);
   void tell_of_dropped();
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;
@@ -74,7 +74,7 @@ class PipeGauges {
   std::chrono::milliseconds age_{};
   std::uint64_t freed_bytes_ = 0;
   Position high_water_;
-  std::uint64_t size_ = 0;
+  Position end_ = 0;  // of the file, when last looked at
   std::uint64_t set_aside_records_ = 0;
   IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
   TailAge tail_age_;

@@ -365,6 +365,10 @@ TEST_CASE("a collapse moves no position, whatever lags or waits") {
     world.advance(2s);
     world.append("round " + std::to_string(round) + std::string(5000, 'y'));
     world.pipe().wake();
+    for (int i = 0; i < 200; ++i) {
+      world.turn();
+      REQUIRE(world.metrics().waiting_bytes.get() <= world.file.size());
+    }
   }
   world.drain();
   CHECK(world.checkpoint().base() > 60'000);
