@@ -1,0 +1,75 @@
+// The part of Checkpoint that collapses the file, and carries to its end what a crash cut off.
+
+#include <utility>
+
+#include "buffer/checkpoint.h"
+
+namespace punchline {
+
+// Before any offset is believed: a collapse may have been cut off in the middle.
+Status Checkpoint::settle_intent(State& found, StartReport& report) {
+  const auto bytes = file_.attribute(kIntentAttribute);
+  if (!bytes) return bytes.error();
+  if (!bytes->has_value()) return {};
+  intent_stands_ = true;
+  CollapseIntent intent;
+  if (decode(**bytes, intent) != Decoded::ok) {
+    lost_place_ = true;
+    return {};
+  }
+  const auto facts = file_.facts();
+  if (!facts) return facts.error();
+  const bool ours = intent.uuid == found.uuid && intent.base == found.base &&
+                    intent.identity == found.identity &&
+                    intent.identity == fold_identity(facts->inode, facts->birth_ns);
+  if (!ours) return {};
+  const auto shifted = roll_forward(file_, intent);
+  if (!shifted) return shifted.error();
+  lost_place_ = *shifted == Shifted::unlike;
+  if (*shifted != Shifted::all) return {};
+  found.base += intent.bytes;
+  free_from_ = intent.settled_from();
+  dirty_ = true;
+  report.collapsed_bytes = intent.bytes;
+  return {};
+}
+
+// Noted, done, noted as done: a crash between any two of these is settled by settle_intent().
+Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
+  constexpr std::uint64_t kNothing = 0;
+  const bool sound = supported_ && !state_.gap_seen && !state_.sync_failed && !needs_store();
+  if (!sound || state_.front != stored_front_) return kNothing;
+  const auto worth_it = plan_collapse(file_, state_, limits);
+  if (!worth_it) return worth_it.error();
+  if (!*worth_it) return kNothing;
+  if (const auto synced = sync(); !synced) return synced.error();
+  if (state_.synced < state_.front) return kNothing;
+  const auto intent = plan_collapse(file_, state_, limits);  // what has been appended meanwhile
+  if (!intent) return intent.error();
+  if (!*intent) return kNothing;
+  const auto noted = file_.set_attribute(kIntentAttribute, encode(**intent));
+  if (!noted) return noted.error();
+  if (const auto shifted = shift(**intent); !shifted) return shifted.error();
+  state_.base += (*intent)->bytes;
+  dirty_ = intent_stands_ = true;
+  free_from_ = (*intent)->settled_from();
+  (void)store();  // needs_store() brings it back
+  return (*intent)->bytes;
+}
+
+Status Checkpoint::shift(const CollapseIntent& intent) {
+  const auto cut = file_.collapse({0, intent.bytes});
+  if (cut) return {};
+  if (cut.error().kind() == ErrorKind::io) distrust();
+  const auto shifted = roll_forward(file_, intent);
+  if (shifted && *shifted == Shifted::all) return {};
+  lost_place_ = !shifted || *shifted == Shifted::unlike;
+  if (!lost_place_) {
+    intent_stands_ = true;
+    free_from_ = 0;
+    (void)store();
+  }
+  return cut;
+}
+
+}  // namespace punchline
