@@ -24,7 +24,8 @@ ExitCode tell(const Requeue::Account& account, const std::string& buffer) {
   print_left(account.oversize, "over record_bytes_max of the buffer: raise it, restart the agent");
   print_left(account.unfit, "with no place in the format of the buffer");
   print_left(account.damaged, "damaged in the quarantine itself");
-  return account.left() > 0 ? ExitCode::data : ExitCode::ok;
+  print_left(account.unfinished_bytes, "bytes at the end, an entry that is not all there");
+  return account.all() ? ExitCode::ok : ExitCode::data;
 }
 
 Result<std::string> uuid_of(const std::string& path) {

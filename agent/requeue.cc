@@ -37,6 +37,7 @@ Result<Requeue::Account> Requeue::go() {
     at = step->next;
     if (const auto settled = settle(); !settled) return settled.error();
     if (step->end == ScanStep::End::needs_memory) memory.resize(scanner->memory_bytes());
+    account_.unfinished_bytes = step->unfinished_bytes;
     if (step->end == ScanStep::End::end_of_data) break;
   }
   for (const auto& trouble : ledger_.finish(TimePoint{}))

@@ -27,12 +27,13 @@ class Requeue {
     std::string buffer_uuid;  ///< Empty: not known yet.
   };
   struct Account {
-    std::uint64_t back = 0;      ///< Durable in the buffer again.
-    std::uint64_t torn = 0;      ///< Left: not proved whole, and not forced.
-    std::uint64_t oversize = 0;  ///< Left: still over the limit.
-    std::uint64_t unfit = 0;     ///< Left: the buffer's format has no place for it.
-    std::uint64_t damaged = 0;   ///< Left: no sound entry.
-    std::uint64_t left() const { return torn + oversize + unfit + damaged; }
+    std::uint64_t back = 0;              ///< Durable in the buffer again.
+    std::uint64_t torn = 0;              ///< Left: not proved whole, and not forced.
+    std::uint64_t oversize = 0;          ///< Left: still over the limit.
+    std::uint64_t unfit = 0;             ///< Left: the buffer's format has no place for it.
+    std::uint64_t damaged = 0;           ///< Left: no sound entry.
+    std::uint64_t unfinished_bytes = 0;  ///< Left: an entry at the end that is not all there.
+    bool all() const { return torn + oversize + unfit + damaged + unfinished_bytes == 0; }
   };
 
   Requeue(Parts parts, bool force);

@@ -13,6 +13,15 @@ Finished requeue(const Place& place, std::vector<std::string> more = {}) {
   return run(punchline(more));
 }
 
+/// Runs once with 2 MiB allowed for a record.
+Finished once_with_limit_raised(const Place& place, const std::string& buffer) {
+  const auto config = place.folder.file("config");
+  write_file(config, "{\"buffers\": [{\"path\": \"" + buffer +
+                         "\", \"topic\": \"t\", \"record_bytes_max\": 2000000}]}");
+  return run(punchline({"run", "-c", config, "--brokers", place.broker->bootstrap(), "--once", "-X",
+                        "message.max.bytes=3000000"}));
+}
+
 const std::string kLarge(1'100'000, 'x');
 
 }  // namespace
@@ -32,11 +41,7 @@ TEST_CASE("an oversize record is moved out, freed, and comes back when the limit
   const auto refused = requeue(place);
   CHECK(refused.exit.code == 65);
   CHECK_THAT(refused.out, Contains("1 over record_bytes_max"));
-  const auto config = place.folder.file("config");
-  write_file(config, "{\"buffers\": [{\"path\": \"" + place.buffer +
-                         "\", \"topic\": \"t\", \"record_bytes_max\": 2000000}]}");
-  const auto raised = run(punchline({"run", "-c", config, "--brokers", place.broker->bootstrap(),
-                                     "--once", "-X", "message.max.bytes=3000000"}));
+  const auto raised = once_with_limit_raised(place, place.buffer);
   INFO(raised.err);
   CHECK(raised.exit.code == 0);
   const auto back = requeue(place);
@@ -77,6 +82,81 @@ TEST_CASE("damage between frames is kept byte for byte") {
   CHECK(place.delivered() == "one\ntwo\none\ntwo\n");
   CHECK_THAT(read_file(place.quarantine), Contains("what is this?"));
   CHECK(inspect(place.buffer).data_bytes <= 4096);
+}
+
+TEST_CASE(
+    "a quarantine that is damaged or cut: what is whole comes back, the rest is said and stays") {
+  Place place;
+  place.append("one\n" + kLarge + "1\n" + kLarge + "2\n" + kLarge + "3\n");
+  CHECK(place.once().exit.code == 65);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+
+  auto bytes = read_file(place.quarantine);
+  SECTION("a bit is not what it was") {
+    bytes[bytes.find("xxxx") + 1'000'000] ^= 1;
+    std::fstream(place.quarantine, std::ios::in | std::ios::out | std::ios::binary) << bytes;
+    const auto done = requeue(place);
+    INFO(done.out << done.err);
+    CHECK(done.exit.code == 65);
+    CHECK_THAT(done.out, Contains("requeued  2 records") && Contains("1 damaged"));
+    CHECK(read_file(place.buffer).find(kLarge + "1") == std::string::npos);
+    CHECK(read_file(place.buffer).find(kLarge + "2\n") != std::string::npos);
+    CHECK(read_file(place.buffer).find(kLarge + "3\n") != std::string::npos);
+    CHECK_THAT(read_file(place.quarantine), Contains("x1"));
+  }
+  SECTION("its end is gone") {
+    fs::resize_file(place.quarantine, bytes.size() - 100);
+    const auto done = requeue(place);
+    INFO(done.out << done.err);
+    CHECK(done.exit.code == 65);
+    CHECK_THAT(done.out, Contains("requeued  2 records") && Contains("bytes at the end"));
+    CHECK_THAT(read_file(place.quarantine), Contains("xxxx"));
+    const auto again = requeue(place);
+    CHECK(again.exit.code == 65);
+    CHECK_THAT(again.out, Contains("requeued  0 records"));
+  }
+  SECTION("all of it is gone") {
+    fs::resize_file(place.quarantine, 0);
+    const auto done = requeue(place);
+    INFO(done.out << done.err);
+    CHECK(done.exit.code == 0);
+    CHECK_THAT(done.out, Contains("requeued  0 records"));
+  }
+  SECTION("it was overwritten by text") {
+    write_file(place.quarantine, "not what it was\n");
+    const auto done = requeue(place);
+    INFO(done.out << done.err);
+    CHECK(done.exit.code != 0);
+    CHECK(!done.err.empty());
+    CHECK_THAT(read_file(place.quarantine), Contains("not what it was"));
+  }
+}
+
+TEST_CASE("frames that are no entries of a quarantine are refused; another's come by force") {
+  Place place;
+  REQUIRE(place.append_lines("one\n", {"--format", "frames"}).exit.code == 0);
+  const auto target = place.folder.file("target");
+  write_file(target, "");
+  const auto refused = run(punchline({"requeue", place.buffer, target}));
+  CHECK(refused.exit.code == 78);
+  CHECK_THAT(refused.err, Contains("is none of a quarantine"));
+  CHECK(read_file(target).empty());
+  CHECK(inspect(place.buffer).waiting_records == 1);
+
+  Place second;
+  second.append("one\n" + kLarge + "\n");
+  CHECK(second.once().exit.code == 65);
+  auto with_target = second.setup;
+  with_target.buffer = target;
+  CHECK(run_once(with_target).exit.code == 0);  // now it has a UUID
+  const auto foreign = requeue(second, {target});
+  CHECK(foreign.exit.code == 78);
+  CHECK_THAT(foreign.err, Contains("--force"));
+  CHECK(once_with_limit_raised(second, target).exit.code == 0);
+  const auto forced = requeue(second, {target, "--force"});
+  INFO(forced.out << forced.err);
+  CHECK(forced.exit.code == 0);
+  CHECK(read_file(target).find(kLarge) != std::string::npos);
 }
 
 TEST_CASE("what is no quarantine, or another's, is refused") {
