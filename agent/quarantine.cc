@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "buffer/nuls.h"
+
 namespace punchline {
 namespace {
 
@@ -20,8 +22,8 @@ Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
     if (!read) return read.error();
     if (*read == 0) break;
     const auto bytes = std::span(piece).first(*read);
-    const auto text = std::find_if(bytes.begin(), bytes.end(), [](char c) { return c != 0; });
-    if (text != bytes.end()) return at + static_cast<std::uint64_t>(text - bytes.begin());
+    const auto nuls = leading_nuls(bytes);
+    if (nuls < bytes.size()) return at + nuls;
     at += *read;
     const auto data = file.next_data(at);
     if (!data) return data.error();

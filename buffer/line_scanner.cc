@@ -1,8 +1,9 @@
 #include "buffer/line_scanner.h"
 
-#include <algorithm>
 #include <cassert>
 #include <cstring>
+
+#include "buffer/nuls.h"
 
 namespace punchline {
 namespace {
@@ -18,12 +19,8 @@ void LineScanner::set_rules(ReadRules rules) {
 
 void LineScanner::LongLine::take(std::span<const char> piece) {
   if (piece.empty()) return;
-  const auto nuls = [&] {
-    return static_cast<std::uint64_t>(
-        std::find_if(piece.begin(), piece.end(), [](char c) { return c != 0; }) - piece.begin());
-  };
   if (!shape.has_text) {
-    const auto run = nuls();
+    const auto run = leading_nuls(piece);
     shape.leading_nuls += run;
     shape.has_text = run < piece.size();
   }

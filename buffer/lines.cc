@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "buffer/nuls.h"
+
 namespace punchline {
 namespace {
 
@@ -15,9 +17,8 @@ LineShape shape_of(Position at, std::span<const char> line) {
   const auto text = line.first(line.size() - 1);  // without its newline
   LineShape shape;
   shape.range = {at, at + line.size()};
-  const auto first_text = std::find_if(text.begin(), text.end(), [](char c) { return c != 0; });
-  shape.leading_nuls = static_cast<std::uint64_t>(first_text - text.begin());
-  shape.has_text = first_text != text.end();
+  shape.leading_nuls = leading_nuls(text);
+  shape.has_text = shape.leading_nuls < text.size();
   shape.has_nul = !text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr;
   return shape;
 }
