@@ -2,36 +2,22 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace punchline::testing {
-namespace {
-
-std::uint64_t page_of(std::uint64_t offset) {
-  return offset / MemoryFile::kPageBytes;
-}
-
-/// Calls visit(page, range of offsets in that page) for each page that `offsets` touches.
-template <class Visit>
-void each_page(ByteRange offsets, Visit visit) {
-  while (!offsets.empty()) {
-    const auto page = page_of(offsets.begin);
-    const auto end = std::min(offsets.end, (page + 1) * MemoryFile::kPageBytes);
-    visit(page, ByteRange{offsets.begin, end});
-    offsets.begin = end;
-  }
-}
-
-}  // namespace
 
 void MemoryFile::producer_writes(std::uint64_t offset, std::string_view text) {
   put(offset, text);
 }
 
 void MemoryFile::truncate(std::uint64_t size) {
-  if (size < size_) zero({size, (page_of(size_) + 1) * kPageBytes});
-  size_ = size;
+  now_.resize(size);
+  disk_.resized(size);
+  ++modified_ns_;
+}
+
+void MemoryFile::cut_power(Unsynced unsynced, std::mt19937& random) {
+  now_ = disk_.cut(unsynced, random);
   ++modified_ns_;
 }
 
@@ -78,92 +64,40 @@ Error MemoryFile::error(int code, std::string_view verb) const {
   return Error::from_errno(code, std::string(verb) + " " + path_);
 }
 
-std::string MemoryFile::text() const {
-  std::string all(size_, '\0');
-  for (const auto& [number, page] : pages_) {
-    const auto begin = number * kPageBytes;
-    if (begin < size_) {
-      std::memcpy(all.data() + begin, page.data(), std::min(kPageBytes, size_ - begin));
-    }
-  }
-  return all;
-}
-
 std::string MemoryFile::data_map() const {
   std::string map;
-  for (auto begin = data_from(0); begin < size_; begin = data_from(hole_from(begin))) {
+  for (auto begin = now_.data_from(0); begin < now_.size;
+       begin = now_.data_from(now_.hole_from(begin))) {
     map += (map.empty() ? "[" : " [") + std::to_string(begin) + "," +
-           std::to_string(hole_from(begin)) + ")";
+           std::to_string(now_.hole_from(begin)) + ")";
   }
   return map;
 }
 
 bool MemoryFile::has_room_for(std::uint64_t page) const {
-  return pages_.count(page) > 0 || (pages_.size() + 1) * kPageBytes <= space_bytes_;
+  return now_.pages.count(page) > 0 || (now_.pages.size() + 1) * kPageBytes <= space_bytes_;
 }
 
 void MemoryFile::put(std::uint64_t offset, std::string_view text) {
   if (text.empty()) return;
-  const ByteRange target{offset, offset + text.size()};
-  each_page(target, [&](std::uint64_t page, ByteRange part) {
-    std::memcpy(pages_[page].data() + part.begin % kPageBytes, text.data() + (part.begin - offset),
-                part.size());
-  });
-  size_ = std::max(size_, target.end);
+  now_.put(offset, text);
+  now_.size = std::max(now_.size, offset + text.size());
+  disk_.wrote(offset, text, now_.size);
   ++modified_ns_;
-}
-
-void MemoryFile::zero(ByteRange offsets) {
-  const auto whole = whole_blocks(offsets, kPageBytes);
-  if (!whole.empty()) {
-    pages_.erase(pages_.lower_bound(page_of(whole.begin)), pages_.lower_bound(page_of(whole.end)));
-  }
-  const auto clear = [&](std::uint64_t page, ByteRange part) {
-    const auto found = pages_.find(page);
-    if (found == pages_.end()) return;
-    std::memset(found->second.data() + part.begin % kPageBytes, 0, part.size());
-  };
-  // The edges; in between there is nothing left to clear, and it may be terabytes.
-  each_page({offsets.begin, std::min(offsets.end, (page_of(offsets.begin) + 1) * kPageBytes)},
-            clear);
-  each_page({std::max(offsets.begin, page_of(offsets.end) * kPageBytes), offsets.end}, clear);
-}
-
-std::uint64_t MemoryFile::data_from(std::uint64_t offset) const {
-  const auto found = pages_.lower_bound(page_of(offset));
-  if (found == pages_.end()) return size_;
-  return std::min(size_, std::max(offset, found->first * kPageBytes));
-}
-
-std::uint64_t MemoryFile::hole_from(std::uint64_t offset) const {
-  auto page = page_of(offset);
-  if (pages_.count(page) == 0) return offset;
-  while (pages_.count(page) > 0) {
-    ++page;
-  }
-  return std::min(size_, page * kPageBytes);
 }
 
 Result<std::size_t> MemoryFile::read_at(std::uint64_t offset, std::span<char> into) {
   if (auto failed = enter(Op::read_at, "read")) return *failed;
-  if (offset >= size_) return std::size_t{0};
-  const ByteRange source{offset, offset + std::min<std::uint64_t>(into.size(), size_ - offset)};
-  each_page(source, [&](std::uint64_t page, ByteRange part) {
-    char* target = into.data() + (part.begin - offset);
-    const auto found = pages_.find(page);
-    if (found == pages_.end()) {
-      std::memset(target, 0, part.size());
-    } else {
-      std::memcpy(target, found->second.data() + part.begin % kPageBytes, part.size());
-    }
-  });
-  return static_cast<std::size_t>(source.size());
+  if (offset >= now_.size) return std::size_t{0};
+  const auto bytes = std::min<std::uint64_t>(into.size(), now_.size - offset);
+  now_.read(offset, into.data(), bytes);
+  return static_cast<std::size_t>(bytes);
 }
 
 Result<FileFacts> MemoryFile::facts() {
   if (auto failed = enter(Op::facts, "stat")) return *failed;
-  return FileFacts{.size = size_,
-                   .allocated_bytes = pages_.size() * kPageBytes,
+  return FileFacts{.size = now_.size,
+                   .allocated_bytes = now_.pages.size() * kPageBytes,
                    .block_bytes = kPageBytes,
                    .inode = inode_,
                    .birth_ns = birth_ns_,
@@ -173,24 +107,25 @@ Result<FileFacts> MemoryFile::facts() {
 
 Result<std::optional<std::uint64_t>> MemoryFile::next_data(std::uint64_t offset) {
   if (auto failed = enter(Op::next_data, "seek data in")) return *failed;
-  if (offset >= size_) return std::optional<std::uint64_t>();
+  if (offset >= now_.size) return std::optional<std::uint64_t>();
   if (!knows_holes_) return std::optional(offset);
-  const auto at = data_from(offset);
-  return at < size_ ? std::optional(at) : std::nullopt;
+  const auto at = now_.data_from(offset);
+  return at < now_.size ? std::optional(at) : std::nullopt;
 }
 
 Result<std::uint64_t> MemoryFile::next_hole(std::uint64_t offset) {
   if (auto failed = enter(Op::next_hole, "seek hole in")) return *failed;
-  if (offset >= size_) return offset;
-  return knows_holes_ ? hole_from(offset) : size_;
+  if (offset >= now_.size) return offset;
+  return knows_holes_ ? now_.hole_from(offset) : now_.size;
 }
 
 Status MemoryFile::punch(ByteRange offsets) {
   if (auto failed = enter(Op::punch, "punch")) return *failed;
   // Beyond the end some kernels have cut files short or crashed: a caller that does it is wrong.
-  if (offsets.end > size_) return error(EINVAL, "punch beyond the end of");
+  if (offsets.end > now_.size) return error(EINVAL, "punch beyond the end of");
   if (offsets.empty()) return {};
-  zero(offsets);
+  now_.zero(offsets);
+  disk_.punched(offsets);
   ++modified_ns_;
   return {};
 }
@@ -198,48 +133,41 @@ Status MemoryFile::punch(ByteRange offsets) {
 Status MemoryFile::collapse(ByteRange offsets) {
   if (auto failed = enter(Op::collapse, "collapse")) return *failed;
   const bool whole_units = offsets.begin % kPageBytes == 0 && offsets.size() % kPageBytes == 0;
-  if (!whole_units || offsets.empty() || offsets.end >= size_) return error(EINVAL, "collapse");
+  if (!whole_units || offsets.empty() || offsets.end >= now_.size) return error(EINVAL, "collapse");
   // The kernel would do it, and the bytes would be gone: a caller that does it is wrong.
-  if (data_from(offsets.begin) < offsets.end) return error(EINVAL, "collapse data of");
+  if (now_.data_from(offsets.begin) < offsets.end) return error(EINVAL, "collapse data of");
   ++modified_ns_;
   const auto pages = std::exchange(torn_after_pages_, std::nullopt);
   const bool began = pages != std::uint64_t{0} || torn_;
-  const bool all = shift(offsets, pages.value_or(UINT64_MAX));
-  if (all) collapsed_bytes_ += offsets.size();
+  const bool all = now_.shift(offsets, pages.value_or(UINT64_MAX));
+  if (all) now_.collapsed_bytes += offsets.size();
   torn_ = began && !all;
   if (!pages) {
-    size_ -= offsets.size();
+    now_.size -= offsets.size();
+    disk_.collapsed(offsets);
     return {};
   }
+  disk_ = Disk(now_);
   dies_at_ = operations_;
   return error(EIO, "collapse");
 }
 
-// Page by page from the lowest on; false if some are left where they were.
-bool MemoryFile::shift(ByteRange hole, std::uint64_t pages_max) {
-  auto at = pages_.lower_bound(page_of(hole.end));
-  for (; at != pages_.end() && pages_max > 0; --pages_max) {
-    pages_[at->first - hole.size() / kPageBytes] = at->second;
-    at = pages_.erase(at);
-  }
-  return at == pages_.end();
-}
-
 Result<std::uint64_t> MemoryFile::free_bytes() {
   if (auto failed = enter(Op::free_bytes, "statfs")) return *failed;
-  return space_bytes_ - std::min(space_bytes_, pages_.size() * kPageBytes);
+  return space_bytes_ - std::min(space_bytes_, now_.pages.size() * kPageBytes);
 }
 
 Status MemoryFile::append(std::span<const char> bytes) {
   if (auto failed = enter(Op::append, "append to")) return *failed;
   ours_writes_ = true;
   const std::string_view text(bytes.data(), bytes.size());
-  const auto at = size_;
+  const auto at = now_.size;
   for (std::size_t done = 0; done < text.size();) {
-    const auto page = page_of(at + done);
+    const auto page = (at + done) / kPageBytes;
     if (!has_room_for(page)) return error(ENOSPC, "append to");
-    const auto part = std::min<std::size_t>(text.size() - done, (page + 1) * kPageBytes - size_);
-    put(size_, text.substr(done, part));
+    const auto part =
+        std::min<std::size_t>(text.size() - done, (page + 1) * kPageBytes - now_.size);
+    put(now_.size, text.substr(done, part));
     done += part;
   }
   return {};
@@ -248,35 +176,45 @@ Status MemoryFile::append(std::span<const char> bytes) {
 Result<std::optional<std::string>> MemoryFile::attribute(std::string_view name) {
   if (auto failed = enter(Op::attribute, "get an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "get an attribute of");
-  const auto found = attributes_.find(name);
-  if (found == attributes_.end()) return std::optional<std::string>();
+  const auto found = now_.attributes.find(name);
+  if (found == now_.attributes.end()) return std::optional<std::string>();
   return std::optional(found->second);
 }
 
 Status MemoryFile::set_attribute(std::string_view name, std::string_view value) {
   if (auto failed = enter(Op::set_attribute, "set an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "set an attribute of");
-  attributes_[std::string(name)] = value;
+  now_.attributes[std::string(name)] = value;
+  disk_.set_attribute(name, value);
   return {};
 }
 
 Status MemoryFile::remove_attribute(std::string_view name) {
   if (auto failed = enter(Op::remove_attribute, "remove an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "remove an attribute of");
-  if (const auto found = attributes_.find(name); found != attributes_.end()) {
-    attributes_.erase(found);
+  if (const auto found = now_.attributes.find(name); found != now_.attributes.end()) {
+    now_.attributes.erase(found);
+    disk_.set_attribute(name, std::nullopt);
   }
   return {};
 }
 
-Status MemoryFile::sync_data() {
-  if (auto failed = enter(Op::sync_data, "fdatasync")) return *failed;
+// A dead process does not get as far as failing.
+Status MemoryFile::sync(Op op, std::string_view verb) {
+  if (auto failed = enter(op, verb)) {
+    if (!is_dead()) disk_.sync_failed();
+    return *failed;
+  }
+  disk_.synced();
   return {};
 }
 
+Status MemoryFile::sync_data() {
+  return sync(Op::sync_data, "fdatasync");
+}
+
 Status MemoryFile::sync_all() {
-  if (auto failed = enter(Op::sync_all, "fsync")) return *failed;
-  return {};
+  return sync(Op::sync_all, "fsync");
 }
 
 Result<bool> MemoryFile::nobody_writes() {

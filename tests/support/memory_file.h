@@ -2,13 +2,15 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "buffer/buffer_file.h"
+#include "tests/support/memory_image.h"
+#include "tests/support/power.h"
 
 namespace punchline::testing {
 
@@ -16,7 +18,7 @@ namespace punchline::testing {
 /// demand. The contract suite holds it to what the real one does. Not thread-safe.
 class MemoryFile final : public BufferFile {
  public:
-  static constexpr std::uint64_t kPageBytes = 4096;
+  static constexpr std::uint64_t kPageBytes = MemoryImage::kPageBytes;
 
   enum class Op : std::uint8_t {
     read_at,
@@ -39,10 +41,11 @@ class MemoryFile final : public BufferFile {
   explicit MemoryFile(std::string_view text = {}) { producer_appends(text); }
 
   // What others do to the file. Never fails, counts as no operation.
-  void producer_appends(std::string_view text) { producer_writes(size_, text); }
+  void producer_appends(std::string_view text) { producer_writes(now_.size, text); }
   /// Without O_APPEND: behind the end it leaves a hole.
   void producer_writes(std::uint64_t offset, std::string_view text);
   void truncate(std::uint64_t size);
+  void producer_syncs() { disk_.synced(); }
   void set_writers(bool somebody_writes) { writers_ = somebody_writes; }
 
   // What the filesystem is like.
@@ -71,6 +74,10 @@ class MemoryFile final : public BufferFile {
   /// A power cut in the next collapse: only the first `pages` pages behind the hole are shifted and
   /// the size stays as it was; then as die().
   void tear_collapse(std::uint64_t pages) { torn_after_pages_ = pages; }
+  /// The power goes, and comes again: what was not synced is as `unsynced` says, by chance.
+  void cut_power(Unsynced unsynced, std::mt19937& random);
+  /// What would outlive a power cut for sure.
+  const MemoryImage& durable() const { return disk_.durable(); }
   void keep_whole() { torn_after_pages_.reset(); }
   /// Some pages have been shifted by a collapse and others have not.
   bool is_torn() const { return torn_; }
@@ -79,11 +86,11 @@ class MemoryFile final : public BufferFile {
   std::uint64_t calls(Op op) const { return calls_[index(op)]; }
 
   // What is there now.
-  std::string text() const;
-  std::uint64_t size() const { return size_; }
+  std::string text() const { return now_.text(); }
+  std::uint64_t size() const { return now_.size; }
   /// Cut off by collapses so far: the position of offset 0, unless is_torn().
-  std::uint64_t collapsed_bytes() const { return collapsed_bytes_; }
-  bool has_attribute(std::string_view name) const { return attributes_.count(name) > 0; }
+  std::uint64_t collapsed_bytes() const { return now_.collapsed_bytes; }
+  bool has_attribute(std::string_view name) const { return now_.attributes.count(name) > 0; }
   /// The allocated stretches as file offsets, in order: "[0,4096) [8192,9000)".
   std::string data_map() const;
 
@@ -104,7 +111,6 @@ class MemoryFile final : public BufferFile {
   Result<bool> nobody_writes() override;
 
  private:
-  using Page = std::array<char, kPageBytes>;
   struct Failure {
     int code = 0;  // 0: none
     std::uint64_t calls_until = 0;
@@ -117,15 +123,11 @@ class MemoryFile final : public BufferFile {
   Error error(int code, std::string_view verb) const;
   bool has_room_for(std::uint64_t page) const;
   void put(std::uint64_t offset, std::string_view text);
-  void zero(ByteRange offsets);
-  bool shift(ByteRange hole, std::uint64_t pages_max);
-  std::uint64_t data_from(std::uint64_t offset) const;
-  std::uint64_t hole_from(std::uint64_t offset) const;
+  Status sync(Op op, std::string_view verb);
 
   std::string path_ = "memory.buf";
-  std::map<std::uint64_t, Page> pages_;  // by page number; what is not here is hole
-  std::uint64_t size_ = 0;
-  std::map<std::string, std::string, std::less<>> attributes_;
+  MemoryImage now_;
+  Disk disk_{MemoryImage()};
   std::uint64_t inode_ = 11;
   std::int64_t birth_ns_ = 1'000'000'000;
   std::int64_t modified_ns_ = 1'000'000'000;
@@ -140,7 +142,6 @@ class MemoryFile final : public BufferFile {
   std::array<std::uint64_t, kOps> calls_{};
   std::uint64_t operations_ = 0;
   std::uint64_t dies_at_ = UINT64_MAX;
-  std::uint64_t collapsed_bytes_ = 0;
   std::optional<std::uint64_t> torn_after_pages_;
   bool torn_ = false;
 };

@@ -34,14 +34,16 @@ World::World(std::int32_t partitions, std::uint32_t seed) : sink(partitions, see
 }
 
 void World::append(std::string_view payload) {
-  const auto& added =
-      appended_[std::string(payload)] = {file.collapsed_bytes() + file.size(), bytes_of(payload)};
-  file.producer_appends(added.bytes);
+  remember(appended_, payload);
 }
 
 void World::append_oversize(std::string_view payload) {
-  const auto& added =
-      oversize_[std::string(payload)] = {file.collapsed_bytes() + file.size(), bytes_of(payload)};
+  remember(oversize_, payload);
+}
+
+void World::remember(std::map<std::string, Appended>& as, std::string_view payload) {
+  const auto& added = as[std::string(payload)] = {file.collapsed_bytes() + file.size(),
+                                                  bytes_of(payload), ++numbers_};
   file.producer_appends(added.bytes);
 }
 
@@ -59,7 +61,7 @@ std::string World::bytes_of(std::string_view payload) {
 void World::open() {
   StartFacts facts;
   facts.boot = boot;
-  facts.boot_time_ns = 1;  // files here are born later
+  facts.boot_time_ns = boot_time_ns_;
   facts.fresh_uuid.fill(3);
   checkpoint_ = std::make_unique<Checkpoint>(file, facts);
   REQUIRE(checkpoint_->start().ok());
@@ -89,9 +91,28 @@ void World::crash() {
   file.revive();
 }
 
+void World::cut_power(Unsynced unsynced, std::mt19937& random) {
+  forgive_unsynced(appended_);
+  forgive_unsynced(oversize_);
+  file.cut_power(unsynced, random);
+  ++boot;
+  boot_time_ns_ = ++clock_ns_;
+}
+
+void World::forgive_unsynced(std::map<std::string, Appended>& known) {
+  const auto& disk = file.durable();
+  const auto text = disk.text();
+  for (auto& [payload, each] : known) {
+    if (!each.required || each.position < disk.collapsed_bytes) continue;
+    const auto offset = each.position - disk.collapsed_bytes;
+    each.required =
+        offset < text.size() && text.compare(offset, each.bytes.size(), each.bytes) == 0;
+  }
+}
+
 void World::replace_by_copy() {
-  ++copies_;
-  file.set_inode(1'000 + copies_, 1'000'000'000 + static_cast<std::int64_t>(copies_));
+  ++clock_ns_;
+  file.set_inode(static_cast<std::uint64_t>(clock_ns_), clock_ns_);
 }
 
 void World::turn(int times) {
@@ -122,15 +143,15 @@ void World::stop() {
 }
 
 void World::check_order(std::int32_t partition, std::set<std::string>& arrived) {
-  Position last = 0;
+  std::uint64_t last = 0;
   for (const auto& record : sink.log(partition)) {
     const auto known = appended_.find(record.payload);
     INFO("arrived: " << record.payload);
     REQUIRE(known != appended_.end());  // nothing invented
     REQUIRE(known->second.position == record.position);
     if (!arrived.insert(record.payload).second) continue;
-    REQUIRE(known->second.position >= last);
-    last = known->second.position;
+    REQUIRE(known->second.number >= last);
+    last = known->second.number;
   }
 }
 
@@ -140,24 +161,30 @@ void World::check_all_arrived() {
     check_order(partition, arrived);
   }
   for (const auto& [payload, appended] : appended_) {
+    if (!appended.required) continue;
     INFO("missing: " << payload << " at " << appended.position);
     REQUIRE(arrived.count(payload) == 1);
   }
 }
 
-void World::check_nothing_freed_early() {
-  if (file.is_torn()) return;  // offsets mean nothing before the next start
-  std::set<std::string> arrived;
+std::set<std::string> World::arrived() const {
+  std::set<std::string> payloads;
   for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
     for (const auto& record : sink.log(partition))
-      arrived.insert(record.payload);
+      payloads.insert(record.payload);
   }
+  return payloads;
+}
+
+void World::check_nothing_freed_early() {
+  if (file.is_torn()) return;  // offsets mean nothing before the next start
+  const auto arrived = this->arrived();
   const auto stored = read_stored_state(file);
   REQUIRE(stored.ok());
   const auto front = stored->exists ? stored->state.front : 0;
   const auto text = file.text();
   for (const auto& [payload, appended] : appended_) {
-    if (arrived.count(payload) > 0) continue;
+    if (arrived.count(payload) > 0 || !appended.required) continue;
     INFO("not arrived: " << payload << " at " << appended.position << ", front " << front);
     REQUIRE(appended.position >= front);
     REQUIRE(appended.position >= file.collapsed_bytes());
@@ -170,7 +197,9 @@ void World::check_set_aside_kept() {
   if (file.is_torn()) return;
   const auto text = file.text();
   for (const auto& [payload, appended] : oversize_) {
-    const auto& [position, bytes] = appended;
+    if (!appended.required) continue;
+    const auto position = appended.position;
+    const auto& bytes = appended.bytes;
     const auto content = format == Format::lines ? payload : bytes;
     if (store.contents.count(content) > 0) continue;
     INFO("set aside: " << payload.substr(0, 20) << " at " << position);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -65,6 +66,9 @@ class World {
   void open();
   /// The agent is gone as by kill -9; the file stays as it is.
   void crash();
+  /// After crash(): the machine goes down with it, and boots. What was not synced and had not
+  /// arrived need not arrive any more, but if it does, as it was.
+  void cut_power(Unsynced unsynced, std::mt19937& random);
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
   void replace_by_copy();
   void turn(int times = 1);
@@ -96,8 +100,13 @@ class World {
 
   struct Appended {
     std::uint64_t position = 0;
-    std::string bytes;  // as they stand there
+    std::string bytes;         // as they stand there
+    std::uint64_t number = 0;  // in the order of appending
+    bool required = true;
   };
+  void remember(std::map<std::string, Appended>& as, std::string_view payload);
+  void forgive_unsynced(std::map<std::string, Appended>& known);
+  std::set<std::string> arrived() const;
   // By payload.
   std::map<std::string, Appended> appended_;
   std::map<std::string, Appended> oversize_;
@@ -105,7 +114,9 @@ class World {
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Forwarder> forwarder_;
-  std::uint64_t copies_ = 0;
+  std::uint64_t numbers_ = 0;
+  std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
+  std::int64_t boot_time_ns_ = 1;          // files here are born later
   TimePoint now_{std::chrono::hours(1)};
 };
 

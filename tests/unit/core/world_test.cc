@@ -10,7 +10,9 @@
 #include "tests/support/catch.h"
 
 using namespace punchline;
+using punchline::testing::kUnsyncedKinds;
 using punchline::testing::MemoryFile;
+using punchline::testing::Unsynced;
 using punchline::testing::World;
 
 namespace {
@@ -65,7 +67,7 @@ class Life {
 
  private:
   void act() {
-    switch (random_() % 13) {
+    switch (random_() % 14) {
       case 0:
       case 1:
       case 2:
@@ -86,6 +88,8 @@ class Life {
         return fail_something();
       case 7:
         return die();
+      case 8:
+        return lose_power();
       default:
         world_.turn(1 + static_cast<int>(random_() % 30));
         world_.check_honest();
@@ -114,10 +118,25 @@ class Life {
     world_.check_set_aside_kept();
   }
 
+  // Between any two operations, with whatever was not synced kept, lost, or there in parts.
+  void lose_power() {
+    if (random_() % 2 == 0) world_.file.die(1 + random_() % 40);
+    for (int turns = 0; turns < 200 && !world_.file.is_dead(); turns += 10)
+      world_.turn(10);
+    world_.crash();
+    world_.cut_power(static_cast<Unsynced>(random_() % kUnsyncedKinds), random_);
+    world_.check_nothing_freed_early();
+    world_.check_set_aside_kept();
+    world_.open();
+    world_.check_nothing_freed_early();
+    world_.check_set_aside_kept();
+  }
+
   void append_some() {
     for (auto count = random_() % 40; count > 0; --count) {
       world_.append("record " + std::to_string(next_++) + " " + std::string(random_() % 300, 'x'));
     }
+    if (random_() % 4 == 0) world_.file.producer_syncs();
     world_.pipe().wake();
   }
 
