@@ -67,7 +67,8 @@ class World {
   /// The agent is gone as by kill -9; the file stays as it is.
   void crash();
   /// After crash(): the machine goes down with it, and boots. What was not synced and had not
-  /// arrived need not arrive any more, but if it does, as it was.
+  /// arrived need not arrive any more, but if it does, as it was. In lines the first record behind
+  /// a torn one is glued to it and may be set aside instead.
   void cut_power(Unsynced unsynced, std::mt19937& random);
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
   void replace_by_copy();
@@ -107,6 +108,7 @@ class World {
   void remember(std::map<std::string, Appended>& as, std::string_view payload);
   void forgive_unsynced(std::map<std::string, Appended>& known);
   std::set<std::string> arrived() const;
+  bool is_set_aside(const std::string& payload) const;
   // By payload.
   std::map<std::string, Appended> appended_;
   std::map<std::string, Appended> oversize_;
@@ -115,6 +117,7 @@ class World {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Forwarder> forwarder_;
   std::uint64_t numbers_ = 0;
+  std::uint64_t cuts_ = 0;
   std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
   std::int64_t boot_time_ns_ = 1;          // files here are born later
   TimePoint now_{std::chrono::hours(1)};
