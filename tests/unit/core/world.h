@@ -57,6 +57,9 @@ class World {
 
   /// One record; remembered, so that check_all_arrived() can ask for it.
   void append(std::string_view payload);
+  /// As `punchline append` does: of frames, where a power cut has left nothing of the first ones
+  /// but what looks like text, there are to be no more.
+  bool writer_refuses();
   /// A record as it stands in the file.
   std::string bytes_of(std::string_view payload);
   /// A record that is over the limit; remembered, so that it must be found somewhere.

@@ -4,6 +4,8 @@
 #include "tests/unit/core/world.h"
 
 #include <cerrno>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <random>
 
@@ -133,6 +135,7 @@ class Life {
   }
 
   void append_some() {
+    if (world_.writer_refuses()) return;
     for (auto count = random_() % 40; count > 0; --count) {
       world_.append("record " + std::to_string(next_++) + " " + std::string(random_() % 300, 'x'));
     }
@@ -141,6 +144,7 @@ class Life {
   }
 
   void append_oddities() {
+    if (world_.writer_refuses()) return;
     if (random_() % 3 == 0) {
       world_.append_oversize("large " + std::to_string(next_++) + std::string(4001, 'y'));
       return world_.pipe().wake();
@@ -198,4 +202,20 @@ TEST_CASE("random lives: nothing is lost, invented, out of order or freed early"
     INFO("again with PUNCHLINE_SEED=" << seed);
     Life(seed).live(120);
   }
+}
+
+// For tests/sim: as many as fit in the time given.
+TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
+  using Clock = std::chrono::steady_clock;
+  const char* given = std::getenv("PUNCHLINE_SECONDS");
+  REQUIRE(given != nullptr);
+  const auto began = Clock::now();
+  const auto until = began + std::chrono::seconds(std::strtoul(given, nullptr, 10));
+  auto seed = seed_of_run();
+  std::uint64_t lives = 0;
+  for (; Clock::now() < until; ++lives, ++seed) {
+    INFO("again with PUNCHLINE_SEED=" << seed);
+    Life(seed).live(120);
+  }
+  std::printf("histories %llu\n", static_cast<unsigned long long>(lives));
 }
