@@ -50,6 +50,8 @@ class MemoryFile final : public BufferFile {
 
   // What the filesystem is like.
   void set_inode(std::uint64_t inode, std::int64_t birth_ns);
+  std::uint64_t inode() const { return inode_; }
+  std::int64_t birth_ns() const { return birth_ns_; }
   void set_name(bool has_name) { has_name_ = has_name; }
   /// At most so many bytes of pages; an append that does not fit is short, then ENOSPC.
   void set_space(std::uint64_t bytes) { space_bytes_ = bytes; }

@@ -92,10 +92,14 @@ const MemoryImage& Disk::cut(Unsynced unsynced, std::mt19937& random) {
   auto metadata = unsynced == Unsynced::kept   ? changes_.size()
                   : unsynced == Unsynced::lost ? 0
                                                : random() % (changes_.size() + 1);
+  const bool by_chance = unsynced == Unsynced::some || unsynced == Unsynced::torn;
+  const auto longer = by_chance ? random() % (metadata + 1) : metadata;
   for (std::size_t i = 0; i < metadata; ++i) {
     auto& change = changes_[i];
+    const bool is_write = change.kind == Change::Kind::write;
+    if (is_write && i >= longer) continue;
     // The last one that made the file longer may have come in part.
-    if (unsynced == Unsynced::torn && i + 1 == metadata && change.kind == Change::Kind::write) {
+    if (is_write && unsynced == Unsynced::torn && i + 1 == longer) {
       const auto before = durable_.size;
       if (change.size > before) change.size = before + random() % (change.size - before + 1);
     }

@@ -17,10 +17,11 @@ inline constexpr int kUnsyncedKinds = 4;
 
 /// What of a file would outlive a power cut.
 ///
-/// The model is harsher than ext4, XFS and btrfs are: metadata (size, attributes, punched and cut
-/// out stretches) is written in order, so that any first part of what was not synced may be there;
-/// data is written in any order, by sectors of 512 bytes, so that any of it may be there, and what
-/// is not is NUL. A failed sync drops the data it should have written, whatever later syncs say.
+/// The model is harsher than ext4, XFS and btrfs are: metadata (attributes, punched and cut out
+/// stretches) is written in order, so that any first part of what was not synced may be there; so
+/// are the sizes that appending leads to, but later than the rest (delayed allocation); data is
+/// written in any order, by sectors of 512 bytes, so that any of it may be there, and what is not
+/// is NUL. A failed sync drops the data it should have written, whatever later syncs say.
 class Disk {
  public:
   explicit Disk(MemoryImage now) : durable_(std::move(now)) {}

@@ -47,6 +47,12 @@ bool World::writer_refuses() {
   return !standing || *standing == Format::lines;
 }
 
+bool World::may_append_first() {
+  if (format == Format::frames) return !writer_refuses();
+  const auto text = file.text();
+  return text.empty() || text.back() == '\n';
+}
+
 void World::remember(std::map<std::string, Appended>& as, std::string_view payload) {
   const auto& added = as[std::string(payload)] = {file.collapsed_bytes() + file.size(),
                                                   bytes_of(payload), ++numbers_};
@@ -58,9 +64,8 @@ std::string World::bytes_of(std::string_view payload) {
   FrameRecord record;
   record.payload = payload;
   if (keyed) record.key = payload.substr(0, payload.find(' '));
-  const auto facts = file.facts();
   std::string bytes;
-  encode_frame(record, frame_salt(facts->inode, facts->birth_ns), bytes);
+  encode_frame(record, frame_salt(file.inode(), file.birth_ns()), bytes);
   return bytes;
 }
 

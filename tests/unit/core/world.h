@@ -57,6 +57,9 @@ class World {
 
   /// One record; remembered, so that check_all_arrived() can ask for it.
   void append(std::string_view payload);
+  /// Whether a producer that comes before the agent glues nothing to a torn line, which nobody
+  /// could tell from a record (FORMAT.md, "Limits").
+  bool may_append_first();
   /// As `punchline append` does: of frames, where a power cut has left nothing of the first ones
   /// but what looks like text, there are to be no more.
   bool writer_refuses();

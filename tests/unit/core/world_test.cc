@@ -129,16 +129,21 @@ class Life {
     world_.cut_power(static_cast<Unsynced>(random_() % kUnsyncedKinds), random_);
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    if (random_() % 2 == 0 && world_.may_append_first()) append_records();
     world_.open();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
   }
 
-  void append_some() {
-    if (world_.writer_refuses()) return;
+  void append_records() {
     for (auto count = random_() % 40; count > 0; --count) {
       world_.append("record " + std::to_string(next_++) + " " + std::string(random_() % 300, 'x'));
     }
+  }
+
+  void append_some() {
+    if (world_.writer_refuses()) return;
+    append_records();
     if (random_() % 4 == 0) world_.file.producer_syncs();
     world_.pipe().wake();
   }
