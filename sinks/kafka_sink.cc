@@ -21,6 +21,7 @@ constexpr std::chrono::hours kClosedUntilAnswer{24};
 constexpr std::int32_t kMsgSizeTooLarge = 10;
 constexpr std::int32_t kTopicException = 17;
 constexpr std::int32_t kFatal = -150;
+constexpr std::int32_t kGaplessGuarantee = -148;
 constexpr std::int32_t kMsgTimedOut = -192;
 constexpr std::int32_t kResolve = -193;
 constexpr std::int32_t kTransport = -195;
@@ -43,17 +44,33 @@ bool of_the_connection(std::int32_t code) {
   }
 }
 
+/// An answer of a broker that librdkafka does not try again, so that the instance is lost for the
+/// sake of order (rd_kafka_handle_Produce_error). Its own codes but UNKNOWN are below -1.
+bool ends_instance(const Delivery& delivery) {
+  return delivery.outcome != Outcome::persisted && (delivery.code == -1 || delivery.code > 0);
+}
+
+/// Careful flights are small, and each waits for the one before.
+KafkaSettings without_linger(KafkaSettings settings) {
+  settings.properties["queue.buffering.max.ms"] = "0";
+  return settings;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KafkaSink>> KafkaSink::open(const KafkaSettings& settings,
                                                    const KafkaLimits& limits) {
   std::unique_ptr<KafkaSink> sink(new KafkaSink(settings, limits));
-  if (auto started = sink->supervisor_.start(); !started) return started.error();
+  if (auto started = sink->main_.start(); !started) return started.error();
   return sink;
 }
 
 KafkaSink::KafkaSink(const KafkaSettings& settings, const KafkaLimits& limits)
-    : settings_(settings), limits_(limits), supervisor_(settings, limits), now_(Clock::now()) {}
+    : settings_(settings),
+      limits_(limits),
+      main_(settings, limits, wake_),
+      side_(without_linger(settings), limits, wake_),
+      now_(Clock::now()) {}
 
 KafkaSink::~KafkaSink() = default;
 
@@ -63,10 +80,11 @@ RouteId KafkaSink::open_route(const std::string& name) {
   if (known != routes_.end()) return static_cast<RouteId>(known - routes_.begin());
   const auto route = static_cast<RouteId>(routes_.size());
   routes_.push_back({name, 0, {}, {}});
-  if (!supervisor_.add_route(route, name)) {
+  side_.add_route(route, name);
+  if (!main_.add_route(route, name)) {
     pending_.push_back({Notice::Severity::error, kTopicException,
                         "topic '" + name + "': librdkafka does not accept this name"});
-    supervisor_.wake().wake();
+    wake_.wake();
   }
   return route;
 }
@@ -94,7 +112,7 @@ Room KafkaSink::share() const {
 
 Room KafkaSink::room(Lane lane) const {
   const LaneState* state = find(lane);
-  if (state == nullptr || stopped_ || supervisor_.taking() == nullptr) return {};
+  if (state == nullptr || stopped_ || client_of(*state).taking() == nullptr) return {};
   const Route& route = routes_[lane.route];
   if (state->refusing || lane.partition >= route.partitions || now_ < route.closed_until) return {};
   return state->window.room(share());
@@ -120,13 +138,14 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
   if (state == nullptr || run.empty()) return 0;
   state->window.look_at_clock(now_);
   const Room space = room(lane);
-  if (space.records == 0 || may_have_failed_unseen()) return 0;
+  const KafkaSupervisor& client = client_of(*state);
+  if (space.records == 0 || may_have_failed_unseen(client)) return 0;
   if (run.front().sent_bytes() > settings_.payload_bytes_max) {
     refuse_here(lane, *state, run.front());
     return 1;
   }
   run = run.first(fitting(run, space));
-  const auto taken = supervisor_.taking()->produce(lane, run);
+  const auto taken = client_of(*state).taking()->produce(lane, run);
   if (taken.records > 0) {
     std::size_t bytes = 0;
     for (const Record& record : run.first(taken.records))
@@ -140,8 +159,8 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
 
 /// Queued records of a topic that metadata calls unknown come back failed, and when the topic is
 /// there again others would be taken. Whoever knows of the failure does not offer what is behind.
-bool KafkaSink::may_have_failed_unseen() const {
-  return now_ - drained_ > kUnseenMax && supervisor_.taking()->has_unseen();
+bool KafkaSink::may_have_failed_unseen(const KafkaSupervisor& client) const {
+  return now_ - drained_ > kUnseenMax && client.taking()->has_unseen();
 }
 
 /// librdkafka would skip it and take what is behind it.
@@ -150,53 +169,65 @@ void KafkaSink::refuse_here(Lane lane, LaneState& state, const Record& record) {
   delivery.lane = lane;
   delivery.owner = record.chunk->owner;
   delivery.outcome = Outcome::refused;
+  delivery.alone = true;
   delivery.code = kMsgSizeTooLarge;
   delivery.range = record.range();
   delivery.records = 1;
   delivery.payload_bytes = record.payload_bytes;
   local_.push_back(delivery);
   state.refusing = true;
-  supervisor_.wake().wake();
+  wake_.wake();
 }
 
 /// Unknown topic or partition, or the instance is lost: poll() finds out which.
 void KafkaSink::close(Route& route) {
   route.closed_until = now_ + kClosedUntilAnswer;
-  supervisor_.reporting()->watch().look_now();
-  supervisor_.wake().wake();
+  if (KafkaInstance* instance = main_.reporting()) instance->watch().look_now();
+  wake_.wake();
+}
+
+std::uint64_t KafkaSink::epoch(Lane lane) const {
+  const LaneState* state = find(lane);
+  return state != nullptr ? state->epoch : 0;
 }
 
 std::size_t KafkaSink::outstanding() const {
-  const KafkaInstance* instance = supervisor_.reporting();
-  return local_.size() + (instance != nullptr ? instance->outstanding() : 0);
+  return local_.size() + main_.outstanding() + side_.outstanding();
 }
 
 void KafkaSink::stop() {
   stopped_ = true;
-  supervisor_.stop();
+  main_.stop();
+  side_.stop();
 }
 
 bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) {
-  supervisor_.wake().clear();
+  wake_.clear();
   now_ = Clock::now();
   take_local(deliveries);
   notices.insert(notices.end(), pending_.begin(), pending_.end());
   pending_.clear();
-  bool more = false;
-  if (KafkaInstance* instance = supervisor_.reporting()) {
-    const std::size_t first = deliveries.size();
-    std::vector<KafkaSaying> sayings;
-    more = instance->poll(kReportsPerPoll, deliveries, sayings);
-    for (std::size_t i = first; i < deliveries.size(); ++i)
-      take(deliveries[i], notices);
-    for (const KafkaSaying& saying : sayings)
-      hear(saying, notices);
-    hear_answers(notices);
-  }
+  bool more = poll(main_, deliveries, notices);
+  more = poll(side_, deliveries, notices) || more;
+  hear_answers(notices);
   if (!more) drained_ = now_;
   look_for_loss(notices);
   move_on(notices);
   set_timer(more);
+  return more;
+}
+
+bool KafkaSink::poll(KafkaSupervisor& client, std::vector<Delivery>& deliveries,
+                     std::vector<Notice>& notices) {
+  KafkaInstance* instance = client.reporting();
+  if (instance == nullptr) return false;
+  const std::size_t first = deliveries.size();
+  std::vector<KafkaSaying> sayings;
+  const bool more = instance->poll(kReportsPerPoll, deliveries, sayings);
+  for (std::size_t i = first; i < deliveries.size(); ++i)
+    take(deliveries[i], notices);
+  for (const KafkaSaying& saying : sayings)
+    hear(saying, notices);
   return more;
 }
 
@@ -207,16 +238,26 @@ void KafkaSink::take_local(std::vector<Delivery>& deliveries) {
   local_.clear();
 }
 
-void KafkaSink::take(const Delivery& delivery, std::vector<Notice>& notices) {
+void KafkaSink::take(Delivery& delivery, std::vector<Notice>& notices) {
   LaneState* state = find(delivery.lane);
   assert(state != nullptr);
+  delivery.alone =
+      delivery.outcome == Outcome::refused && state->aside && state->window.records() == 1;
   state->window.reported(delivery, now_);
+  if (ends_instance(delivery) && delivery.outcome != Outcome::refused) state->window.doubt();
   state->waiting_since = now_;
   if (delivery.outcome == Outcome::persisted) {
     success_ = now_;
-    supervisor_.note_success();
+    client_of(*state).note_success();
   }
+  choose_client(*state);
   notices_.delivery(delivery, routes_[delivery.lane.route].name, notices);
+}
+
+void KafkaSink::choose_client(LaneState& state) {
+  if (state.window.records() != 0 || state.aside == state.window.careful()) return;
+  state.aside = state.window.careful();
+  state.window.reopen();
 }
 
 void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
@@ -228,15 +269,18 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (of_the_connection(saying.code)) {
     notices_.connection_error(saying.code, saying.text);
-    supervisor_.reporting()->watch().look_now();  // the proof: does anybody answer?
+    if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
     return;
   }
   notices_.other_error(saying.code, saying.text, notices);
 }
 
+/// The side client asks too, since it has to know leaders; what it hears the main one hears.
 void KafkaSink::hear_answers(std::vector<Notice>& notices) {
   std::vector<TopicAnswer> answers;
-  supervisor_.reporting()->watch().take_answers(answers);
+  if (KafkaInstance* side = side_.reporting()) side->watch().take_answers(answers);
+  answers.clear();
+  if (KafkaInstance* main = main_.reporting()) main->watch().take_answers(answers);
   for (const TopicAnswer& answer : answers)
     hear(answer, notices);
 }
@@ -258,47 +302,76 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
 }
 
 void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
-  const KafkaInstance* instance = supervisor_.taking();
-  if (instance == nullptr) return;
-  if (const auto fatal = instance->fatal()) return condemn(fatal->code, fatal->text, notices);
-  if (std::exchange(lose_requested_, false)) return condemn(kFatal, "asked for", notices);
+  look_for_fatal(side_, notices);
+  if (look_for_fatal(main_, notices) || main_.taking() == nullptr) return;
+  if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
   if (now_ < check_at_) return;
   check_at_ = now_ + limits_.stuck_max / 8;
   if (notices_.broker_away() && now_ - away_since_ > limits_.away_max) {
     away_since_ = now_;
-    return condemn(kAllBrokersDown, "no broker for long, perhaps their addresses changed", notices);
+    const char* why = "no broker for long, perhaps their addresses changed";
+    condemn(side_, kAllBrokersDown, why, notices);
+    return condemn(main_, kAllBrokersDown, why, notices);
   }
-  if (const std::string stuck = find_stuck(); !stuck.empty()) {
-    condemn(kMsgTimedOut, stuck, notices);
+  look_for_stuck(notices);
+}
+
+bool KafkaSink::look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices) {
+  const KafkaInstance* instance = client.taking();
+  const auto fatal = instance != nullptr ? instance->fatal() : std::nullopt;
+  if (fatal) condemn(client, fatal->code, fatal->text, notices);
+  return fatal.has_value();
+}
+
+/// librdkafka can stay with the wrong leader (#4976).
+void KafkaSink::look_for_stuck(std::vector<Notice>& notices) {
+  for (const Route& route : routes_) {
+    const auto stuck = std::find_if(route.lanes.begin(), route.lanes.end(),
+                                    [this](const LaneState& lane) { return is_stuck(lane); });
+    if (stuck == route.lanes.end()) continue;
+    return condemn(client_of(*stuck), kMsgTimedOut,
+                   "no report from partition " + std::to_string(stuck - route.lanes.begin()) +
+                       " of topic '" + route.name + "'",
+                   notices);
   }
 }
 
-/// librdkafka can stay with the wrong leader (#4976). A partition is stuck only if others go on.
-std::string KafkaSink::find_stuck() const {
-  for (const Route& route : routes_) {
-    for (std::size_t i = 0; i < route.lanes.size(); ++i) {
-      const LaneState& lane = route.lanes[i];
-      if (lane.window.records() == 0 || now_ - lane.waiting_since < limits_.stuck_max) continue;
-      if (success_ - lane.waiting_since < limits_.stuck_max / 2) continue;
-      return "no report from partition " + std::to_string(i) + " of topic '" + route.name + "'";
+/// Only if others go on.
+bool KafkaSink::is_stuck(const LaneState& lane) const {
+  return lane.window.records() != 0 && now_ - lane.waiting_since >= limits_.stuck_max &&
+         success_ - lane.waiting_since >= limits_.stuck_max / 2;
+}
+
+void KafkaSink::condemn(KafkaSupervisor& client, std::int32_t code, const std::string& why,
+                        std::vector<Notice>& notices) {
+  if (client.taking() == nullptr) return;
+  const bool expected = code == kGaplessGuarantee;
+  const auto delay = client.condemn(now_, expected);
+  // On the side it is only the way to find what is refused.
+  if (&client == &main_ || !expected) notices_.lost(code, why, delay, now_, notices);
+}
+
+/// The client of these lanes is another one now.
+void KafkaSink::lose_lanes(bool aside) {
+  for (Route& route : routes_) {
+    if (!aside) route.closed_until = {};
+    for (LaneState& lane : route.lanes) {
+      if (lane.aside != aside) continue;
+      if (lane.window.records() != 0) ++lane.epoch;
+      lane.window.reopen();
+      choose_client(lane);
     }
   }
-  return "";
-}
-
-void KafkaSink::condemn(std::int32_t code, const std::string& why, std::vector<Notice>& notices) {
-  notices_.lost(code, why, supervisor_.condemn(now_), now_, notices);
 }
 
 void KafkaSink::move_on(std::vector<Notice>& notices) {
-  if (supervisor_.advance(now_)) {
-    for (Route& route : routes_) {
-      route.closed_until = {};
-      for (LaneState& lane : route.lanes)
-        lane.window.reopen();
-    }
-  }
-  const std::string& failure = supervisor_.start_failure();
+  if (main_.advance(now_)) lose_lanes(false);
+  side_.want(std::any_of(routes_.begin(), routes_.end(), [](const Route& route) {
+    return std::any_of(route.lanes.begin(), route.lanes.end(),
+                       [](const LaneState& lane) { return lane.aside; });
+  }));
+  if (side_.advance(now_)) lose_lanes(true);
+  const std::string& failure = main_.start_failure();
   if (failure != start_failure_told_ && !failure.empty()) {
     notices.push_back({Notice::Severity::error, 0, "no new Kafka client: " + failure});
   }
@@ -306,16 +379,17 @@ void KafkaSink::move_on(std::vector<Notice>& notices) {
 }
 
 void KafkaSink::set_timer(bool more) {
-  auto due = supervisor_.due();
+  auto due = main_.due();
   const auto also = [&due](Time when) { due = due ? std::min(*due, when) : when; };
-  if (supervisor_.taking() != nullptr) also(check_at_);
+  if (const auto side = side_.due()) also(*side);
+  if (main_.taking() != nullptr) also(check_at_);
   for (const Route& route : routes_) {
     if (route.closed_until > now_ && route.closed_until < now_ + kClosedUntilAnswer / 2) {
       also(route.closed_until);
     }
   }
-  supervisor_.wake().wake_at(due);
-  if (more) supervisor_.wake().wake();
+  wake_.wake_at(due);
+  if (more) wake_.wake();
 }
 
 }  // namespace punchline

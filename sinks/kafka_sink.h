@@ -13,6 +13,7 @@
 #include "sinks/kafka_supervisor.h"
 #include "sinks/lane_window.h"
 #include "sinks/sink.h"
+#include "sinks/wake_fd.h"
 
 namespace punchline {
 
@@ -24,10 +25,14 @@ namespace punchline {
 /// that guarantee does not hold yet; and offer(), which takes nothing while reports wait unseen
 /// that may tell of a failure. Deliveries carry rd_kafka_resp_err_t as code (kafka_outcome.h).
 ///
-/// epoch() counts client instances that were given up. Memory: librdkafka takes about 176 bytes
-/// for each record in flight and a copy of what is on the wire. Threads: one thread calls; inside
-/// are librdkafka's own and one that asks for metadata. Nothing of ours runs while idle but one
-/// question each metadata_interval.
+/// There are two clients: the *main* one, and while a lane is careful (LaneWindow) a *side* one for
+/// all such lanes. So what a refusal costs, a client instance each time, the other lanes do not
+/// feel, and a suspect is judged where nothing but it is under way. A lane changes the client only
+/// while nothing of it is in flight.
+///
+/// Memory: librdkafka takes about 176 bytes for each record in flight and a copy of what is on the
+/// wire. Threads: one thread calls; inside are librdkafka's own and one for each client that asks
+/// for metadata. Nothing of ours runs while idle but one question each metadata_interval.
 class KafkaSink final : public Sink {
  public:
   /// `refused` where librdkafka does not accept the settings. No broker is needed.
@@ -36,17 +41,19 @@ class KafkaSink final : public Sink {
   /// Waits at most limits.destroy_max; a client that hangs longer is left behind with its chunks.
   ~KafkaSink() override;
 
-  int wait_fd() const override { return supervisor_.wake().fd(); }
+  int wait_fd() const override { return wake_.fd(); }
   RouteId open_route(const std::string& name) override;
   std::int32_t partition_count(RouteId route) const override;
   Room room(Lane lane) const override;
   std::size_t offer(Lane lane, std::span<const Record> run) override;
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
-  std::uint64_t epoch() const override { return supervisor_.epoch(); }
+  std::uint64_t epoch(Lane lane) const override;
+  /// Client instances that were given up.
+  std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
   std::size_t outstanding() const override;
   void stop() override;
 
-  /// Gives the client instance up as after a fatal error. For tests.
+  /// Gives the main client instance up as after a fatal error. For tests.
   void lose_instance() { lose_requested_ = true; }
 
  private:
@@ -57,6 +64,8 @@ class KafkaSink final : public Sink {
     LaneWindow window;
     Time waiting_since{};   // begin of what is in flight, or its last report
     bool refusing = false;  // a record refused here waits in local_
+    bool aside = false;     // its client is the side one
+    std::uint64_t epoch = 0;
   };
   struct Route {
     std::string name;
@@ -67,28 +76,41 @@ class KafkaSink final : public Sink {
 
   KafkaSink(const KafkaSettings& settings, const KafkaLimits& limits);
 
+  KafkaSupervisor& client_of(const LaneState& state) { return state.aside ? side_ : main_; }
+  const KafkaSupervisor& client_of(const LaneState& state) const {
+    return state.aside ? side_ : main_;
+  }
   LaneState* find(Lane lane);
   const LaneState* find(Lane lane) const;
   Room share() const;
   std::size_t fitting(std::span<const Record> run, Room room) const;
   void refuse_here(Lane lane, LaneState& state, const Record& record);
   void close(Route& route);
-  bool may_have_failed_unseen() const;
+  bool may_have_failed_unseen(const KafkaSupervisor& client) const;
 
   void take_local(std::vector<Delivery>& deliveries);
-  void take(const Delivery& delivery, std::vector<Notice>& notices);
+  bool poll(KafkaSupervisor& client, std::vector<Delivery>& deliveries,
+            std::vector<Notice>& notices);
+  void take(Delivery& delivery, std::vector<Notice>& notices);
+  void choose_client(LaneState& state);
   void hear(const KafkaSaying& saying, std::vector<Notice>& notices);
   void hear_answers(std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);
-  std::string find_stuck() const;
-  void condemn(std::int32_t code, const std::string& why, std::vector<Notice>& notices);
+  bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
+  void look_for_stuck(std::vector<Notice>& notices);
+  bool is_stuck(const LaneState& lane) const;
+  void condemn(KafkaSupervisor& client, std::int32_t code, const std::string& why,
+               std::vector<Notice>& notices);
   void move_on(std::vector<Notice>& notices);
+  void lose_lanes(bool aside);
   void set_timer(bool more);
 
   const KafkaSettings settings_;
   const KafkaLimits limits_;
-  KafkaSupervisor supervisor_;
+  WakeFd wake_;
+  KafkaSupervisor main_;
+  KafkaSupervisor side_;
   KafkaNotices notices_;
   std::vector<Route> routes_;
   std::size_t lanes_ = 0;  // over all routes

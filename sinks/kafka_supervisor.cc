@@ -5,8 +5,8 @@
 
 namespace punchline {
 
-KafkaSupervisor::KafkaSupervisor(KafkaSettings settings, KafkaLimits limits)
-    : settings_(std::move(settings)), limits_(limits) {}
+KafkaSupervisor::KafkaSupervisor(KafkaSettings settings, KafkaLimits limits, WakeFd& wake)
+    : settings_(std::move(settings)), limits_(limits), wake_(wake) {}
 
 KafkaSupervisor::~KafkaSupervisor() {
   if (instance_) retire();
@@ -20,6 +20,7 @@ KafkaSupervisor::~KafkaSupervisor() {
 }
 
 Status KafkaSupervisor::start() {
+  wanted_ = true;
   return make();
 }
 
@@ -43,14 +44,16 @@ void KafkaSupervisor::stop() {
   if (instance_) instance_->purge();
 }
 
-std::chrono::milliseconds KafkaSupervisor::condemn(Time now) {
+std::chrono::milliseconds KafkaSupervisor::condemn(Time now, bool expected) {
   if (instance_ == nullptr || dying_) return std::chrono::milliseconds{0};
   dying_ = true;
   instance_->purge();  // so that what was not sent is reported at once
   retire_at_ = now + limits_.dying_max;
   auto delay = std::chrono::milliseconds{0};
-  if (losses_ > 0) delay = std::min(kDelayMin * (1U << std::min(losses_ - 1, 6U)), kDelayMax);
-  ++losses_;
+  if (!expected) {
+    if (losses_ > 0) delay = std::min(kDelayMin * (1U << std::min(losses_ - 1, 6U)), kDelayMax);
+    ++losses_;
+  }
   make_at_ = now + delay;
   return delay;
 }
@@ -61,6 +64,10 @@ void KafkaSupervisor::retire() {
   dying_ = false;
 }
 
+bool KafkaSupervisor::lacks_one() const {
+  return wanted_ && !stopped_ && !instance_ && retired_.size() < kRetiredMax;
+}
+
 bool KafkaSupervisor::advance(Time now) {
   std::erase_if(retired_, [](const auto& instance) { return instance->gone(); });
   bool changed = false;
@@ -69,7 +76,8 @@ bool KafkaSupervisor::advance(Time now) {
     ++epoch_;
     changed = true;
   }
-  if (!stopped_ && !instance_ && now >= make_at_ && retired_.size() < kRetiredMax) {
+  if (!wanted_ && taking() != nullptr && instance_->outstanding() == 0) retire();
+  if (lacks_one() && now >= make_at_) {
     const Status made = make();
     start_failure_ = made ? "" : made.error().message();
     if (!made) make_at_ = now + kDelayMax;
@@ -79,7 +87,7 @@ bool KafkaSupervisor::advance(Time now) {
 
 std::optional<KafkaSupervisor::Time> KafkaSupervisor::due() const {
   if (dying_) return retire_at_;
-  if (!stopped_ && !instance_ && retired_.size() < kRetiredMax) return make_at_;
+  if (lacks_one()) return make_at_;
   return std::nullopt;
 }
 

@@ -26,9 +26,10 @@ struct KafkaLimits {
   std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
 };
 
-/// Keeps one client instance alive: gives a lost one time to report what it sent, has it destroyed
-/// beside, and makes the next, at once the first time and then with growing delay until something
-/// was delivered. Fatal errors are part of normal running with librdkafka 2.0.2 (#4438).
+/// Keeps one client instance alive while one is wanted: gives a lost one time to report what it
+/// sent, has it destroyed beside, and makes the next, at once the first time and then with growing
+/// delay until something was delivered. Fatal errors are part of normal running with librdkafka
+/// 2.0.2 (#4438).
 /// The owner's thread calls everything; no call blocks but the destructor (destroy_max).
 class KafkaSupervisor {
  public:
@@ -37,13 +38,17 @@ class KafkaSupervisor {
   static constexpr std::chrono::milliseconds kDelayMax{5000};
   static constexpr std::size_t kRetiredMax = 2;  ///< Instances that are being destroyed.
 
-  KafkaSupervisor(KafkaSettings settings, KafkaLimits limits);
+  /// `wake` must outlive it; it wakes when there is something to poll, here or in an instance.
+  KafkaSupervisor(KafkaSettings settings, KafkaLimits limits, WakeFd& wake);
   ~KafkaSupervisor();
   KafkaSupervisor(const KafkaSupervisor&) = delete;
   KafkaSupervisor& operator=(const KafkaSupervisor&) = delete;
 
-  /// The first instance. `refused` where librdkafka does not accept the settings.
+  /// The first instance, which is wanted from now on. `refused` where librdkafka does not accept
+  /// the settings.
   Status start();
+  /// Whether an instance is wanted; one that is not is let go once it has reported everything.
+  void want(bool wanted) { wanted_ = wanted; }
   /// False where librdkafka refuses the name.
   bool add_route(RouteId route, const std::string& name);
 
@@ -53,10 +58,13 @@ class KafkaSupervisor {
   /// The instance that gives reports; nullptr while there is none.
   KafkaInstance* reporting() { return instance_.get(); }
   const KafkaInstance* reporting() const { return instance_.get(); }
+  /// Records taken and not reported.
+  std::size_t outstanding() const { return instance_ ? instance_->outstanding() : 0; }
 
   /// The instance is lost: it takes nothing more, and reports until it is empty or dying_max is
-  /// over. Returns after which delay the next is made.
-  std::chrono::milliseconds condemn(Time now);
+  /// over. Returns after which delay the next is made; none where its end was `expected`, since
+  /// then others see to it that it does not come at once again.
+  std::chrono::milliseconds condemn(Time now, bool expected);
   /// Takes back what was not sent; no further instance is made.
   void stop();
   /// Something was delivered, so the next loss is a first one again.
@@ -69,19 +77,19 @@ class KafkaSupervisor {
   const std::string& start_failure() const { return start_failure_; }
 
   std::uint64_t epoch() const { return epoch_; }
-  WakeFd& wake() { return wake_; }
-  const WakeFd& wake() const { return wake_; }
 
  private:
+  bool lacks_one() const;
   Status make();
   void retire();
 
   const KafkaSettings settings_;
   const KafkaLimits limits_;
-  WakeFd wake_;
+  WakeFd& wake_;
   std::vector<std::string> routes_;
   std::unique_ptr<KafkaInstance> instance_;
   std::vector<std::unique_ptr<KafkaInstance>> retired_;
+  bool wanted_ = false;
   bool dying_ = false;
   bool stopped_ = false;
   Time retire_at_{};

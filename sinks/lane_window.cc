@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace punchline {
 namespace {
@@ -15,6 +16,10 @@ std::size_t extra(std::size_t amount, std::chrono::microseconds elapsed, std::si
   const auto report_time = static_cast<std::uint64_t>(LaneWindow::kReportTime.count());
   const std::size_t passing = amount * report_time / time;
   return passing < request / 4 ? 0 : std::min(passing, kExtraRequestsMax * request);
+}
+
+std::size_t half(std::size_t suspects) {
+  return std::max<std::size_t>(suspects / 2, 1);
 }
 
 std::size_t left(std::size_t limit, std::size_t used) {
@@ -47,7 +52,7 @@ void LaneWindow::look_at_clock(Time now) {
 }
 
 void LaneWindow::offered(std::size_t records, std::size_t payload_bytes, Time now) {
-  if (records_ == 0) flight_failed_ = false;
+  if (records_ == 0) flight_failed_ = flight_refused_ = false;
   records_ += records;
   payload_bytes_ += payload_bytes;
   used_ = now;
@@ -67,9 +72,18 @@ void LaneWindow::reported(const Delivery& delivery, Time now) {
   if (careful()) settle(delivery);
 }
 
+/// The first refusal of a flight tells most: all of it that was not reported before holds it.
 void LaneWindow::note_refusal(std::size_t flight) {
+  if (std::exchange(flight_refused_, true)) return;
+  flight_failed_ = true;
   careful_goal_ = std::max(careful_goal_, flight);
   careful_done_ = 0;
+  suspects_ = flight;
+  careful_flight_ = half(suspects_);
+}
+
+void LaneWindow::doubt() {
+  careful_goal_ = std::max<std::size_t>(careful_goal_, 1);
   careful_flight_ = 1;
   flight_failed_ = true;
 }
@@ -78,11 +92,12 @@ void LaneWindow::note_refusal(std::size_t flight) {
 void LaneWindow::settle(const Delivery& delivery) {
   if (delivery.outcome == Outcome::persisted) {
     careful_done_ += delivery.records;
+    suspects_ = left(suspects_, delivery.records);
   } else {
     flight_failed_ = true;
   }
   if (records_ != 0 || flight_failed_) return;
-  careful_flight_ *= 2;
+  careful_flight_ = suspects_ > 0 ? half(suspects_) : careful_flight_ * 2;
   if (careful_done_ >= careful_goal_) careful_goal_ = 0;
 }
 
@@ -103,6 +118,7 @@ void LaneWindow::reopen() {
   payload_bytes_ = 0;
   proven_ = false;
   flight_failed_ = false;
+  flight_refused_ = false;
 }
 
 }  // namespace punchline

@@ -18,9 +18,10 @@ namespace punchline {
 ///  W2 *Open.* As much as can be on the wire: 1.25 requests so that one is always filled (else it
 ///     waits for linger.ms), and what is delivered in kReportTime besides, at most four requests.
 ///     More is no faster and makes librdkafka's broker thread spin.
-///  W3 *Careful.* After a refusal one record at a time, all settled before the next flight, twice
-///     as many after each flight that arrived, until as many have arrived as were in flight when
-///     the refusal came. So the suspect ends up alone in its request. Survives reopen().
+///  W3 *Careful.* After a refusal all of a flight settles before the next. Half of what holds the
+///     suspect goes, then half of what is left of it: it ends up alone in its request. Behind it
+///     twice as many after each flight that arrived, until as many have arrived as were in flight
+///     when the refusal came. Survives reopen().
 class LaneWindow {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -44,6 +45,9 @@ class LaneWindow {
   void look_at_clock(Time now);
   void offered(std::size_t records, std::size_t payload_bytes, Time now);
   void reported(const Delivery& delivery, Time now);
+  /// The destination takes nothing of this lane for now, whatever the record (rights, settings):
+  /// careful, beginning with one.
+  void doubt();
   /// A new client instance: nothing is in flight, W1 begins again.
   void reopen();
 
@@ -67,7 +71,9 @@ class LaneWindow {
   std::size_t careful_goal_ = 0;  // 0: not careful
   std::size_t careful_done_ = 0;
   std::size_t careful_flight_ = 1;
+  std::size_t suspects_ = 0;  // one of the next so many records is refused
   bool flight_failed_ = false;
+  bool flight_refused_ = false;
 
   Time rate_from_{};
   std::size_t rate_bytes_ = 0;

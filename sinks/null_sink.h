@@ -25,7 +25,8 @@ class NullSink final : public Sink {
   Room room(Lane lane) const override;
   std::size_t offer(Lane lane, std::span<const Record> run) override;
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
-  std::uint64_t epoch() const override { return 0; }
+  std::uint64_t epoch(Lane) const override { return 0; }
+  std::uint64_t losses() const override { return 0; }
   std::size_t outstanding() const override { return outstanding_; }
   void stop() override { stopped_ = true; }
 

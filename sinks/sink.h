@@ -35,6 +35,9 @@ struct Delivery {
   Lane lane;
   std::uint32_t owner = 0;  ///< Chunk::owner of the records.
   Outcome outcome = Outcome::unknown;
+  /// refused: this one record is what the destination objects to. Nothing else of its lane was
+  /// under way, and nothing else in its request.
+  bool alone = false;
   std::int32_t code = 0;  ///< The sink's own error code (rd_kafka_resp_err_t), 0 for none.
   ByteRange range;        ///< Positions; exactly the extents of `records` records.
   std::uint32_t records = 0;
@@ -58,9 +61,9 @@ struct Room {
 /// Where records go. One thread calls it; no call blocks.
 ///
 /// Life of a record: offer() takes it, and from then on exactly one Delivery covers it, or the
-/// epoch() changes: then everything offered before and not yet reported has the outcome `unknown`
-/// and no Delivery for it will come. The sink holds each taken record's chunk until it can no
-/// longer touch the memory, which may be later than the report.
+/// epoch of its lane changes: then everything offered on that lane before and not yet reported has
+/// the outcome `unknown` and no Delivery for it will come. The sink holds each taken record's chunk
+/// until it can no longer touch the memory, which may be later than the report.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -89,8 +92,10 @@ class Sink {
   /// records), so call again while it returns true.
   virtual bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) = 0;
 
-  /// Counts instances of the underlying client: see the class comment.
-  virtual std::uint64_t epoch() const = 0;
+  /// See the class comment.
+  virtual std::uint64_t epoch(Lane lane) const = 0;
+  /// How many clients were lost so far; changes whenever the epoch of any lane does.
+  virtual std::uint64_t losses() const = 0;
 
   /// Records taken in this epoch and not yet reported.
   virtual std::size_t outstanding() const = 0;

@@ -54,7 +54,8 @@ class ScriptedSink final : public Sink {
   Room room(Lane lane) const override;
   std::size_t offer(Lane lane, std::span<const Record> run) override;
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
-  std::uint64_t epoch() const override { return epoch_; }
+  std::uint64_t epoch(Lane) const override { return epoch_; }
+  std::uint64_t losses() const override { return epoch_; }
   std::size_t outstanding() const override;
   void stop() override;
 

@@ -38,7 +38,7 @@ TEST_CASE("records arrive in order and byte for byte, and their chunks come back
 
   CHECK(sink->partition_count(forwarder.route()) == 2);
   CHECK(sink->outstanding() == 0);
-  CHECK(sink->epoch() == 0);
+  CHECK(sink->losses() == 0);
   CHECK(forwarder.chunks_held_by_sink() == 0);
   CHECK(forwarder.taken() == 15000);
   CHECK(forwarder.notices().empty());
@@ -111,7 +111,7 @@ TEST_CASE("a refusal in mid-stream stops what is behind it", "[order]") {
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
 
   CHECK(forwarder.reports(code) > 0);
-  CHECK(sink->epoch() == 1);
+  CHECK(sink->losses() == 1);
   CHECK(read_back(broker->bootstrap(), "t", 3000) == forwarder.expected());
   CHECK(forwarder.chunks_held_by_sink() == 0);
 }
@@ -132,7 +132,7 @@ TEST_CASE("a refusal of an instance's first request lets nothing get ahead", "[o
   });
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(refused == 3);
-  CHECK(sink->epoch() == 3);
+  CHECK(sink->losses() == 3);
   CHECK(forwarder.notices().size() == 1);
   CHECK(read_back(broker->bootstrap(), "t", 50) == forwarder.expected());
 }
@@ -145,7 +145,7 @@ TEST_CASE("errors the client retries by itself stay invisible") {
   forwarder.append(2000);
   broker->fail_produce({3, 5, 6, 7, 19, 56});
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  CHECK(sink->epoch() == 0);
+  CHECK(sink->losses() == 0);
   CHECK(forwarder.reports(Outcome::persisted) == 2000);
   CHECK(read_back(broker->bootstrap(), "t", 2000) == forwarder.expected());
 }
@@ -161,7 +161,7 @@ TEST_CASE("a lost client is replaced and its records sent again") {
     REQUIRE(forwarder.run_until([&] { return forwarder.done() > 1000 * loss; }));
     REQUIRE(sink->outstanding() > 0);
     sink->lose_instance();
-    REQUIRE(forwarder.run_until([&] { return sink->epoch() == loss; }));
+    REQUIRE(forwarder.run_until([&] { return sink->losses() == loss; }));
   }
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(count_notices(forwarder, "client given up") == 1);
@@ -190,7 +190,7 @@ TEST_CASE("a lost client that cannot settle leaves its records unknown, and its 
       [&] { return sink->outstanding() == 0; },
       std::chrono::duration_cast<milliseconds>(sent - std::chrono::steady_clock::now())));
   sink->lose_instance();
-  REQUIRE(forwarder.run_until([&] { return sink->epoch() == 1; }));
+  REQUIRE(forwarder.run_until([&] { return sink->losses() == 1; }));
   broker->set_delay(milliseconds(0));
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(forwarder.taken() > 100);
@@ -344,8 +344,8 @@ TEST_CASE("a partition that is stuck while others go on gets a new client") {
   forwarder.append(10, 1);
   forwarder.append(10, 0);
   REQUIRE(forwarder.run_until([&] {
-    if (forwarder.done() >= 12 && sink->epoch() == 0) forwarder.append(1, 0);
-    return sink->epoch() > 0;
+    if (forwarder.done() >= 12 && sink->losses() == 0) forwarder.append(1, 0);
+    return sink->losses() > 0;
   }));
   CHECK(count_notices(forwarder, "no report from partition 1 of topic 't'") == 1);
   broker->set_leader("t", 1, 1);
@@ -358,7 +358,7 @@ TEST_CASE("after long without any broker a new client is made") {
   limits.away_max = milliseconds(200);
   auto sink = open_sink(settings_for("127.0.0.1:1"), limits);
   MiniForwarder forwarder(*sink, "t");
-  REQUIRE(forwarder.run_until([&] { return sink->epoch() > 0; }));
+  REQUIRE(forwarder.run_until([&] { return sink->losses() > 0; }));
   CHECK(count_notices(forwarder, "no broker for long") == 1);
   CHECK(count_notices(forwarder, "Connection refused") == 1);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <poll.h>
 
@@ -15,7 +16,7 @@ MiniForwarder::MiniForwarder(Sink& sink, const std::string& topic, std::size_t p
     : sink_(sink),
       route_(sink.open_route(topic)),
       payload_bytes_(payload_bytes),
-      epoch_(sink.epoch()) {}
+      losses_(sink.losses()) {}
 
 MiniForwarder::~MiniForwarder() {
   for (Chunk* chunk : chunks_)
@@ -79,7 +80,10 @@ void MiniForwarder::turn() {
     more = sink_.poll(deliveries, notices_);
   for (const Delivery& delivery : deliveries)
     take(delivery);
-  if (sink_.epoch() != epoch_) lose_all();
+  if (std::exchange(losses_, sink_.losses()) != losses_) {
+    for (auto& [partition, queue] : lanes_)
+      lose(partition, queue);
+  }
   for (auto& [partition, queue] : lanes_)
     feed(partition, queue);
   in_flight_most_ = std::max(in_flight_most_, sink_.outstanding());
@@ -99,7 +103,7 @@ void MiniForwarder::take(const Delivery& delivery) {
     REQUIRE(entry.state == State::in_flight);
     bytes += entry.record.payload_bytes;
     const bool gone = delivery.outcome == Outcome::persisted ||
-                      (set_aside_ && delivery.outcome == Outcome::refused && delivery.records == 1);
+                      (set_aside_ && delivery.outcome == Outcome::refused && delivery.alone);
     entry.state = gone ? State::done : State::waiting;
     if (delivery.outcome == Outcome::persisted) ++done_;
     if (gone && delivery.outcome != Outcome::persisted) ++set_aside_count_;
@@ -110,15 +114,13 @@ void MiniForwarder::take(const Delivery& delivery) {
   queue.in_flight -= delivery.records;
 }
 
-void MiniForwarder::lose_all() {
-  epoch_ = sink_.epoch();
-  for (Entry& entry : entries_) {
-    if (entry.state == State::in_flight) entry.state = State::waiting;
+void MiniForwarder::lose(std::int32_t partition, LaneQueue& queue) {
+  if (queue.in_flight == 0 || sink_.epoch({route_, partition}) == queue.epoch) return;
+  for (const std::size_t at : queue.entries) {
+    if (entries_[at].state == State::in_flight) entries_[at].state = State::waiting;
   }
-  for (auto& [partition, queue] : lanes_) {
-    queue.failed = queue.failed || queue.in_flight > 0;
-    queue.in_flight = 0;
-  }
+  queue.failed = true;
+  queue.in_flight = 0;
 }
 
 void MiniForwarder::rewind(LaneQueue& queue) {
@@ -156,6 +158,7 @@ void MiniForwarder::feed(std::int32_t partition, LaneQueue& queue) {
       entries_[run[i]].state = State::in_flight;
     queue.next += count;
     queue.in_flight += count;
+    queue.epoch = sink_.epoch(lane);
     taken_ += count;
     if (count < run.size()) return;
   }

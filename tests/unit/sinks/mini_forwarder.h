@@ -72,12 +72,13 @@ class MiniForwarder {
     std::size_t next = 0;              // of `entries`
     std::size_t in_flight = 0;
     bool failed = false;
+    std::uint64_t epoch = 0;  // that of what is in flight
   };
 
   Chunk& chunk_for(std::size_t bytes);
   void turn();
   void take(const Delivery& delivery);
-  void lose_all();
+  void lose(std::int32_t partition, LaneQueue& queue);
   void rewind(LaneQueue& queue);
   void feed(std::int32_t partition, LaneQueue& queue);
 
@@ -91,7 +92,7 @@ class MiniForwarder {
   std::vector<Entry> entries_;
   std::map<Position, std::size_t> by_position_;
   std::map<std::int32_t, LaneQueue> lanes_;
-  std::uint64_t epoch_;
+  std::uint64_t losses_;
   std::size_t offer_limit_ = SIZE_MAX;
   bool set_aside_ = false;
   std::size_t set_aside_count_ = 0;
