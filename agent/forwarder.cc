@@ -44,11 +44,11 @@ bool Forwarder::take_deliveries(TimePoint now) {
   for (const auto& delivery : deliveries_) {
     if (auto* pipe = owner_of(delivery)) pipe->take(delivery, now);
   }
-  if (sink_.epoch() != epoch_) {
-    epoch_ = sink_.epoch();
+  if (const auto lost = sink_.losses() - losses_; lost > 0) {
     for (auto& pipe : pipes_)
       pipe->lose_in_flight();
-    metrics_.kafka_instances_renewed.add(1);
+    metrics_.kafka_instances_renewed.add(lost);
+    losses_ += lost;
   }
   for (const auto& notice : notices_)
     say(notice);

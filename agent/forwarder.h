@@ -59,7 +59,7 @@ class Forwarder {
   std::uint32_t next_owner_ = 0;
   std::vector<Delivery> deliveries_;  // reused
   std::vector<Notice> notices_;       // reused
-  std::uint64_t epoch_ = 0;
+  std::uint64_t losses_ = 0;
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
   bool stopping_ = false;
 };

@@ -2,25 +2,25 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace punchline {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kRetryFirst{100};
-constexpr milliseconds kRetryMost{10'000};
 
 }  // namespace
 
 Lanes::Lanes(std::size_t count, std::uint32_t seed) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto noise = seed + static_cast<std::uint32_t>(i) * 2654435761U;  // Knuth's constant
-    lanes_.push_back({0, {}, false, {}, {}, Backoff(kRetryFirst, kRetryMost, noise)});
+    lanes_.emplace_back().backoff = Backoff(kRetryFirst, kRetryMost, noise);
   }
 }
 
-void Lanes::offered(std::size_t lane, std::uint32_t records) {
+void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch) {
   lanes_[lane].in_flight += records;
+  lanes_[lane].epoch = epoch;
   in_flight_ += records;
 }
 
@@ -41,21 +41,45 @@ std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint n
   } else if (!lane.failed) {
     lane.backoff.reset();
   }
+  note(lane, delivery);
   if (!lane.failed || lane.in_flight > 0) return std::nullopt;
   lane.failed = false;
-  const auto delay = lane.backoff.next();
+  const auto delay = Lanes::delay(lane);
   lane.due = now + delay;
   return delay;
 }
 
-void Lanes::lost(Position front) {
-  for (auto& lane : lanes_) {
-    if (lane.in_flight == 0) continue;
-    lane.in_flight = 0;
-    lane.failed = false;
-    lag(lane, front);
+void Lanes::note(Lane& lane, const Delivery& delivery) {
+  if (delivery.outcome == Outcome::persisted) lane.refusals = 0;
+  if (delivery.outcome != Outcome::refused) return;
+  lane.refused = true;
+  if (!delivery.alone) return;
+  if (std::exchange(lane.suspect, delivery.range.begin) != lane.suspect) lane.refusals = 0;
+  ++lane.refusals;
+}
+
+// The sink halves what it takes until the suspect is alone, so there is an end to it.
+Backoff::Millis Lanes::delay(Lane& lane) {
+  if (!std::exchange(lane.refused, false) || lane.refusals >= kRefusalsMax) {
+    return lane.backoff.next();
   }
-  in_flight_ = 0;
+  return lane.refusals == 0 ? milliseconds{0} : kRefusalDelay;
+}
+
+void Lanes::forgive(std::size_t lane, TimePoint now) {
+  lanes_[lane].refusals = 0;
+  lanes_[lane].due = now;
+  lanes_[lane].backoff.reset();
+}
+
+bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
+  auto& at = lanes_[lane];
+  if (at.in_flight == 0 || at.epoch == epoch) return false;
+  in_flight_ -= at.in_flight;
+  at.in_flight = 0;
+  at.failed = at.refused = false;
+  lag(at, front);
+  return true;
 }
 
 void Lanes::leave_behind(std::size_t lane, Position resume, TimePoint now) {

@@ -18,15 +18,27 @@ namespace punchline {
 /// *lags*: nothing more of it is offered until all its reports are in and the back-off is over;
 /// then a pass of its own goes from its `resume` position up to the main pass. So a lane needs one
 /// number, however much waits for it, and order within it is kept. Pure. One thread.
+///
+/// A record that was refused alone kRefusalsMax times in a row is *poison*: whoever keeps it
+/// elsewhere may go on behind it. While it is looked for there is no delay.
 class Lanes {
  public:
+  static constexpr int kRefusalsMax = 3;
+  static constexpr std::chrono::milliseconds kRefusalDelay{20};
+  static constexpr std::chrono::milliseconds kRetryFirst{100};
+  static constexpr std::chrono::milliseconds kRetryMost{10'000};
+
   struct Lane {
     std::uint32_t in_flight = 0;     ///< Records with the sink.
+    std::uint64_t epoch = 0;         ///< Of the sink, in which they were offered.
     std::optional<Position> resume;  ///< Lagging: its records from here on are still to be offered.
     bool failed = false;             ///< Lagging because of a report: settle first, then wait.
+    bool refused = false;            ///< That report was a refusal.
+    Position suspect = 0;            ///< Was refused alone ...
+    int refusals = 0;                ///< ... so often in a row.
     TimePoint due{};                 ///< Not to be offered before.
     TimePoint reported{};            ///< When its last report came.
-    Backoff backoff;
+    Backoff backoff{kRetryFirst, kRetryMost, 0};
   };
 
   Lanes(std::size_t count, std::uint32_t seed);
@@ -34,11 +46,18 @@ class Lanes {
   std::size_t count() const { return lanes_.size(); }
   const Lane& operator[](std::size_t at) const { return lanes_[at]; }
 
-  void offered(std::size_t lane, std::uint32_t records);
+  /// `epoch` is that of the lane in the sink.
+  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch);
   /// A report. Returns the delay before the lane is tried again, where this report began one.
   std::optional<Backoff::Millis> take(const Delivery& delivery, TimePoint now);
-  /// Everything in flight is of unknown fate: the lanes concerned go on at `front`.
-  void lost(Position front);
+  /// The sink has reached this epoch: if anything was in flight its fate is unknown, the lane goes
+  /// on at `front`, and this returns true.
+  bool lost(std::size_t lane, std::uint64_t epoch, Position front);
+
+  /// Its suspect is poison.
+  bool has_poison(std::size_t lane) const { return lanes_[lane].refusals >= kRefusalsMax; }
+  /// The suspect is kept elsewhere: the lane goes on at once.
+  void forgive(std::size_t lane, TimePoint now);
 
   /// The lane falls behind without a fault of its records (it is full, others are not).
   void leave_behind(std::size_t lane, Position resume, TimePoint now);
@@ -60,6 +79,8 @@ class Lanes {
 
  private:
   void lag(Lane& lane, Position resume);
+  static void note(Lane& lane, const Delivery& delivery);
+  static Backoff::Millis delay(Lane& lane);
 
   std::vector<Lane> lanes_;
   std::size_t lagging_ = 0;

@@ -66,23 +66,29 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
     ledger_.done(delivery.range, now);
+    refusal_rate_.arrived(delivery.records);
     return;
   }
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
-  if (catching_up_ == static_cast<std::size_t>(delivery.lane.partition)) {
+  const auto lane = static_cast<std::size_t>(delivery.lane.partition);
+  if (catching_up_ == lane) {
     own_.drop();
     catching_up_.reset();
   }
   if (!delay) return;
+  if (lanes_.has_poison(lane)) return judge(delivery, now);
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
                    config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
                    delay->count());
 }
 
 void Pipe::lose_in_flight() {
-  lanes_.lost(ledger_.front());
-  own_.drop();
-  catching_up_.reset();
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
+    const auto epoch = parts_.sink.epoch({route_, static_cast<std::int32_t>(lane)});
+    if (!lanes_.lost(lane, epoch, ledger_.front()) || catching_up_ != lane) continue;
+    own_.drop();
+    catching_up_.reset();
+  }
 }
 
 // Which partition a position belongs to may change only while nothing is in flight; then all that
@@ -213,19 +219,12 @@ bool Pipe::pass_item(TimePoint now) {
   return true;
 }
 
-void Pipe::set_aside(const Item& item) {
-  if (ledger_.is_done(item.range)) return;
-  gauges_.count_set_aside(item);
-  quarantine_.take(item);
-  if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
-}
-
 bool Pipe::pass_record(TimePoint now) {
   if (lanes_.count() == 0) return false;
   const auto range = main_.item().range;
   const auto lane = lane_of(main_.record());
   const bool seen = range.begin < gauges_.high_water();
-  if (seen && ledger_.is_done(range)) {
+  if (seen && is_settled(range)) {
     main_.skip();
     return true;
   }
@@ -251,13 +250,13 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
   auto run = pass.run(until, room.records);
   run = of_one_lane(run.first(fitting(run, room.payload_bytes)));
   if (run.front().range().begin < gauges_.high_water()) {
-    const auto undone = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
-      return ledger_.is_done(record.range());
+    const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
+      return is_settled(record.range());
     });
-    run = run.first(static_cast<std::size_t>(undone - run.begin()));
+    run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
   const auto taken = parts_.sink.offer(to, run);
-  lanes_.offered(lane, static_cast<std::uint32_t>(taken));
+  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to));
   pass.take(taken);
   return taken;
 }
@@ -332,17 +331,6 @@ void Pipe::follow_base() {
   }
   size_seen_ -= std::min(size_seen_, cut);
   parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, cut, base);
-}
-
-void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
-  for (const auto& range : settled.moved) {
-    gauges_.count_quarantined(range);
-    ledger_.done(range, now);
-  }
-  if (!settled.trouble) return;
-  gauges_.say({"what is set aside stays in the buffer: " + settled.trouble->message(),
-               settled.trouble->kind() == ErrorKind::no_space},
-              now);
 }
 
 void Pipe::show(TimePoint now) {

@@ -15,6 +15,7 @@
 #include "agent/pass.h"
 #include "agent/pipe_gauges.h"
 #include "agent/quarantine.h"
+#include "agent/refusal_rate.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "sinks/chunk.h"
@@ -53,7 +54,7 @@ class Pipe {
 
   /// A report about records of this pipe.
   void take(const Delivery& delivery, TimePoint now);
-  /// The sink's epoch has changed.
+  /// The epoch of some lanes in the sink has changed.
   void lose_in_flight();
   /// Reads and offers, a bounded amount.
   Fed feed(TimePoint now);
@@ -93,6 +94,8 @@ class Pipe {
   void follow_base();
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
+  void judge(const Delivery& refused, TimePoint now);
+  bool is_settled(ByteRange range) const;
   void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();
   Fed feed_main(TimePoint now);
@@ -125,6 +128,8 @@ class Pipe {
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
   Quarantine quarantine_;
+  RefusalRate refusal_rate_;
+  bool all_refused_ = false;  // told that nothing more is set aside
   PipeGauges gauges_;
 
   Position until_;       // nothing that begins at or above is forwarded

@@ -41,7 +41,7 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
   while (own_.has_item(until)) {
     const auto& item = own_.item();
     const bool wanted = item.kind == Item::Kind::record && lane_of(own_.record()) == lane &&
-                        !ledger_.is_done(item.range);
+                        !is_settled(item.range);
     if (!wanted) {
       own_.skip();
       continue;

@@ -28,6 +28,7 @@ const char* remedy(SetAsideReason reason) {
       return "it is longer than record_bytes_max";
     case SetAsideReason::damaged:
       return "it is no sound frame";
+    case SetAsideReason::refused:  // the destination says why
     case SetAsideReason::none:
       break;
   }
@@ -64,6 +65,14 @@ void PipeGauges::count_read(ByteRange range, std::size_t records) {
 void PipeGauges::count_set_aside(const Item& item) {
   if (item.range.begin < high_water_) return;
   count_read(item.range, 1);
+  note_set_aside(item, remedy(item.reason));
+}
+
+void PipeGauges::count_refused(const Item& item, const std::string& error) {
+  note_set_aside(item, "alone, and again and again, Kafka answers " + error);
+}
+
+void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   parts_.metrics.set_aside(item.reason, 1, item.range.size());
   ++set_aside_records_;
   if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
@@ -72,7 +81,7 @@ void PipeGauges::count_set_aside(const Item& item) {
   parts_.log.warning(
       "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, the rest goes on, "
       "see: punchline inspect {}",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, remedy(item.reason),
+      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why,
       path_);
 }
 

@@ -38,6 +38,8 @@ class PipeGauges {
   Position high_water() const { return high_water_; }
   void count_read(ByteRange range, std::size_t records);
   void count_set_aside(const Item& item);
+  /// A record, counted as read before, is not taken by the destination, which says `error`.
+  void count_refused(const Item& item, const std::string& error);
   /// A record was given up.
   void count_dropped(ByteRange range);
   /// By how much the buffer was over bytes_max when it was last measured, less what has been
@@ -63,6 +65,7 @@ class PipeGauges {
   void show_age(std::chrono::milliseconds age);
   void look_at_limit(std::uint64_t data_bytes);
   void look_at_size(std::uint64_t size);
+  void note_set_aside(const Item& item, const std::string& why);
   void tell_of_dropped();
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;

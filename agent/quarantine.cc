@@ -34,17 +34,19 @@ Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
 
 }  // namespace
 
-void Quarantine::take(const Item& item) {
-  if (store_ == nullptr || waiting_.size() == kWaitingMax) return;
-  if (known_.contains(item.range)) return;
-  waiting_.push_back({item.range, item.reason});
+bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal) {
+  if (known_.contains(item.range)) return true;
+  if (store_ == nullptr || waiting_.size() == kWaitingMax) return false;
+  waiting_.push_back({item.range, item.reason, std::move(refusal)});
   known_.insert(item.range);
+  return true;
 }
 
 Quarantine::Settled Quarantine::settle(TimePoint now) {
   Settled settled;
   if (!has_work(now)) return settled;
   std::size_t seen = 0;
+  std::vector<ByteRange> too_large;
   for (std::size_t bytes = 0; seen < waiting_.size() && bytes < kBytesPerTurnMax; ++seen) {
     const auto copied = copy(waiting_[seen]);
     if (!copied) {
@@ -52,7 +54,7 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
       break;
     }
     bytes += *copied;
-    if (*copied > 0) settled.moved.push_back(waiting_[seen].range);
+    (*copied > 0 ? settled.moved : too_large).push_back(waiting_[seen].range);
   }
   if (!settled.moved.empty()) {
     if (const auto synced = store_->sync(); !synced) {
@@ -64,6 +66,11 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
   for (; seen > 0; --seen) {
     known_.erase(waiting_.front().range);
     waiting_.pop_front();
+  }
+  // They stay in place. A refused one would be offered again if it were forgotten.
+  if (known_.size() < kWaitingMax) {
+    for (const auto& range : too_large)
+      known_.insert(range);
   }
   if (settled.trouble) due_ = now + kRetryDelay;
   return settled;
@@ -93,8 +100,8 @@ Result<std::size_t> Quarantine::copy(const Waiting& entry) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
   const auto& state = checkpoint_.state();
-  const QuarantineLabel label{entry.reason, state.format,      to_string(state.uuid),
-                              topic_,       entry.range.begin, entry.range.size()};
+  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
+                              entry.range.begin, entry.range.size(), entry.refusal};
   const auto bytes = memory_.size();
   const auto added = store_->add(label, content_of(state.format, memory_));
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);

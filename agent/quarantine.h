@@ -39,8 +39,11 @@ class Quarantine {
              std::string topic)
       : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
 
-  /// Another stretch that is set aside; one that is known already is not taken again.
-  void take(const Item& item);
+  /// Another stretch that is set aside; one that is known already is not taken again. False where
+  /// it stays in place unknown: without a store, or with too many on their way.
+  bool take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal = std::nullopt);
+  /// It has been taken, and is on its way or too large for a copy.
+  bool holds(ByteRange range) const { return known_.contains(range); }
 
   struct Settled {
     std::vector<ByteRange> moved;  ///< Durable elsewhere: done.
@@ -58,6 +61,7 @@ class Quarantine {
   struct Waiting {
     ByteRange range;
     SetAsideReason reason;
+    std::optional<QuarantineLabel::Refusal> refusal;
   };
   /// How many bytes were read for it; 0: too large, it stays.
   Result<std::size_t> copy(const Waiting& entry);
@@ -67,7 +71,7 @@ class Quarantine {
   SetAsideStore* store_;
   std::string topic_;
   std::deque<Waiting> waiting_;
-  IntervalSet known_;  // waiting
+  IntervalSet known_;  // waiting, or refused and too large for a copy
   std::string memory_;
   TimePoint due_{};
 };

@@ -12,7 +12,7 @@ std::string counted(std::uint64_t count, const char* one, const char* many) {
 }
 
 bool is_damage(SetAsideReason reason) {
-  return reason != SetAsideReason::oversize;
+  return reason != SetAsideReason::oversize && reason != SetAsideReason::refused;
 }
 
 void judge_state(const BufferView& view, Findings& findings) {

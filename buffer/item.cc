@@ -3,8 +3,8 @@
 namespace punchline {
 
 const char* name_of(SetAsideReason reason) {
-  static constexpr const char* kNames[kSetAsideReasons] = {"none", "torn",     "spans_fence",
-                                                           "gap",  "oversize", "damaged"};
+  static constexpr const char* kNames[kSetAsideReasons] = {
+      "none", "torn", "spans_fence", "gap", "oversize", "damaged", "refused"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -16,8 +16,9 @@ enum class SetAsideReason : std::uint8_t {
   gap = 3,          ///< The line behind the NUL run of a producer that writes without O_APPEND.
   oversize = 4,     ///< Longer than record_bytes_max.
   damaged = 5,      ///< Format frames: bytes that are no frame, or one that fails its checks.
+  refused = 6,      ///< A record, whole, that the destination does not take. No scanner gives it.
 };
-inline constexpr std::size_t kSetAsideReasons = 6;
+inline constexpr std::size_t kSetAsideReasons = 7;
 
 /// "torn", "spans_fence", ...: the words used by inspect, metrics and the log.
 const char* name_of(SetAsideReason reason);

@@ -14,6 +14,9 @@ constexpr std::string_view kBuffer = "punchline.buffer";
 constexpr std::string_view kTopic = "punchline.topic";
 constexpr std::string_view kPosition = "punchline.position";
 constexpr std::string_view kBytes = "punchline.bytes";
+constexpr std::string_view kPartition = "punchline.partition";
+constexpr std::string_view kErrorCode = "punchline.error_code";
+constexpr std::string_view kError = "punchline.error";
 
 std::optional<std::string_view> value_of(const std::vector<FrameRecord::Header>& headers,
                                          std::string_view name) {
@@ -22,11 +25,12 @@ std::optional<std::string_view> value_of(const std::vector<FrameRecord::Header>&
   return found == headers.end() ? std::nullopt : found->value;
 }
 
-std::optional<std::uint64_t> number_of(const std::vector<FrameRecord::Header>& headers,
-                                       std::string_view name) {
+template <class Number = std::uint64_t>
+std::optional<Number> number_of(const std::vector<FrameRecord::Header>& headers,
+                                std::string_view name) {
   const auto text = value_of(headers, name);
   if (!text) return std::nullopt;
-  std::uint64_t number = 0;
+  Number number = 0;
   const auto* end = text->data() + text->size();
   const auto parsed = std::from_chars(text->data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
@@ -54,12 +58,19 @@ std::optional<std::string> quarantined_buffer_path(const std::string& path) {
 }
 
 std::vector<std::pair<std::string, std::string>> headers_of(const QuarantineLabel& label) {
-  return {{std::string(kReason), name_of(label.reason)},
-          {std::string(kFormat), name_of(label.format)},
-          {std::string(kBuffer), label.buffer},
-          {std::string(kTopic), label.topic},
-          {std::string(kPosition), std::to_string(label.position)},
-          {std::string(kBytes), std::to_string(label.bytes)}};
+  std::vector<std::pair<std::string, std::string>> headers = {
+      {std::string(kReason), name_of(label.reason)},
+      {std::string(kFormat), name_of(label.format)},
+      {std::string(kBuffer), label.buffer},
+      {std::string(kTopic), label.topic},
+      {std::string(kPosition), std::to_string(label.position)},
+      {std::string(kBytes), std::to_string(label.bytes)}};
+  if (label.refusal) {
+    headers.emplace_back(kPartition, std::to_string(label.refusal->partition));
+    headers.emplace_back(kErrorCode, std::to_string(label.refusal->code));
+    headers.emplace_back(kError, label.refusal->error);
+  }
+  return headers;
 }
 
 std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& headers) {
@@ -69,9 +80,18 @@ std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& 
   const auto position = number_of(headers, kPosition);
   const auto bytes = number_of(headers, kBytes);
   if (!reason || !format || !buffer || !position || !bytes) return std::nullopt;
-  const auto topic = value_of(headers, kTopic).value_or("");
-  return QuarantineLabel{*reason,   *format, std::string(*buffer), std::string(topic),
-                         *position, *bytes};
+  QuarantineLabel label{*reason,
+                        *format,
+                        std::string(*buffer),
+                        std::string(value_of(headers, kTopic).value_or("")),
+                        *position,
+                        *bytes};
+  const auto partition = number_of<std::int32_t>(headers, kPartition);
+  const auto code = number_of<std::int32_t>(headers, kErrorCode);
+  if (partition && code) {
+    label.refusal = {*partition, *code, std::string(value_of(headers, kError).value_or(""))};
+  }
+  return label;
 }
 
 std::string_view content_of(Format format, std::string_view stretch) {
@@ -83,7 +103,7 @@ std::string_view content_of(Format format, std::string_view stretch) {
 }
 
 bool is_whole(const QuarantineLabel& label) {
-  return label.reason == SetAsideReason::oversize;
+  return label.reason == SetAsideReason::oversize || label.reason == SetAsideReason::refused;
 }
 
 }  // namespace punchline

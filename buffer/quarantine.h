@@ -21,6 +21,14 @@ struct QuarantineLabel {
   std::string topic;
   Position position = 0;    ///< Of the stretch's first byte.
   std::uint64_t bytes = 0;  ///< Of the whole stretch; the payload may be less, see content_of().
+  /// Reason `refused`: what the destination said, and which partition it would have gone to.
+  struct Refusal {
+    std::int32_t partition = 0;
+    std::int32_t code = 0;  ///< rd_kafka_resp_err_t.
+    std::string error;      ///< Its name, "MSG_SIZE_TOO_LARGE".
+    friend bool operator==(const Refusal&, const Refusal&) = default;
+  };
+  std::optional<Refusal> refusal = std::nullopt;
 
   friend bool operator==(const QuarantineLabel&, const QuarantineLabel&) = default;
 };

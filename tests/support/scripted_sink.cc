@@ -11,8 +11,9 @@ void ScriptedSink::set_partitions(std::int32_t count) {
 
 Room ScriptedSink::room(Lane lane) const {
   const auto& at = lanes_[static_cast<std::size_t>(lane.partition)];
-  if (stopped_ || at.flight.size() >= moods.window) return {};
-  return {moods.window - at.flight.size(), 1 << 20};
+  const std::size_t window = at.careful ? 1 : moods.window;
+  if (stopped_ || at.flight.size() >= window) return {};
+  return {window - at.flight.size(), 1 << 20};
 }
 
 std::size_t ScriptedSink::offer(Lane lane, std::span<const Record> run) {
@@ -73,6 +74,7 @@ void ScriptedSink::answer(std::int32_t partition, std::vector<Delivery>& deliver
   for (std::size_t i = 0; i < good; ++i)
     append(lane, *lane.flight[i]);
   report(partition, good, Outcome::persisted, deliveries);
+  if (good > 0) lane.careful = false;
   if (good == count) return;
   // It and everything behind it comes back; of the first batch we may not know its fate.
   if (!refused && percent(30)) {
@@ -81,8 +83,11 @@ void ScriptedSink::answer(std::int32_t partition, std::vector<Delivery>& deliver
       append(lane, *lane.flight[i]);
     report(partition, there, Outcome::unknown, deliveries);
   }
+  const bool alone = refused && lane.flight.size() == 1;
+  lane.careful = refused;
   report(partition, lane.flight.size(), refused ? Outcome::refused : Outcome::not_persisted,
          deliveries);
+  deliveries.back().alone = alone;
 }
 
 // Of each lane some may have arrived, nobody will say which.

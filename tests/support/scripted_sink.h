@@ -15,7 +15,8 @@ namespace punchline::testing {
 /// A sink that is only memory: keeps what "arrived", and misbehaves as Kafka does, by a seed.
 ///
 /// Like the real one it keeps strict order: once a record of a lane is not persisted, whatever was
-/// offered behind it on that lane is not either, until all of that has been reported.
+/// offered behind it on that lane is not either, until all of that has been reported. After a
+/// refusal the suspect goes alone.
 class ScriptedSink final : public Sink {
  public:
   struct Arrived {
@@ -63,6 +64,7 @@ class ScriptedSink final : public Sink {
   struct LaneLog {
     std::vector<Arrived> log;
     std::deque<const Record*> flight;
+    bool careful = false;  // since a refusal: one record at a time
   };
 
   bool percent(int share) { return static_cast<int>(random_() % 100) < share; }

@@ -70,6 +70,75 @@ TEST_CASE("a record that is refused holds back its partition in order, and no ot
   world.check_all_arrived();
 }
 
+TEST_CASE("a poison record goes to the quarantine, everything else arrives in order") {
+  World world(3, 4);
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.quarantines = true;
+  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
+  for (int i = 0; i < 6; ++i) {
+    append_many(world, 100 * i, 100);
+    world.append_undeliverable("poison " + std::to_string(i));
+  }
+  world.open();
+  world.drain();
+  world.check_all_arrived();
+  world.check_nothing_freed_early();
+  world.check_set_aside_kept();
+  world.check_honest();
+  CHECK(set_aside(world, SetAsideReason::refused) == 6);
+  CHECK(world.store.contents.size() == 6);
+  REQUIRE(world.store.labels.size() == 6);
+  CHECK(world.store.labels[0].reason == SetAsideReason::refused);
+  REQUIRE(world.store.labels[0].refusal);
+  CHECK(world.store.labels[0].refusal->error == "MSG_SIZE_TOO_LARGE");
+  CHECK(world.checkpoint().front() == world.file.size());
+  CHECK(world.duplicates() == 0);
+}
+
+TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on") {
+  World world(2, 4);
+  world.quarantines = true;
+  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
+  world.store.fails_add = true;
+  append_many(world, 0, 100);
+  world.append_undeliverable("poison");
+  append_many(world, 100, 100);
+  world.open();
+  for (int i = 0; i < 500; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+  world.check_all_arrived();
+  CHECK(world.store.contents.empty());
+  CHECK(world.checkpoint().front() < world.file.size());
+  world.check_set_aside_kept();
+  world.store.fails_add = false;
+  world.advance(2s);
+  world.drain();
+  CHECK(world.store.contents.size() == 1);
+  CHECK(world.checkpoint().front() == world.file.size());
+}
+
+TEST_CASE("a topic that refuses everything empties no buffer into the quarantine") {
+  World world(2, 5);
+  world.quarantines = true;
+  bool objects = true;
+  world.sink.objects = [&](const std::string&) { return objects; };
+  append_many(world, 0, 500);
+  world.open();
+  for (int i = 0; i < 3000; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  CHECK(set_aside(world, SetAsideReason::refused) == RefusalRate::kRefusedMax);
+  CHECK(world.log.has("taken for a fault of its settings"));
+  world.check_nothing_freed_early();
+  objects = false;
+  world.drain();
+  world.check_honest();
+  CHECK(world.metrics().records_confirmed.get() == 490);
+}
+
 TEST_CASE("a partition that answers nothing does not slow the others, and catches up") {
   World world(4, 3);
   world.sink.moods.window = 5;

@@ -22,9 +22,9 @@ const TimePoint kStart{1h};
 
 TEST_CASE("a lane that failed lags from its lowest record on, once all is settled") {
   Lanes lanes(2, 1);
-  lanes.offered(0, 5);
-  lanes.offered(1, 1);
-  CHECK_FALSE(lanes.take(delivery(0, {20, 30}, 1, Outcome::refused), kStart));
+  lanes.offered(0, 5, 0);
+  lanes.offered(1, 1, 0);
+  CHECK_FALSE(lanes.take(delivery(0, {20, 30}, 1, Outcome::unknown), kStart));
   CHECK(lanes.lags(0));
   CHECK_FALSE(lanes.is_due(0, kStart + 1h));  // four are still out
   CHECK_FALSE(lanes.take(delivery(0, {10, 20}, 1, Outcome::unknown), kStart));
@@ -44,22 +44,63 @@ TEST_CASE("each failure waits longer, a success makes the next wait short again"
   Lanes lanes(1, 1);
   Backoff::Millis last{0};
   for (int i = 0; i < 4; ++i) {
-    lanes.offered(0, 1);
-    last = *lanes.take(delivery(0, {0, 10}, 1, Outcome::refused), kStart);
+    lanes.offered(0, 1, 0);
+    last = *lanes.take(delivery(0, {0, 10}, 1, Outcome::unknown), kStart);
   }
   CHECK(last >= 400ms);
-  lanes.offered(0, 1);
+  lanes.offered(0, 1, 0);
   lanes.take(delivery(0, {0, 10}, 1, Outcome::persisted), kStart);
-  lanes.offered(0, 1);
-  CHECK(*lanes.take(delivery(0, {10, 20}, 1, Outcome::refused), kStart) <= 100ms);
+  lanes.offered(0, 1, 0);
+  CHECK(*lanes.take(delivery(0, {10, 20}, 1, Outcome::unknown), kStart) <= 100ms);
 }
 
-TEST_CASE("a lost client sends back the lanes that had something out, and those alone") {
-  Lanes lanes(2, 1);
-  lanes.offered(1, 7);
-  lanes.lost(1000);
+TEST_CASE("a lost client sends back the lanes that had something out with it, and those alone") {
+  Lanes lanes(3, 1);
+  lanes.offered(1, 7, 4);
+  lanes.offered(2, 2, 5);
+  CHECK_FALSE(lanes.lost(0, 5, 1000));
+  CHECK(lanes.lost(1, 5, 1000));
+  CHECK_FALSE(lanes.lost(2, 5, 1000));
   CHECK_FALSE(lanes.lags(0));
   CHECK(lanes[1].resume == 1000);
   CHECK(lanes.is_due(1, kStart));
-  CHECK(lanes.in_flight() == 0);
+  CHECK_FALSE(lanes.lags(2));
+  CHECK(lanes.in_flight() == 2);
+}
+
+TEST_CASE("while a refused record is looked for nothing waits; alone it comes three times") {
+  Lanes lanes(1, 1);
+  lanes.offered(0, 5, 0);
+  CHECK_FALSE(lanes.take(delivery(0, {10, 20}, 1, Outcome::refused), kStart));
+  CHECK(*lanes.take(delivery(0, {20, 60}, 4, Outcome::not_persisted), kStart) == 0ms);
+  auto alone = delivery(0, {10, 20}, 1, Outcome::refused);
+  alone.alone = true;
+  for (int times = 1; times <= Lanes::kRefusalsMax; ++times) {
+    CHECK_FALSE(lanes.has_poison(0));
+    lanes.offered(0, 1, 0);
+    const auto delay = lanes.take(alone, kStart);
+    REQUIRE(delay);
+    if (times < Lanes::kRefusalsMax) CHECK(*delay == Lanes::kRefusalDelay);
+  }
+  CHECK(lanes.has_poison(0));
+  lanes.forgive(0, kStart);
+  CHECK_FALSE(lanes.has_poison(0));
+  CHECK(lanes.is_due(0, kStart));
+}
+
+TEST_CASE("another suspect, or a success in between, begins the count again") {
+  const bool success = GENERATE(false, true);
+  Lanes lanes(1, 1);
+  auto alone = delivery(0, {10, 20}, 1, Outcome::refused);
+  alone.alone = true;
+  for (int times = 1; times < Lanes::kRefusalsMax; ++times) {
+    lanes.offered(0, 1, 0);
+    lanes.take(alone, kStart);
+  }
+  lanes.offered(0, 1, 0);
+  alone.range = {20, 30};
+  if (success) alone = delivery(0, {10, 20}, 1, Outcome::persisted);
+  lanes.take(alone, kStart);
+  CHECK_FALSE(lanes.has_poison(0));
+  CHECK(lanes[0].refusals == (success ? 0 : 1));
 }

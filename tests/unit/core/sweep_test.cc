@@ -28,7 +28,7 @@ class Story {
   void tell() {
     for (int chapter = 0; chapter < 3; ++chapter) {
       append(40);
-      world.append_oversize("large " + std::to_string(++number_) + std::string(2001, 'y'));
+      world.append_undeliverable("large " + std::to_string(++number_) + std::string(2001, 'y'));
       if (chapter == 1) world.file.producer_syncs();
       world.turn(60);
       world.advance(std::chrono::seconds(2));

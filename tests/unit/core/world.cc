@@ -11,9 +11,10 @@ bool KeptLog::has(std::string_view part) const {
                      [&](const auto& line) { return line.find(part) != std::string::npos; });
 }
 
-Status KeptStore::add(const QuarantineLabel&, std::string_view content) {
+Status KeptStore::add(const QuarantineLabel& label, std::string_view content) {
   if (fails_add) return Error(ErrorKind::no_space, 0, "store");
   fresh_.emplace_back(content);
+  labels.push_back(label);
   return {};
 }
 
@@ -37,8 +38,8 @@ void World::append(std::string_view payload) {
   remember(appended_, payload);
 }
 
-void World::append_oversize(std::string_view payload) {
-  remember(oversize_, payload);
+void World::append_undeliverable(std::string_view payload) {
+  remember(undeliverable_, payload);
 }
 
 bool World::writer_refuses() {
@@ -104,7 +105,7 @@ void World::crash() {
 
 void World::cut_power(Unsynced unsynced, std::mt19937& random) {
   forgive_unsynced(appended_);
-  forgive_unsynced(oversize_);
+  forgive_unsynced(undeliverable_);
   file.cut_power(unsynced, random);
   ++cuts_;
   ++boot;
@@ -221,7 +222,7 @@ void World::check_nothing_freed_early() {
 void World::check_set_aside_kept() {
   if (file.is_torn()) return;
   const auto text = file.text();
-  for (const auto& [payload, appended] : oversize_) {
+  for (const auto& [payload, appended] : undeliverable_) {
     if (!appended.required) continue;
     const auto position = appended.position;
     const auto& bytes = appended.bytes;

@@ -30,7 +30,8 @@ class KeptStore final : public SetAsideStore {
   Status sync() override;
   void lose_unsynced() { fresh_.clear(); }
 
-  std::set<std::string> contents;  ///< Durable.
+  std::set<std::string> contents;       ///< Durable.
+  std::vector<QuarantineLabel> labels;  ///< Of all that were added.
   bool fails_add = false;
   bool fails_sync = false;
 
@@ -65,8 +66,9 @@ class World {
   bool writer_refuses();
   /// A record as it stands in the file.
   std::string bytes_of(std::string_view payload);
-  /// A record that is over the limit; remembered, so that it must be found somewhere.
-  void append_oversize(std::string_view payload);
+  /// A record that is over the limit, or that the sink objects to; remembered, so that it must be
+  /// found somewhere.
+  void append_undeliverable(std::string_view payload);
   /// Bytes that are no deliverable record.
   void append_raw(std::string_view bytes) { file.producer_appends(bytes); }
   void open();
@@ -96,7 +98,7 @@ class World {
   void check_all_arrived();
   /// Nothing that has not arrived is below the front or turned to NUL; callable at any moment.
   void check_nothing_freed_early();
-  /// What is over the limit is in the file, or durable in the store.
+  /// What is undeliverable is in the file, or durable in the store.
   void check_set_aside_kept();
   /// read = confirmed + unsettled + set aside.
   void check_honest();
@@ -117,7 +119,7 @@ class World {
   bool is_set_aside(const std::string& payload) const;
   // By payload.
   std::map<std::string, Appended> appended_;
-  std::map<std::string, Appended> oversize_;
+  std::map<std::string, Appended> undeliverable_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;

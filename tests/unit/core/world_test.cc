@@ -49,6 +49,7 @@ class Life {
       world_.file.set_attributes_supported(false);
     }
     if (random_() % 8 == 0) world_.file.set_knows_holes(false);
+    world_.sink.objects = [](const std::string& payload) { return payload.starts_with("poison "); };
   }
 
   void live(int actions) {
@@ -151,7 +152,12 @@ class Life {
   void append_oddities() {
     if (world_.writer_refuses()) return;
     if (random_() % 3 == 0) {
-      world_.append_oversize("large " + std::to_string(next_++) + std::string(4001, 'y'));
+      world_.append_undeliverable("large " + std::to_string(next_++) + std::string(4001, 'y'));
+      return world_.pipe().wake();
+    }
+    // Without a quarantine it holds up its partition for ever; of too many the topic is at fault.
+    if (world_.quarantines && poisons_ < RefusalRate::kRefusedMax && random_() % 2 == 0) {
+      world_.append_undeliverable("poison " + std::to_string(++poisons_));
       return world_.pipe().wake();
     }
     if (world_.format == Format::frames) return append_torn_frame();
@@ -195,6 +201,7 @@ class Life {
   std::mt19937 random_;
   World world_;
   int next_ = 0;
+  std::size_t poisons_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,51 @@
+// The part of Pipe that goes on without what cannot be delivered.
+
+#include <utility>
+
+#include "agent/pipe.h"
+#include "sinks/kafka_outcome.h"
+
+namespace punchline {
+
+void Pipe::set_aside(const Item& item) {
+  if (ledger_.is_done(item.range)) return;
+  gauges_.count_set_aside(item);
+  quarantine_.take(item);
+  if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+}
+
+// A record that the destination refuses whenever it comes alone. It stays where it is, and its lane
+// waits, if too many are: then the fault is the topic's, not theirs.
+void Pipe::judge(const Delivery& refused, TimePoint now) {
+  const auto name = kafka_code_name(refused.code);
+  if (!refusal_rate_.may_refuse()) {
+    if (std::exchange(all_refused_, true)) return;
+    return parts_.log.error(
+        "{}: topic {} refuses more than {} of {} records ({}): taken for a fault of its settings, "
+        "nothing more is set aside; trying again until it takes them",
+        config_.path, config_.topic, RefusalRate::kRefusedMax, RefusalRate::kRecords, name);
+  }
+  all_refused_ = false;
+  const Item item{refused.range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
+  if (!quarantine_.take(item, {{refused.lane.partition, refused.code, name}})) return;
+  gauges_.count_refused(item, name);
+  lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
+}
+
+// Nothing of it is to be offered.
+bool Pipe::is_settled(ByteRange range) const {
+  return ledger_.is_done(range) || quarantine_.holds(range);
+}
+
+void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
+  for (const auto& range : settled.moved) {
+    gauges_.count_quarantined(range);
+    ledger_.done(range, now);
+  }
+  if (!settled.trouble) return;
+  gauges_.say({"what is set aside stays in the buffer: " + settled.trouble->message(),
+               settled.trouble->kind() == ErrorKind::no_space},
+              now);
+}
+
+}  // namespace punchline

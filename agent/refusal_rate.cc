@@ -1,0 +1,16 @@
+#include "agent/refusal_rate.h"
+
+namespace punchline {
+
+void RefusalRate::arrived(std::size_t records) {
+  refused_ = records < kRecords ? refused_ << records : std::bitset<kRecords>();
+}
+
+bool RefusalRate::may_refuse() {
+  if (refused_.count() >= kRefusedMax) return false;
+  refused_ <<= 1;
+  refused_.set(0);
+  return true;
+}
+
+}  // namespace punchline

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+
+namespace punchline {
+
+/// Tells a poison record from a destination that refuses whatever it gets: among the last
+/// kRecords records there may be kRefusedMax refused ones, no more. Then it is a fault of
+/// configuration, and setting records aside would only empty the buffer into the quarantine.
+/// Pure. One thread.
+class RefusalRate {
+ public:
+  static constexpr std::size_t kRecords = 100;
+  static constexpr std::size_t kRefusedMax = 10;
+
+  void arrived(std::size_t records);
+  /// A record is about to be set aside: false if that would be one too many, and nothing is noted.
+  bool may_refuse();
+
+ private:
+  std::bitset<kRecords> refused_;  // the last ones
+};
+
+}  // namespace punchline

@@ -1,0 +1,31 @@
+#include "agent/refusal_rate.h"
+
+#include "tests/support/catch.h"
+
+using punchline::RefusalRate;
+
+TEST_CASE("ten refused records among a hundred are records, more are a fault of the topic") {
+  RefusalRate rate;
+  for (int i = 0; i < 10; ++i) {
+    CHECK(rate.may_refuse());
+    rate.arrived(9);
+  }
+  CHECK(rate.may_refuse());  // the first is a hundred records back
+  rate.arrived(3);
+  CHECK_FALSE(rate.may_refuse());
+  CHECK_FALSE(rate.may_refuse());
+  rate.arrived(5);
+  CHECK_FALSE(rate.may_refuse());
+  rate.arrived(1);
+  CHECK(rate.may_refuse());
+}
+
+TEST_CASE("where nothing arrives ten are set aside, then no more") {
+  RefusalRate rate;
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i)
+    refused += rate.may_refuse() ? 1 : 0;
+  CHECK(refused == 10);
+  rate.arrived(100);
+  CHECK(rate.may_refuse());
+}
