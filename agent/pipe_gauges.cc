@@ -81,8 +81,7 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   parts_.log.warning(
       "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, the rest goes on, "
       "see: punchline inspect {}",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why,
-      path_);
+      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, path_);
 }
 
 void PipeGauges::count_quarantined(ByteRange range) {

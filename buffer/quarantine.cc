@@ -80,12 +80,9 @@ std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& 
   const auto position = number_of(headers, kPosition);
   const auto bytes = number_of(headers, kBytes);
   if (!reason || !format || !buffer || !position || !bytes) return std::nullopt;
-  QuarantineLabel label{*reason,
-                        *format,
-                        std::string(*buffer),
-                        std::string(value_of(headers, kTopic).value_or("")),
-                        *position,
-                        *bytes};
+  QuarantineLabel label{
+      *reason,   *format, std::string(*buffer), std::string(value_of(headers, kTopic).value_or("")),
+      *position, *bytes};
   const auto partition = number_of<std::int32_t>(headers, kPartition);
   const auto code = number_of<std::int32_t>(headers, kErrorCode);
   if (partition && code) {

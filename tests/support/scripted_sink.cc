@@ -96,6 +96,7 @@ void ScriptedSink::lose_client() {
   for (auto& lane : lanes_) {
     auto there = lane.flight.empty() ? 0 : random_() % (lane.flight.size() + 1);
     for (const Record* record : lane.flight) {
+      if (objects(std::string(record->data(), record->payload_bytes))) there = 0;
       if (there > 0) {
         append(lane, *record);
         --there;

@@ -1,0 +1,116 @@
+#include <fstream>
+
+#include "tests/support/catch.h"
+#include "tests/support/eventually.h"
+#include "tests/support/kafka_cluster.h"
+#include "tests/support/kcat.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace punchline::testing {
+namespace {
+
+using std::chrono::seconds;
+
+std::string line(int number) {
+  return "line-" + std::to_string(number);
+}
+
+// The numbers of the lines in one partition.
+std::vector<int> numbers_in(const std::filesystem::path& partition) {
+  std::vector<int> numbers;
+  std::ifstream in(partition, std::ios::binary);
+  for (std::string text; std::getline(in, text);) {
+    REQUIRE(text.rfind("line-", 0) == 0);
+    numbers.push_back(std::stoi(text.substr(5)));
+    REQUIRE(text == line(numbers.back()));
+  }
+  return numbers;
+}
+
+// All lines of the topic; each partition's are in order, none is there twice.
+std::size_t count_in_order(const KafkaCluster& kafka, const std::string& topic, int partitions,
+                           const TempDir& folder) {
+  std::size_t count = 0;
+  for (const auto& file : read_topic(kafka.bootstrap(), topic, partitions, folder.path())) {
+    const auto numbers = numbers_in(file);
+    CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+    CHECK(std::adjacent_find(numbers.begin(), numbers.end()) == numbers.end());
+    count += numbers.size();
+  }
+  return count;
+}
+
+void append(const std::string& buffer, const std::string& text) {
+  std::ofstream(buffer, std::ios::binary | std::ios::app) << text;
+}
+
+std::string lines(int from, int to) {
+  std::string text;
+  for (int number = from; number < to; ++number)
+    text += line(number) + "\n";
+  return text;
+}
+
+TEST_CASE("one poison record among innocent ones: all of these arrive, and it is kept") {
+  KafkaCluster kafka;
+  kafka.create_topic("t", 1, {{"max.message.bytes", "4000"}});
+  const TempDir folder("poison");
+  const auto buffer = folder.file("buffer");
+  const std::string poison(12'000, 'p');
+  append(buffer, lines(0, 779) + poison + "\n" + lines(779, 2000));
+  Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "t"});
+  REQUIRE(agent.drains(seconds(60)));
+  append(buffer, lines(2000, 2200));
+  REQUIRE(agent.drains(seconds(60)));
+  INFO(agent.log());
+  CHECK(agent.metric("punchline_set_aside_records", "refused") == 1);
+  CHECK(agent.stop().code == 0);
+  CHECK(count_in_order(kafka, "t", 1, folder) == 2200);
+  CHECK(read_file(buffer + ".quarantine").find(poison) != std::string::npos);
+}
+
+TEST_CASE("a poison record in each thousand: the others arrive in order") {
+  constexpr int kThousands = 40;
+  KafkaCluster kafka;
+  kafka.create_topic("t", 4, {{"max.message.bytes", "100000"}});
+  const TempDir folder("poison");
+  const auto buffer = folder.file("buffer");
+  const std::string poison(120'000, 'p');
+  for (int i = 0; i < kThousands; ++i)
+    append(buffer, lines(i * 1000, (i + 1) * 1000) + poison + "\n");
+  const auto once = run_once({.buffer = buffer,
+                              .brokers = kafka.bootstrap(),
+                              .topic = "t",
+                              .more = {"-X", "batch.size=50000"}});
+  INFO(once.err);
+  CHECK(once.exit.code == 65);
+  CHECK(count_in_order(kafka, "t", 4, folder) == kThousands * 1000);
+  CHECK(inspect(buffer + ".quarantine").waiting_records == kThousands);
+  CHECK(inspect(buffer).data_bytes <= 4096);
+}
+
+TEST_CASE("a compacted topic refuses records without key: a fault of settings, not of records") {
+  KafkaCluster kafka;
+  kafka.create_topic("t", 2, {{"cleanup.policy", "compact"}});
+  const TempDir folder("compacted");
+  const auto buffer = folder.file("buffer");
+  append(buffer, lines(0, 10'000));
+  Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "t"});
+  REQUIRE(agent.logs("taken for a fault of its settings", seconds(60)));
+  CHECK(agent.metric("punchline_set_aside_records", "refused") == 10);
+  CHECK(agent.metric("punchline_records_confirmed_total") == 0);
+  kafka.alter_topic("t", {{"cleanup.policy", "delete"}});
+  REQUIRE(agent.drains(seconds(60)));
+  CHECK(agent.metric("punchline_records_confirmed_total") == 9'990);
+  CHECK(run(punchline({"requeue", buffer + ".quarantine"})).exit.code == 0);
+  REQUIRE(agent.drains(seconds(60)));
+  CHECK(agent.stop().code == 0);
+  std::size_t count = 0;
+  for (const auto& file : read_topic(kafka.bootstrap(), "t", 2, folder.path()))
+    count += numbers_in(file).size();
+  CHECK(count == 10'000);
+}
+
+}  // namespace
+}  // namespace punchline::testing
