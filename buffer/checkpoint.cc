@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <limits>
 #include <string_view>
 
 #include "buffer/frame.h"
@@ -66,7 +67,6 @@ Result<StartReport> Checkpoint::start_without_state() {
   state_.uuid = facts_.fresh_uuid;
   state_.identity = fold_identity(facts->inode, facts->birth_ns);
   dirty_ = supported_;
-  if (const auto settled = settle_format(); !settled) return settled.error();
   if (!supported_) {
     report.warnings.push_back(
         "no user attributes on this filesystem: each start counts as a new boot, and what was in "
@@ -76,6 +76,7 @@ Result<StartReport> Checkpoint::start_without_state() {
     if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
     return report;
   }
+  if (const auto settled = settle_format(); !settled) return settled.error();
   state_.boot = facts_.boot;
   const auto stored = store();
   if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
@@ -157,13 +158,13 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warn
 
 // The boot is noted with or after the fence: a crash between the two sets another fence, harmless.
 Status Checkpoint::fence_and_close(StartReport& report) {
-  if (const auto settled = settle_format(); !settled) return settled.error();
   const auto at = end();
   if (!at) return at.error();
   if (*at > state_.front) {
     add_fence(*at);
     report.fence_set = true;
   }
+  if (const auto settled = settle_format(); !settled) return settled.error();
   drop_passed_fences();
   const auto fences_stored = store_fences();
   if (fences_stored) state_.boot = facts_.boot;
@@ -174,15 +175,19 @@ Status Checkpoint::fence_and_close(StartReport& report) {
     report.warnings.push_back("the disk is full: the state could not be written, trying again");
     return {};
   }
-  // A frame proves itself: an unfinished one harms nobody.
-  if (!report.fence_set || state_.format != Format::lines) return {};
+  // A frame proves itself: an unfinished one harms nobody. Where torn text has left it open which
+  // format this is, lines may follow; to frames the newline is a part of the damage.
+  if (!report.fence_set || state_.format == Format::frames) return {};
+  if (state_.format == Format::none && !torn_text_) return {};
   return close_tail(report);
 }
 
 Status Checkpoint::settle_format() {
   if (state_.format != Format::none) return {};
-  const auto found = detect_format(file_);
+  const auto careful = careful_until();
+  const auto found = detect_format(file_, careful - std::min(careful, state_.base));
   if (!found) return found.error();
+  torn_text_ = found->format == Format::none && found->has_text;
   if (found->format == Format::none) return {};
   state_.format = found->format;
   dirty_ = true;
@@ -384,7 +389,13 @@ Result<Format> standing_format(BufferFile& file) {
   if (stored->exists && stored->decoded == Decoded::ok && stored->state.format != Format::none) {
     return stored->state.format;
   }
-  const auto found = detect_format(file);
+  // Without a state nobody knows where a crash was: all of it may be torn.
+  auto careful = std::numeric_limits<std::uint64_t>::max();
+  if (stored->exists && stored->decoded == Decoded::ok && stored->fences_sound) {
+    careful = stored->fences.empty() ? 0 : stored->fences.back();
+    careful -= std::min(careful, stored->state.base);
+  }
+  const auto found = detect_format(file, careful);
   if (!found) return found.error();
   return found->format;
 }

@@ -16,9 +16,9 @@ namespace punchline {
 struct StartFacts {
   std::uint64_t boot = 0;         ///< fold_boot_id() of the running boot; never 0.
   std::int64_t boot_time_ns = 0;  ///< When it began, ns since the epoch; round up in doubt.
-  Uuid fresh_uuid{};              ///< Taken if the buffer needs a new one.
-  bool force_fence = false;       ///< Treat this start as the first of a new boot.
-  bool truncated = false;         ///< The file was seen to become shorter.
+  Uuid fresh_uuid{};         ///< Taken if the buffer needs a new one.
+  bool force_fence = false;  ///< Treat this start as the first of a new boot.
+  bool truncated = false;    ///< The file was seen to become shorter.
 };
 
 /// How a buffer was found at start (buffer/FORMAT.md, "Start").
@@ -63,7 +63,7 @@ class Checkpoint {
   Result<StartReport> start();
 
   Position base() const { return state_.base; }
-  /// `none` until the first record has been appended: see settle_format().
+  /// `none` until there is a whole record: see settle_format().
   Format format() const { return state_.format; }
   /// format() is in the attribute, or there is no attribute to put it into.
   bool format_stored() const { return !supported_ || stored_format_ == state_.format; }
@@ -150,6 +150,7 @@ class Checkpoint {
   Position stored_front_ = 0;
   Format stored_format_ = Format::none;
   bool lost_place_ = false;
+  bool torn_text_ = false;  // all there is, and it does not tell the format
   bool supported_ = true;
   bool dirty_ = false;
   bool fences_dirty_ = false;

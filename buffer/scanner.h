@@ -57,11 +57,13 @@ class Scanner {
 std::unique_ptr<Scanner> make_scanner(Format format, BufferFile& file, Position base,
                                       ReadRules rules);
 
-/// What a file without a state holds.
+/// What a file holds whose state does not know the format.
 struct Detected {
-  Format format = Format::none;  ///< Of its first data; `none`: no data, or too little to tell.
+  Format format = Format::none;  ///< `none`: nothing whole, or too little to tell.
   std::uint32_t salt = 0;        ///< With frames: of the first one. In a copy the original's.
+  bool has_text = false;         ///< Not only NULs and newlines.
 };
-Result<Detected> detect_format(BufferFile& file);
+/// What begins below the offset `careful_end` may be torn, and decides only if it is whole.
+Result<Detected> detect_format(BufferFile& file, std::uint64_t careful_end);
 
 }  // namespace punchline

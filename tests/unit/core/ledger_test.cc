@@ -86,7 +86,7 @@ TEST_CASE("as long as the format cannot be stored the first frames stay, to tell
   ledger.settle(kStart + 1s, true);
   CHECK(desk.file.data_map().starts_with("[0,12288)"));
   CHECK(desk.file.text().substr(frames.size() / 3) == std::string(2 * frames.size() / 3, '\0'));
-  const auto found = detect_format(desk.file);
+  const auto found = detect_format(desk.file, 0);
   REQUIRE(found.ok());
   CHECK(found->format == Format::frames);
   desk.file.heal();
