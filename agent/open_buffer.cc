@@ -152,7 +152,13 @@ Result<StartFacts> start_facts(bool force_fence) {
   if (!id) return id.error();
   const auto began = boot_time_ns();
   if (!began) return began.error();
-  return StartFacts{fold_boot_id(*id), *began, random_uuid(), force_fence};
+  const auto now = wall_time_ns();
+  if (!now) return now.error();
+  return StartFacts{.boot = fold_boot_id(*id),
+                    .boot_time_ns = *began,
+                    .now_ns = *now,
+                    .fresh_uuid = random_uuid(),
+                    .force_fence = force_fence};
 }
 
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,

@@ -29,12 +29,18 @@ Result<std::string> boot_id() {
   return id;
 }
 
-Result<std::int64_t> boot_time_ns() {
+Result<std::int64_t> wall_time_ns() {
   timespec wall{};
-  timespec up{};
   if (::clock_gettime(CLOCK_REALTIME, &wall) < 0) return Error::from_errno(errno, "read the clock");
+  return nanoseconds(wall);
+}
+
+Result<std::int64_t> boot_time_ns() {
+  const auto wall = wall_time_ns();
+  if (!wall) return wall;
+  timespec up{};
   if (::clock_gettime(CLOCK_BOOTTIME, &up) < 0) return Error::from_errno(errno, "read the uptime");
-  return nanoseconds(wall) - nanoseconds(up);
+  return *wall - nanoseconds(up);
 }
 
 }  // namespace punchline

@@ -62,7 +62,9 @@ Result<StartReport> Checkpoint::start_without_state() {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
   StartReport report;
-  const bool born_now = supported_ && facts->birth_ns > facts_.boot_time_ns;
+  // Born later than now: the clock is behind, and so says nothing.
+  const bool born_now =
+      supported_ && facts->birth_ns > facts_.boot_time_ns && facts->birth_ns <= facts_.now_ns;
   report.origin = born_now && !facts_.force_fence ? Origin::fresh : Origin::unknown;
   state_.uuid = facts_.fresh_uuid;
   state_.identity = fold_identity(facts->inode, facts->birth_ns);

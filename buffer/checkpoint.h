@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace punchline {
 struct StartFacts {
   std::uint64_t boot = 0;         ///< fold_boot_id() of the running boot; never 0.
   std::int64_t boot_time_ns = 0;  ///< When it began, ns since the epoch; round up in doubt.
+  std::int64_t now_ns = std::numeric_limits<std::int64_t>::max();  ///< The same clock, by now.
   Uuid fresh_uuid{};         ///< Taken if the buffer needs a new one.
   bool force_fence = false;  ///< Treat this start as the first of a new boot.
   bool truncated = false;    ///< The file was seen to become shorter.
