@@ -61,9 +61,6 @@ class World {
   /// Whether a producer that comes before the agent glues nothing to a torn line, which nobody
   /// could tell from a record (FORMAT.md, "Limits").
   bool may_append_first();
-  /// As `punchline append` does: of frames, where a power cut has left nothing of the first ones
-  /// but what looks like text, there are to be no more.
-  bool writer_refuses();
   /// A record as it stands in the file.
   std::string bytes_of(std::string_view payload);
   /// A record that is over the limit, or that the sink objects to; remembered, so that it must be
