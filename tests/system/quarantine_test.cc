@@ -71,6 +71,17 @@ TEST_CASE("a torn line comes back only by force") {
   CHECK(place.delivered() == std::string("one\ntwo\nto\0rn\n", 14));
 }
 
+TEST_CASE("frames may follow what a power cut left of the first ones") {
+  const Place place;
+  place.append(std::string(600, '\0') + "a piece of a payload");
+  INFO(place.append_lines("whole\n", {"--format", "frames"}).err);
+  const auto once = place.once({"--fence"});
+  INFO(once.err);
+  CHECK(once.exit.code == 65);
+  CHECK(place.delivered() == "whole\n");
+  CHECK(read_file(place.quarantine).find("a piece of a payload") != std::string::npos);
+}
+
 TEST_CASE("damage between frames is kept byte for byte") {
   Place place;
   REQUIRE(place.append_lines("one\ntwo\n", {"--format", "frames"}).exit.code == 0);
