@@ -1,5 +1,6 @@
 #include "tests/support/fs_mounts.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -90,6 +91,26 @@ std::string FsMounts::mount(const std::string& type, std::uint64_t bytes,
   if (!sh("mount -t " + type + " -o loop " + quoted(image) + " " + quoted(folder))) return {};
   mounted_.push_back(folder);
   return folder;
+}
+
+std::string FsMounts::mount_image(const std::string& type, const std::string& image,
+                                  const std::string& options) {
+  if (base_.empty()) return {};
+  const auto folder = new_folder(type);
+  const auto all = "loop" + (options.empty() ? "" : "," + options);
+  if (!sh("mount -t " + type + " -o " + all + " " + quoted(image) + " " + quoted(folder))) {
+    return {};
+  }
+  mounted_.push_back(folder);
+  return folder;
+}
+
+bool FsMounts::unmount(const std::string& folder) {
+  const auto at = std::find(mounted_.begin(), mounted_.end(), folder);
+  if (at == mounted_.end() || !sh("umount " + quoted(folder))) return false;
+  mounted_.erase(at);
+  ::rmdir(folder.c_str());
+  return true;
 }
 
 std::string FsMounts::mount_bindfs(const std::string& source) {

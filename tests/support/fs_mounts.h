@@ -36,14 +36,23 @@ class FsMounts {
   /// fallocate(2) too, but knows no holes; "" as above.
   std::string mount_mergerfs(const std::string& source);
 
+  /// The filesystem that stands in the image or device file `image`, with mount's `options`; "" as
+  /// above. unmount() gives it up again, and its loop device.
+  std::string mount_image(const std::string& type, const std::string& image,
+                          const std::string& options);
+  bool unmount(const std::string& folder);
+
+  /// Runs a shell command in the namespace; false, and its output in why(), where it fails.
+  bool sh(const std::string& command);
+  /// A tmpfs of this object's own; "" if it could not be had.
+  const std::string& base() const { return base_; }
   const std::string& why() const { return why_; }
 
  private:
   bool enter_namespace();
-  bool sh(const std::string& command);
   std::string new_folder(std::string_view name);
 
-  std::string base_;  // a tmpfs; "" if it could not be had
+  std::string base_;
   std::vector<std::string> mounted_;
   std::string why_;
 };
