@@ -1,0 +1,85 @@
+#include "tests/powercut/topic_tail.h"
+
+#include <array>
+#include <stdexcept>
+
+#include <librdkafka/rdkafka.h>
+
+#include "tests/support/eventually.h"
+
+namespace punchline::testing {
+namespace {
+
+constexpr int kPatienceMs = 30'000;
+
+void set(rd_kafka_conf_t* conf, const char* key, const char* value) {
+  std::array<char, 256> why{};
+  if (rd_kafka_conf_set(conf, key, value, why.data(), why.size()) != RD_KAFKA_CONF_OK) {
+    throw std::runtime_error(why.data());
+  }
+}
+
+void check(rd_kafka_resp_err_t error) {
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(error));
+}
+
+}  // namespace
+
+TopicTail::TopicTail(const std::string& bootstrap, std::string topic, std::int32_t partitions)
+    : topic_(std::move(topic)),
+      next_(static_cast<std::size_t>(partitions)),
+      ends_(static_cast<std::size_t>(partitions)) {
+  auto* conf = rd_kafka_conf_new();
+  set(conf, "bootstrap.servers", bootstrap.c_str());
+  set(conf, "group.id", "powercut");  // none is joined
+  set(conf, "enable.auto.commit", "false");
+  set(conf, "auto.offset.reset", "error");
+  set(conf, "fetch.wait.max.ms", "20");
+  std::array<char, 256> why{};
+  client_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why.data(), why.size());
+  if (client_ == nullptr) throw std::runtime_error(why.data());
+  rd_kafka_poll_set_consumer(client_);
+  auto* list = rd_kafka_topic_partition_list_new(partitions);
+  for (std::int32_t number = 0; number < partitions; ++number)
+    rd_kafka_topic_partition_list_add(list, topic_.c_str(), number)->offset = 0;
+  const auto assigned = rd_kafka_assign(client_, list);
+  rd_kafka_topic_partition_list_destroy(list);
+  check(assigned);
+}
+
+TopicTail::~TopicTail() {
+  rd_kafka_destroy(client_);
+}
+
+bool TopicTail::is_behind() {
+  for (std::size_t at = 0; at < next_.size(); ++at) {
+    if (next_[at] < ends_[at]) return true;
+  }
+  return false;
+}
+
+std::vector<Arrival> TopicTail::read_new() {
+  for (std::size_t at = 0; at < ends_.size(); ++at) {
+    std::int64_t low = 0;
+    check(rd_kafka_query_watermark_offsets(client_, topic_.c_str(), static_cast<std::int32_t>(at),
+                                           &low, &ends_[at], kPatienceMs));
+  }
+  std::vector<Arrival> arrivals;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(kPatienceMs);
+  while (is_behind()) {
+    if (Clock::now() > deadline) throw std::runtime_error(topic_ + ": cannot be read to its end");
+    auto* message = rd_kafka_consumer_poll(client_, 100);
+    if (message == nullptr) continue;
+    const auto error = message->err;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      arrivals.push_back({{static_cast<const char*>(message->payload), message->len},
+                          rd_kafka_message_timestamp(message, nullptr)});
+      next_[static_cast<std::size_t>(message->partition)] = message->offset + 1;
+    }
+    rd_kafka_message_destroy(message);
+    check(error);
+  }
+  return arrivals;
+}
+
+}  // namespace punchline::testing
