@@ -98,9 +98,11 @@ CutImages::CutImages(const DiskLog& log, std::string base) : log_(log), base_(st
 void CutImages::flush_up_to(std::size_t entries) {
   const auto all = log_.entries();
   auto flushed = entries;
-  while (flushed > flushed_ && all[flushed - 1].action != DiskAction::flush) --flushed;
+  while (flushed > flushed_ && all[flushed - 1].action != DiskAction::flush)
+    --flushed;
   const Image base(base_, O_WRONLY);
-  for (; flushed_ < flushed; ++flushed_) base.apply(all[flushed_]);
+  for (; flushed_ < flushed; ++flushed_)
+    base.apply(all[flushed_]);
 }
 
 void CutImages::make(const std::string& path, std::size_t entries, Unflushed kind,

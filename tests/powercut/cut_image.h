@@ -33,8 +33,8 @@ class CutImages {
   void flush_up_to(std::size_t entries);
 
   const DiskLog& log_;
-  const std::string base_;    // what is durable for certain after flushed_ entries
-  std::size_t flushed_ = 0;   // entries, the last of them a flush
+  const std::string base_;   // what is durable for certain after flushed_ entries
+  std::size_t flushed_ = 0;  // entries, the last of them a flush
 };
 
 }  // namespace punchline::testing

@@ -20,9 +20,8 @@ std::string example(const std::string& text) {
 }
 
 bool holds(const std::vector<std::string>& texts, const std::string& part) {
-  return std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
-    return text.find(part) != std::string::npos;
-  });
+  return std::any_of(texts.begin(), texts.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
 
 }  // namespace

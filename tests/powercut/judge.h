@@ -12,13 +12,13 @@ namespace punchline::testing {
 
 /// What may and what must not have come of a cut.
 struct Verdict {
-  std::uint64_t durable = 0;         ///< Records that were so when the power went ...
-  std::uint64_t delivered_after = 0; ///< ... of which so many came only in the next life,
-  std::uint64_t durable_aside = 0;   ///< and so many were set aside.
-  std::uint64_t duplicates = 0;      ///< Arrivals of what had been delivered before.
-  std::uint64_t torn_delivered = 0;  ///< Lines: text torn by the cut, as FORMAT.md's Limits say.
-  std::uint64_t new_aside = 0;       ///< Lines: of the next life, glued to torn text.
-  std::vector<std::string> wrong;    ///< Sentences.
+  std::uint64_t durable = 0;          ///< Records that were so when the power went ...
+  std::uint64_t delivered_after = 0;  ///< ... of which so many came only in the next life,
+  std::uint64_t durable_aside = 0;    ///< and so many were set aside.
+  std::uint64_t duplicates = 0;       ///< Arrivals of what had been delivered before.
+  std::uint64_t torn_delivered = 0;   ///< Lines: text torn by the cut, as FORMAT.md's Limits say.
+  std::uint64_t new_aside = 0;        ///< Lines: of the next life, glued to torn text.
+  std::vector<std::string> wrong;     ///< Sentences.
 };
 
 /// Judges the cuts of one recording.

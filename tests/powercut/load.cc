@@ -16,8 +16,8 @@
 namespace punchline::testing {
 namespace {
 
-constexpr std::uint64_t kSyncers = 2;        // of other files
-constexpr std::uint32_t kDurable = 2;        // producers that sync
+constexpr std::uint64_t kSyncers = 2;  // of other files
+constexpr std::uint32_t kDurable = 2;  // producers that sync
 constexpr std::uint64_t kOtherBytesMax = 1U << 20U;
 
 void pause_us(std::mt19937_64& random, std::uint64_t low, std::uint64_t high) {

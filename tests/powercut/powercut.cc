@@ -157,7 +157,7 @@ class Trial {
     wanted.partitions = wanted.plain ? 1 : kPartitions;
     wanted.topic = "life-" + number;
     const auto recording = record(mounts_, kafka_, wanted, options_.length, random_);
-    const DiskLog log(recording.log);
+  const DiskLog log(recording.log);
     const auto first_life =
         TopicTail(kafka_.bootstrap(), wanted.topic, wanted.partitions).read_new();
     const Judge judge(recording, log, first_life);
@@ -179,8 +179,8 @@ class Trial {
     std::filesystem::remove(recording.log);
   }
 
-  void cut_at(const Recording& recording, const Judge& judge, CutImages& images,
-              std::size_t moment, const RunSetup& to, TopicTail& tail, Sum& sum) {
+  void cut_at(const Recording& recording, const Judge& judge, CutImages& images, std::size_t moment,
+              const RunSetup& to, TopicTail& tail, Sum& sum) {
     const auto kind = static_cast<Unflushed>(between(random_, 0, kUnflushedKinds - 1));
     const auto choice = between(random_, 0, 3);
     const NextLife life{choice < 2, choice == 1 || choice == 2, ++lives_};

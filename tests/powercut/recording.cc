@@ -38,8 +38,8 @@ class CutDisk {
     const bool serves = eventually(
         seconds(10), [&] { return std::filesystem::exists(mark()) || !server_->running(); });
     if (!serves || !server_->running()) throw std::runtime_error("cut_disk: " + server_->err());
-    disk_folder_ = mounts.mount_image(recording.disk.type, folder_ + "/disk",
-                                      recording.disk.mount_options);
+    disk_folder_ =
+        mounts.mount_image(recording.disk.type, folder_ + "/disk", recording.disk.mount_options);
     require(!disk_folder_.empty(), mounts, "mount");
   }
   ~CutDisk() { take_down(); }
@@ -78,8 +78,7 @@ void make_filesystem(FsMounts& mounts, const Recording& recording) {
 
 std::unique_ptr<Agent> start_agent(const RunSetup& setup) {
   auto agent = std::make_unique<Agent>(setup);
-  const bool ready =
-      eventually(seconds(20), [&] { return agent->metric("punchline_ready") == 1; });
+  const bool ready = eventually(seconds(20), [&] { return agent->metric("punchline_ready") == 1; });
   if (!ready) throw std::runtime_error("the agent is not ready:\n" + agent->log());
   return agent;
 }
