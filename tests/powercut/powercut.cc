@@ -116,7 +116,7 @@ class Moments {
     };
     const auto kind = between(random, 0, 9);
     if (kind < 4 && !flushes_.empty()) return any_of(flushes_) + between(random, 0, 4);
-    if (kind < 7 && !intents_.empty()) return any_of(intents_) + between(random, 0, 40);
+    if (kind < 7 && !intents_.empty()) return any_of(intents_) + between(random, 0, 8);
     return between(random, begin_, end_);
   }
 
@@ -157,7 +157,7 @@ class Trial {
     wanted.partitions = wanted.plain ? 1 : kPartitions;
     wanted.topic = "life-" + number;
     const auto recording = record(mounts_, kafka_, wanted, options_.length, random_);
-  const DiskLog log(recording.log);
+    const DiskLog log(recording.log);
     const auto first_life =
         TopicTail(kafka_.bootstrap(), wanted.topic, wanted.partitions).read_new();
     const Judge judge(recording, log, first_life);

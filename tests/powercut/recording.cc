@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kMib = 1024 * 1024;
+constexpr int kKillsMax = 5;  // of the agent, in the last third
 
 void require(bool done, const FsMounts& mounts, const std::string& what) {
   if (!done) throw std::runtime_error(what + ": " + mounts.why());
@@ -84,7 +85,8 @@ std::unique_ptr<Agent> start_agent(const RunSetup& setup) {
 }
 
 // For a while the broker refuses larger records: their partition stands still, so that the front
-// does too, and what is done above it is freed there. Then the agent may be killed once.
+// does too, and what is done above it is freed there. Then the agent may be killed, again and
+// again.
 void disturb(KafkaCluster& kafka, const Recording& recording, const RunSetup& setup,
              std::unique_ptr<Agent>& agent, milliseconds length, std::mt19937_64& random) {
   const auto start = Clock::now();
@@ -92,8 +94,10 @@ void disturb(KafkaCluster& kafka, const Recording& recording, const RunSetup& se
   if (!recording.plain) kafka.alter_topic(recording.topic, {{"max.message.bytes", "4000"}});
   pause_until(start + length / 2);
   if (!recording.plain) kafka.alter_topic(recording.topic, {{"max.message.bytes", "1048588"}});
-  pause_until(start + length * 2 / 3);
-  if (between(random, 0, 1) == 0) {
+  // A start looks at once whether to collapse.
+  const int kills = static_cast<int>(between(random, 0, kKillsMax));
+  for (int kill = 0; kill < kills; ++kill) {
+    pause_until(start + length * (2 * kKillsMax + kill) / (3 * kKillsMax));
     agent->kill9();
     agent = start_agent(setup);
   }
