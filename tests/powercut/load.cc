@@ -116,7 +116,7 @@ void Load::sync_others(int number, std::uint64_t seed) {
     }
     at += bytes.size();
     if (at > kOtherBytesMax) at = 0;
-    pause_us(random, 0, 1'000);
+    pause_us(random, 200, 2'000);
   }
   ::close(fd);
 }
