@@ -18,10 +18,12 @@ struct Account {
   std::uint64_t duplicates = 0;       ///< Arrivals of a line beyond its first.
   std::uint64_t invented = 0;         ///< Arrivals that are not byte for byte one appended line.
   std::uint64_t disordered = 0;       ///< First arrivals behind one that stands later in the file.
+  std::uint64_t torn = 0;             ///< Torn texts that arrived, alone or glued to a line.
+  std::uint64_t strayed = 0;          ///< Arrivals in another partition than the key's.
   std::vector<std::string> examples;  ///< The first few of what is wrong.
 
   /// Nothing lost, invented or out of order; duplicates are the caller's to judge.
-  bool sound() const { return lost == 0 && invented == 0 && disordered == 0; }
+  bool sound() const { return lost == 0 && invented == 0 && disordered == 0 && strayed == 0; }
   double duplicate_share() const;
   std::string text() const;
 };
@@ -30,6 +32,23 @@ struct Account {
 /// `offsets[p][n]`: where in the file line n of producer p stands (Producer::join()).
 /// `partitions`: one file each, what a reader got, in its order, a newline behind each record.
 Account settle(const LogCorpus& corpus, std::span<const std::vector<std::uint64_t>> offsets,
+               std::span<const std::filesystem::path> partitions);
+
+/// What a producer that was killed now and then has appended, line by line.
+struct Written {
+  enum class Fate : std::uint8_t {
+    absent,   ///< Not all of it is in the file: it must not arrive.
+    perhaps,  ///< Whole, or whole but for its newline.
+    whole,    ///< In the file: it must arrive.
+  };
+  std::vector<Fate> fates = {};  ///< By number.
+  std::vector<std::string> torn =
+      {};                ///< Lines: what kills left, without newline (FORMAT.md, Limits).
+  bool has_key = false;  ///< All of it belongs into one partition.
+};
+
+/// The same where the order in the file is known for each producer alone.
+Account settle(const LogCorpus& corpus, std::span<const Written> written,
                std::span<const std::filesystem::path> partitions);
 
 }  // namespace punchline::testing

@@ -83,6 +83,16 @@ std::string contents(int fd) {
   _exit(127);
 }
 
+// The counters are complete once it has ended, and can be read until it has been waited for.
+void read_io(pid_t pid, Exit& exit) {
+  std::ifstream io("/proc/" + std::to_string(pid) + "/io");
+  std::uint64_t value = 0;
+  for (std::string name; io >> name >> value;) {
+    if (name == "wchar:") exit.bytes_written = value;
+    if (name == "syscw:") exit.writes = value;
+  }
+}
+
 Exit describe(int status, const rusage& usage) {
   const auto seconds = [](timeval t) {
     return std::chrono::duration<double>(static_cast<double>(t.tv_sec) +
@@ -145,8 +155,12 @@ std::optional<Exit> Process::wait(Clock::duration limit) {
   if (ready == 0) return std::nullopt;
   int status = 0;
   rusage usage{};
+  Exit io;
+  read_io(pid_, io);
   if (wait4(pid_, &status, 0, &usage) != pid_) fail("wait4");
   exit_ = describe(status, usage);
+  exit_->bytes_written = io.bytes_written;
+  exit_->writes = io.writes;
   return exit_;
 }
 

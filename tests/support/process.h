@@ -28,6 +28,9 @@ struct Exit {
   int signal = 0;                       ///< The signal that ended it, or 0.
   std::chrono::duration<double> cpu{};  ///< User and system time, with its waited-for children.
   std::uint64_t rss_bytes_max = 0;      ///< Peak resident memory.
+  std::uint64_t bytes_written = 0;      ///< What its write(2) calls wrote, on any descriptor, also
+                                        ///< those that a kill cut short (/proc/PID/io, wchar).
+  std::uint64_t writes = 0;             ///< How many these were (syscw).
 };
 
 /// One child process. It is killed, with its process group, when the object or the test goes.
