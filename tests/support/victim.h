@@ -26,7 +26,7 @@ class Victim {
   };
   struct Setup {
     Kind kind = Kind::foreign;
-    std::string buffer;
+    std::string buffer = {};
     std::optional<std::string> key = {};  ///< Of frames.
     std::uint64_t lines_per_second = 2'000;
   };
