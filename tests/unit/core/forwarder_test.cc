@@ -200,6 +200,24 @@ TEST_CASE("more partitions: once nothing is in flight, by the new count") {
   CHECK(total == 1000);
 }
 
+TEST_CASE("more partitions while records are in flight: their reports come first") {
+  World world(2, 5);
+  append_many(world, 0, 100);
+  world.open();
+  world.sink.mute = {0, 1};
+  world.turn(5);
+  const auto in_flight = world.pipe().in_flight();
+  REQUIRE(in_flight > 0);
+  world.sink.set_partitions(5);
+  world.turn(5);
+  CHECK(world.pipe().in_flight() == in_flight);
+  world.sink.mute.clear();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+  CHECK(world.metrics().partitions.get() == 5);
+}
+
 TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered") {
   World world(1, 6);
   append_many(world, 0, 3);

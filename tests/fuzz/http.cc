@@ -1,0 +1,65 @@
+// Any bytes sent to the HTTP server, which answers or hangs up, and goes on serving: the next
+// client gets its page.
+
+#include <memory>
+#include <string>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/http.h"
+#include "agent/metrics.h"
+#include "tests/fuzz/input.h"
+
+namespace punchline::fuzz {
+namespace {
+
+/// A server for the whole run, with the pages of an agent that has one buffer.
+class Served {
+ public:
+  Served() {
+    metrics_.add_buffer("fuzz.buf", "logs");
+    auto server = serve_http({"127.0.0.1", 0},
+                             [this](std::string_view path) { return page_at(path, metrics_, 1); });
+    must(server.ok(), "it listens");
+    server_ = std::move(*server);
+    const auto address = parse_listen_address(server_->address());
+    to_.sin_family = AF_INET;
+    to_.sin_port = htons(address->port);
+    inet_pton(AF_INET, "127.0.0.1", &to_.sin_addr);
+  }
+
+  /// Sends it, says that this is all, and reads until the server hangs up.
+  std::string ask(std::string_view request) {
+    const int client = socket(AF_INET, SOCK_STREAM, 0);
+    must(connect(client, reinterpret_cast<sockaddr*>(&to_), sizeof(to_)) == 0, "it takes calls");
+    (void)send(client, request.data(), request.size(), MSG_NOSIGNAL);  // it may hang up meanwhile
+    shutdown(client, SHUT_WR);
+    std::string answer;
+    char piece[4096];
+    for (ssize_t got = 0; (got = recv(client, piece, sizeof(piece), 0)) > 0;)
+      answer.append(piece, static_cast<std::size_t>(got));
+    close(client);
+    return answer;
+  }
+
+ private:
+  Metrics metrics_;
+  std::unique_ptr<HttpServer> server_;
+  sockaddr_in to_{};
+};
+
+}  // namespace
+}  // namespace punchline::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace punchline::fuzz;
+  static Served served;
+  const auto answer = served.ask({reinterpret_cast<const char*>(data), size});
+  must(answer.empty() || answer.starts_with("HTTP/1.1 "), "it answers in HTTP, or not at all");
+  const auto next = served.ask("GET /healthz HTTP/1.1\r\n\r\n");
+  must(next.starts_with("HTTP/1.1 "), "the next one is served");
+  return 0;
+}

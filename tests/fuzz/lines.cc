@@ -1,0 +1,112 @@
+// Format lines: any bytes, NULs, holes, fences, read while the file grows. Each stretch that the
+// scanner finds is what FORMAT.md's table R1 to R6 calls it, looked at here in the plainest way.
+
+#include <algorithm>
+#include <utility>
+
+#include "buffer/lines.h"
+#include "tests/fuzz/input.h"
+#include "tests/fuzz/walk.h"
+
+namespace punchline::fuzz {
+namespace {
+
+constexpr std::uint64_t kFileBytesMax = 256 * 1024;
+
+SetAsideReason reason_of(std::string_view payload, ByteRange line, const ReadRules& rules) {
+  const auto spans = [&](Position fence) { return line.begin < fence && fence < line.end; };
+  if (std::any_of(rules.fences.begin(), rules.fences.end(), spans))
+    return SetAsideReason::spans_fence;
+  const bool careful = line.begin < rules.careful_until();
+  if (careful && payload.find('\0') != payload.npos) return SetAsideReason::torn;
+  const auto nuls = payload.find_first_not_of('\0');
+  if (!careful && nuls >= kGapBytesMin) return SetAsideReason::gap;
+  if (payload.size() > rules.record_bytes_max) return SetAsideReason::oversize;
+  return SetAsideReason::none;
+}
+
+void check(const Stretch& stretch, std::string_view text, const ReadRules& rules) {
+  const auto& range = stretch.item.range;
+  const auto bytes = text.substr(range.begin, range.size());
+  must(bytes.back() == '\n', "a stretch is whole lines");
+  const bool is_nothing = bytes.find_first_not_of(std::string_view("\0\n", 2)) == bytes.npos;
+  must(is_nothing == (stretch.item.kind == Item::Kind::nothing), "NULs and newlines are nothing");
+  if (is_nothing) return;
+  const auto payload = bytes.substr(0, bytes.size() - 1);
+  must(payload.find('\n') == payload.npos, "a stretch is one line");
+  const auto reason = reason_of(payload, range, rules);
+  must(stretch.item.reason == reason, "a line is set aside for the reason there is");
+  must((stretch.item.kind == Item::Kind::record) == (reason == SetAsideReason::none),
+       "it is a record otherwise");
+  if (reason == SetAsideReason::none) must(stretch.payload == payload, "the record is the line");
+}
+
+class Story {
+ public:
+  explicit Story(Input& input)
+      : walk_(Format::lines, file_, 0, 0, rules_, 64 + std::size_t{input.byte()} * 8) {
+    file_.set_knows_holes(input.byte() % 2 == 0);
+    rules_.record_bytes_max = 1 + input.byte() * 4;
+    walk_.set_rules(rules_);
+  }
+
+  void act(Input& input) {
+    const auto verb = input.byte() % 8;
+    switch (verb) {
+      case 0:
+        return file_.producer_appends("\n");
+      case 1:
+        return file_.producer_appends(std::string(input.two_bytes() % 10'000, '\0'));
+      case 2:
+        return file_.truncate(file_.size() + input.two_bytes());
+      case 3:
+        return file_.producer_appends(std::string(input.two_bytes() % 3000, 'x'));
+      case 4:
+        return set_fence();
+      case 5:
+        return read();
+      case 6:
+        return walk_.restart(walk_.at());
+      default:
+        file_.producer_appends(input.text(input.byte()));
+    }
+  }
+  bool is_full() const { return file_.size() > kFileBytesMax; }
+
+  void read() {
+    const auto found = walk_.read();
+    const auto text = file_.text();
+    for (const auto& stretch : found)
+      check(stretch, text, rules_);
+    must(text.find('\n', walk_.at()) == text.npos, "no line that ends is left over");
+  }
+
+  void read_again() {
+    walk_.restart(0);
+    read();
+  }
+
+ private:
+  void set_fence() {
+    if (rules_.careful_until() == file_.size()) return;
+    rules_.fences.push_back(file_.size());
+    walk_.set_rules(rules_);
+  }
+
+  testing::MemoryFile file_;
+  ReadRules rules_;
+  Walk walk_;
+};
+
+}  // namespace
+}  // namespace punchline::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  punchline::fuzz::Input input(data, size);
+  punchline::fuzz::Story story(input);
+  while (!input.empty() && !story.is_full())
+    story.act(input);
+  story.read();
+  story.read_again();
+  return 0;
+}
