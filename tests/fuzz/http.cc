@@ -1,6 +1,7 @@
 // Any bytes sent to the HTTP server, which answers or hangs up, and goes on serving: the next
 // client gets its page.
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -31,12 +32,14 @@ class Served {
     inet_pton(AF_INET, "127.0.0.1", &to_.sin_addr);
   }
 
-  /// Sends it, says that this is all, and reads until the server hangs up.
-  std::string ask(std::string_view request) {
+  /// Sends it and reads until the server hangs up, or for so long. (It gives nothing to a client
+  /// that has shut down its own side.)
+  std::string ask(std::string_view request, std::chrono::milliseconds patience) {
     const int client = socket(AF_INET, SOCK_STREAM, 0);
+    const timeval most{patience.count() / 1000, patience.count() % 1000 * 1000};
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
     must(connect(client, reinterpret_cast<sockaddr*>(&to_), sizeof(to_)) == 0, "it takes calls");
     (void)send(client, request.data(), request.size(), MSG_NOSIGNAL);  // it may hang up meanwhile
-    shutdown(client, SHUT_WR);
     std::string answer;
     char piece[4096];
     for (ssize_t got = 0; (got = recv(client, piece, sizeof(piece), 0)) > 0;)
@@ -57,9 +60,10 @@ class Served {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace punchline::fuzz;
   static Served served;
-  const auto answer = served.ask({reinterpret_cast<const char*>(data), size});
+  using namespace std::chrono_literals;
+  const auto answer = served.ask({reinterpret_cast<const char*>(data), size}, 20ms);
   must(answer.empty() || answer.starts_with("HTTP/1.1 "), "it answers in HTTP, or not at all");
-  const auto next = served.ask("GET /healthz HTTP/1.1\r\n\r\n");
+  const auto next = served.ask("GET /healthz HTTP/1.1\r\n\r\n", 20s);
   must(next.starts_with("HTTP/1.1 "), "the next one is served");
   return 0;
 }
