@@ -137,7 +137,7 @@ Result<bool> Checkpoint::may_begin_at(Position at) {
   return *read == 0 || before == '\n' || before == '\0';
 }
 
-void Checkpoint::begin_anew(StartReport& report, Origin origin, std::string warning) {
+void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::string& warning) {
   const auto facts = file_.facts();
   report.origin = origin;
   report.taken_back_bytes = 0;

@@ -125,7 +125,7 @@ class Checkpoint {
  private:
   Result<StartReport> start_without_state();
   Result<StartReport> start_with_state(const State& found, StartReport report);
-  void begin_anew(StartReport& report, Origin origin, std::string warning);
+  void begin_anew(StartReport& report, Origin origin, const std::string& warning);
   Status fence_and_close(StartReport& report);
   Result<Position> record_end(Position end);
   Result<bool> tail_is_unfinished(Position end);

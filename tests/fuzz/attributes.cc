@@ -68,9 +68,10 @@ void set_attribute(testing::MemoryFile& file, std::string_view name, Input& inpu
 }
 
 void append_data(testing::MemoryFile& file, Input& input) {
-  while (!input.empty()) {
+  constexpr std::uint64_t kFileBytesMax = 128 * 1024;
+  while (!input.empty() && file.size() < kFileBytesMax) {
     const auto how = input.byte();
-    if (how % 2 == 0) file.truncate(file.size() + std::size_t{input.byte()} * 4096);
+    if (how % 2 == 0) file.truncate(file.size() + std::size_t{input.byte()} % 16 * 4096);
     file.producer_appends(input.text(input.byte()));
   }
 }

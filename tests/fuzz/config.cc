@@ -43,7 +43,8 @@ void check(const Config& config) {
   for (const auto& option : option_table()) {
     if (option.field.get == nullptr) continue;
     for (const auto& buffer : config.buffers)
-      if (option.scope == OptionScope::buffer) check_range(option, option.field.get(config, buffer));
+      if (option.scope == OptionScope::buffer)
+        check_range(option, option.field.get(config, buffer));
     // A time limit of --once may be missing, which no range knows.
     if (option.scope == OptionScope::top)
       check_range(option, option.field.get(config, config.buffers.front()));

@@ -13,7 +13,7 @@
 namespace punchline::fuzz {
 namespace {
 
-constexpr std::uint64_t kFileBytesMax = 128 * 1024;
+constexpr std::uint64_t kFileBytesMax = 64 * 1024;
 constexpr std::uint32_t kRecordBytesMax = 600;
 constexpr std::uint32_t kOtherSalt = 0x5a17a5a1;   // of frames that stand where one has to begin
 constexpr std::uint32_t kNestedSalt = 0x5a17b5b1;  // of frames that only stand inside of payloads

@@ -1,6 +1,8 @@
 // Any bytes sent to the HTTP server, which answers or hangs up, and goes on serving: the next
 // client gets its page.
 
+#include "agent/http.h"
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -10,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/http.h"
 #include "agent/metrics.h"
 #include "tests/fuzz/input.h"
 
