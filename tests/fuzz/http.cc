@@ -3,6 +3,7 @@
 
 #include "agent/http.h"
 
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -42,14 +43,21 @@ class Served {
     must(connect(client, reinterpret_cast<sockaddr*>(&to_), sizeof(to_)) == 0, "it takes calls");
     (void)send(client, request.data(), request.size(), MSG_NOSIGNAL);  // it may hang up meanwhile
     std::string answer;
-    char piece[4096];
-    for (ssize_t got = 0; (got = recv(client, piece, sizeof(piece), 0)) > 0;)
-      answer.append(piece, static_cast<std::size_t>(got));
+    while (receive(client, answer)) {
+    }
     close(client);
     return answer;
   }
 
  private:
+  // libFuzzer's timer interrupts us now and then.
+  static bool receive(int client, std::string& answer) {
+    char piece[4096];
+    const auto got = recv(client, piece, sizeof(piece), 0);
+    if (got > 0) answer.append(piece, static_cast<std::size_t>(got));
+    return got > 0 || (got < 0 && errno == EINTR);
+  }
+
   Metrics metrics_;
   std::unique_ptr<HttpServer> server_;
   sockaddr_in to_{};
