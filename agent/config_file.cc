@@ -113,7 +113,8 @@ class Walk {
       if (scope != OptionScope::kafka && find_option(scope, key) == nullptr) {
         throw_unknown_key(scope, key, where);
       }
-      file_.entries.push_back({scope, file_.buffers, key, raw_value(item), where + '.' + key});
+      const auto place = std::string(where).append(".").append(key);
+      file_.entries.push_back({scope, file_.buffers, key, raw_value(item), place});
     }
   }
 

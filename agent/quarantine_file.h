@@ -12,7 +12,7 @@ namespace punchline {
 /// The quarantine beside a buffer, made when it is first needed, with the buffer's own rights.
 class QuarantineFile final : public SetAsideStore {
  public:
-  QuarantineFile(std::string buffer_path, PosixFile::Creation creation)
+  QuarantineFile(const std::string& buffer_path, PosixFile::Creation creation)
       : path_(quarantine_path(buffer_path)), creation_(std::move(creation)) {}
 
   Status add(const QuarantineLabel& label, std::string_view content) override;
