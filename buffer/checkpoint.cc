@@ -3,21 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <limits>
 #include <string_view>
 
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
 
 namespace punchline {
-namespace {
-
-Error newer_version(const BufferFile& file) {
-  return {ErrorKind::refused, 0,
-          file.path() + ": its state was written by a newer version of this program"};
-}
-
-}  // namespace
 
 const char* name_of(Origin origin) {
   static constexpr std::array kNames = {"resumed",   "new_boot", "fresh",  "unknown",
@@ -365,41 +356,6 @@ Status Checkpoint::finish() {
   if (!synced) return synced;
   dirty_ = true;
   return store();
-}
-
-Result<StoredState> read_stored_state(BufferFile& file) {
-  StoredState stored;
-  const auto state = file.attribute(kStateAttribute);
-  if (!state && state.error().kind() != ErrorKind::unsupported) return state.error();
-  if (!state || !state->has_value()) return stored;
-  stored.exists = true;
-  stored.raw = **state;
-  stored.decoded = decode(**state, stored.state);
-  const auto fences = file.attribute(kFencesAttribute);
-  if (!fences) return fences.error();
-  if (fences->has_value()) {
-    stored.raw += **fences;
-    stored.fences_sound = decode_fences(**fences, stored.fences) == Decoded::ok;
-  }
-  return stored;
-}
-
-Result<Format> standing_format(BufferFile& file) {
-  const auto stored = read_stored_state(file);
-  if (!stored) return stored.error();
-  if (stored->exists && stored->decoded == Decoded::newer_version) return newer_version(file);
-  if (stored->exists && stored->decoded == Decoded::ok && stored->state.format != Format::none) {
-    return stored->state.format;
-  }
-  // Without a state nobody knows where a crash was: all of it may be torn.
-  auto careful = std::numeric_limits<std::uint64_t>::max();
-  if (stored->exists && stored->decoded == Decoded::ok && stored->fences_sound) {
-    careful = stored->fences.empty() ? 0 : stored->fences.back();
-    careful -= std::min(careful, stored->state.base);
-  }
-  const auto found = detect_format(file, careful);
-  if (!found) return found.error();
-  return found->format;
 }
 
 }  // namespace punchline

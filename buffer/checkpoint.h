@@ -159,6 +159,9 @@ class Checkpoint {
   bool salts_dirty_ = false;
 };
 
+/// How a state of a later version is refused.
+Error newer_version(const BufferFile& file);
+
 /// The state as it stands, for readers beside the agent. Changes nothing.
 struct StoredState {
   bool exists = false;
