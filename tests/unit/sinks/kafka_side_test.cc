@@ -1,0 +1,75 @@
+// Lanes with a refused record, and the client of their own.
+
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/unit/sinks/kafka_fixture.h"
+#include "tests/unit/sinks/mini_forwarder.h"
+
+namespace punchline {
+namespace {
+
+TEST_CASE("a lane with a refused record goes on aside, the others do not feel it", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 2).ok());
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(300, 0);
+  forwarder.append(300, 1);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+
+  std::vector<bool> alone;
+  forwarder.on_delivery([&](const Delivery& delivery) {
+    if (delivery.outcome == Outcome::refused) alone.push_back(delivery.alone);
+  });
+  broker->fail_produce({10, 10, 10});  // of fifty, and then of one, twice
+  forwarder.append(50, 0);
+  REQUIRE(forwarder.run_until([&] { return alone.size() == 2; }));
+  forwarder.append(500, 1);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(alone == std::vector<bool>{false, true, true});
+  CHECK(sink->losses() == 3);
+  CHECK(sink->epoch({forwarder.route(), 1}) == 0);
+  CHECK(read_back(broker->bootstrap(), "t", 350, 0) == forwarder.expected(0));
+  CHECK(read_back(broker->bootstrap(), "t", 800, 1) == forwarder.expected(1));
+  CHECK(forwarder.chunks_held_by_sink() == 0);
+}
+
+TEST_CASE("a lane that is level again goes back to the main client", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    broker->fail_produce({10});
+    forwarder.append(100);
+    REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+    CHECK(sink->losses() == round);  // each time the main one, so the lane was back
+  }
+  CHECK(read_back(broker->bootstrap(), "t", 400) == forwarder.expected());
+}
+
+TEST_CASE("a topic without rights is tried by one record at a time, aside", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  std::vector<std::uint32_t> tried;
+  forwarder.on_delivery([&](const Delivery& delivery) {
+    if (delivery.code == 29) tried.push_back(delivery.records);
+    CHECK_FALSE(delivery.alone);
+  });
+  broker->fail_produce({29, 29, 29});
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(tried == std::vector<std::uint32_t>{100, 1, 1});
+  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
+}
+
+}  // namespace
+}  // namespace punchline
