@@ -64,12 +64,19 @@ class CommandLine {
     }
   }
 
-  void add_flag(const Option& option, const std::string& value) {
-    run_.flags.push_back({&option, value});
-  }
+  // One value for all buffers: of two nobody could say which was meant for what.
   void add_flags(const Option& option, const std::vector<std::string>& values) {
+    const bool once = option.flag != "-b,--buffer" && option.flag != "-X";
+    if (once && values.size() > 1) {
+      throw ConfigError(ExitCode::usage, std::string(option.flag) + " is given " +
+                                             std::to_string(values.size()) +
+                                             " times; it may be given once, for all buffers");
+    }
     for (const auto& value : values)
       add_flag(option, value);
+  }
+  void add_flag(const Option& option, const std::string& value) {
+    run_.flags.push_back({&option, value});
   }
 
   void add_append() {

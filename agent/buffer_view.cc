@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "buffer/append_writer.h"
+#include "buffer/frame.h"
 #include "buffer/scanner.h"
 
 namespace punchline {
@@ -62,6 +63,7 @@ class Look {
   Status take_records();
   Result<bool> take_step(Scanner& scanner, std::vector<char>& memory);
   void take_item(const Item& item);
+  void take_entry(Position at, std::string_view frame);
   void take_hole(ByteRange positions);
   ReadRules rules();
 
@@ -153,14 +155,28 @@ Result<bool> Look::take_step(Scanner& scanner, std::vector<char>& memory) {
   std::vector<Item> items;
   const auto step = scanner.step(at_, end_, memory, kItemsMax, items);
   if (!step) return step.error();
+  const bool is_quarantine = quarantined_buffer_path(file_.path()).has_value();
   for (const auto& item : items) {
     take_item(item);
+    if (!is_quarantine || item.kind != Item::Kind::record) continue;
+    take_entry(item.range.begin, {memory.data() + (item.range.begin - at_), item.range.size()});
   }
   at_ = step->next;
   if (step->end != ScanStep::End::end_of_data) return true;
   view_.unfinished_bytes = step->unfinished_bytes;
   view_.picture.add({at_, at_ + step->unfinished_bytes}, Mark::unfinished);
   return false;
+}
+
+void Look::take_entry(Position at, std::string_view frame) {
+  if (view_.entries.size() == BufferView::kListedMax) return;
+  FrameHead head;
+  std::vector<FrameRecord::Header> headers;
+  decode_frame_head(frame, head);
+  decode_frame_headers(frame.substr(head.headers(), head.headers_bytes), headers);
+  if (auto label = label_of(headers)) {
+    view_.entries.push_back({at, head.timestamp_ms, std::move(*label)});
+  }
 }
 
 void Look::take_item(const Item& item) {

@@ -11,6 +11,7 @@
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/lines.h"
+#include "buffer/quarantine.h"
 
 namespace punchline {
 
@@ -18,6 +19,13 @@ namespace punchline {
 struct SetAsideEntry {
   ByteRange range;  ///< Positions.
   SetAsideReason reason = SetAsideReason::none;
+};
+
+/// What a quarantine says of one of its records.
+struct QuarantineEntry {
+  Position at = 0;  ///< In the quarantine.
+  std::int64_t timestamp_ms = -1;
+  QuarantineLabel label;
 };
 
 /// A buffer as somebody sees it who changes nothing: what an agent that starts now would go by,
@@ -44,6 +52,7 @@ struct BufferView {
   std::uint64_t set_aside_records = 0;
   std::array<std::uint64_t, kSetAsideReasons> set_aside_by_reason{};
   std::uint64_t set_aside_bytes = 0;
+  std::vector<QuarantineEntry> entries;  ///< Of a quarantine: what waits in it.
   std::vector<ByteRange> holes;
   std::uint64_t hole_count = 0;
   std::uint64_t hole_bytes = 0;

@@ -62,8 +62,9 @@ void print_contents(const BufferView& view) {
   }
 }
 
+constexpr std::size_t kPrintedMax = 20;
+
 void print_set_aside(const BufferView& view) {
-  constexpr std::size_t kPrintedMax = 20;
   if (view.set_aside_records == 0) return;
   std::printf("  set aside  %" PRIu64 " records, %s, in place\n", view.set_aside_records,
               human_bytes(view.set_aside_bytes).c_str());
@@ -76,11 +77,31 @@ void print_set_aside(const BufferView& view) {
   if (printed < view.set_aside_records) std::printf("             ... (all of them: --json)\n");
 }
 
+std::string text_of(const QuarantineEntry& entry) {
+  const auto& label = entry.label;
+  std::string text = std::to_string(entry.at) + "  " + name_of(label.reason);
+  if (label.refusal) text += " (" + label.refusal->error + ")";
+  text += ", " + std::to_string(label.bytes) + " bytes, was at position " +
+          std::to_string(label.position);
+  if (!label.topic.empty()) text += ", for topic " + label.topic;
+  return text;
+}
+
+void print_entries(const BufferView& view) {
+  if (view.entries.empty()) return;
+  std::printf("  entries    of a quarantine; 'punchline requeue' gives them back\n");
+  const auto printed = std::min(view.entries.size(), kPrintedMax);
+  for (std::size_t i = 0; i < printed; ++i)
+    std::printf("             %s\n", text_of(view.entries[i]).c_str());
+  if (printed < view.waiting_records) std::printf("             ... (all of them: --json)\n");
+}
+
 void print(const BufferView& view, const Holder& holder, bool held, const std::string& path) {
   std::printf("%s\n", path.c_str());
   print_state(view);
   print_contents(view);
   print_set_aside(view);
+  print_entries(view);
   if (held) std::printf("  held by    %s\n", holder ? holder->text().c_str() : "another process");
   if (view.in_motion) std::printf("  in motion: the figures are of different moments\n");
   if (view.logical_bytes == 0) return;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -211,7 +212,10 @@ ExitCode Run::once_outcome() const {
     log_.warning("{}: the last line has no newline yet: {} bytes stay", pipe.path(),
                  pipe.unfinished_bytes());
   }
-  return forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
+  const bool dropped =
+      std::any_of(metrics_.buffers.begin(), metrics_.buffers.end(),
+                  [](const auto& buffer) { return buffer.records_dropped.get() > 0; });
+  return dropped || forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
 }
 
 ExitCode Run::end(ExitCode code) {
@@ -219,11 +223,11 @@ ExitCode Run::end(ExitCode code) {
   forwarder_->take_last_deliveries(clock_now());
   buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
-    log_.info(
-        "{}: {} records confirmed, {} set aside, {} bytes waiting", buffer.path,
-        buffer.records_confirmed.get(),
-        buffer.records_read.get() - buffer.records_confirmed.get() - buffer.records_unsettled.get(),
-        buffer.waiting_bytes.get());
+    log_.info("{}: {} records confirmed, {} set aside, {} dropped, {} bytes waiting", buffer.path,
+              buffer.records_confirmed.get(),
+              buffer.records_read.get() - buffer.records_confirmed.get() -
+                  buffer.records_unsettled.get() - buffer.records_dropped.get(),
+              buffer.records_dropped.get(), buffer.waiting_bytes.get());
   }
   return code;
 }

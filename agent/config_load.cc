@@ -64,16 +64,17 @@ std::vector<std::string_view> known_variables() {
 /// Kubernetes makes PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
 std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
                                            const KnowsProperty& knows_property) {
-  Setting setting{nullptr, {RawValue::Kind::untyped, value}, name, ExitCode::config, ""};
+  const Option* found = nullptr;
+  std::string property;
   for (const auto& option : option_table()) {
-    if (option.key != "*" && option.environment == name) setting.option = &option;
+    if (option.key != "*" && option.environment == name) found = &option;
   }
-  if (setting.option == nullptr && name.starts_with(kPropertyPrefix)) {
-    setting.property = property_name(name);
-    if (knows_property(setting.property)) setting.option = &property_option();
+  if (found == nullptr && name.starts_with(kPropertyPrefix)) {
+    property = property_name(name);
+    if (knows_property(property)) found = &property_option();
   }
-  if (setting.option == nullptr) return std::nullopt;
-  return setting;
+  if (found == nullptr) return std::nullopt;
+  return Setting{found, {RawValue::Kind::untyped, value}, name, ExitCode::config, property};
 }
 
 std::string ignored(const std::string& name) {

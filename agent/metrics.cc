@@ -95,7 +95,7 @@ constexpr BufferFigureInfo kBufferFigures[] = {
 
 constexpr OtherMetricInfo kOthers[] = {
     {{"punchline_set_aside_records", kGauge, "buffer,reason", "records",
-      "Records set aside in this run; they stay in the buffer"},
+      "Records set aside in this run; they are in BUFFER.quarantine, or still in the buffer"},
      OtherMetric::records_set_aside},
     {{"punchline_set_aside_bytes", kGauge, "buffer,reason", "bytes",
       "Bytes of these records as they stand in the buffer"},

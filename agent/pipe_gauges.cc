@@ -79,9 +79,10 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
   if (!is_power_of_ten(nth)) return;
   parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, the rest goes on, "
-      "see: punchline inspect {}",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, path_);
+      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, in {} or else in its "
+      "place, and the rest goes on",
+      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why,
+      quarantine_path(path_));
 }
 
 void PipeGauges::count_quarantined(ByteRange range) {

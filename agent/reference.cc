@@ -19,7 +19,7 @@ struct ExitCodeInfo {
 constexpr ExitCodeInfo kExitCodes[] = {
     {ExitCode::ok, "done; for run: everything there was is delivered, or it was told to stop"},
     {ExitCode::usage, "wrong flag or missing argument"},
-    {ExitCode::data, "something was set aside or refused, everything else went through"},
+    {ExitCode::data, "something was set aside, dropped or refused, everything else went through"},
     {ExitCode::unavailable, "Kafka could not be used in time"},
     {ExitCode::cannot_open, "a file cannot be created or opened for writing"},
     {ExitCode::io, "I/O error, full disk, HTTP port taken"},
@@ -94,7 +94,7 @@ constexpr std::string_view kMetricsIntro = R"(
 Served at `/metrics`. Counters begin at 0 with each start. At any moment, for each buffer,
 in records and in bytes:
 
-    read = confirmed + unsettled + set aside (all reasons)
+    read = confirmed + unsettled + set aside (all reasons) + dropped
 
 | name | type | labels | unit | |
 |---|---|---|---|---|

@@ -17,6 +17,24 @@ Json json_of(const SetAsideEntry& entry) {
   return json;
 }
 
+Json json_of(const QuarantineEntry& entry) {
+  const auto& label = entry.label;
+  Json json = {{"at", entry.at},
+               {"timestamp_ms", entry.timestamp_ms},
+               {"reason", name_of(label.reason)},
+               {"format", name_of(label.format)},
+               {"buffer", label.buffer},
+               {"topic", label.topic},
+               {"position", label.position},
+               {"bytes", label.bytes}};
+  if (label.refusal) {
+    json["partition"] = label.refusal->partition;
+    json["error_code"] = label.refusal->code;
+    json["error"] = label.refusal->error;
+  }
+  return json;
+}
+
 Json json_of(const std::optional<LockHolder>& holder, bool held) {
   if (holder) return {{"host", holder->host}, {"pid", holder->pid}, {"since", holder->since}};
   return held ? Json("unknown") : Json(nullptr);
@@ -55,6 +73,7 @@ Json json_of(const BufferView& view, const std::string& path,
       {"set_aside_records", view.set_aside_records},
       {"set_aside_bytes", view.set_aside_bytes},
       {"set_aside", json_list(view.set_aside)},
+      {"entries", json_list(view.entries)},
       {"hole_count", view.hole_count},
       {"hole_bytes", view.hole_bytes},
       {"holes", json_list(view.holes)},

@@ -68,6 +68,8 @@ TEST_CASE("one poison record among innocent ones: all of these arrive, and it is
   CHECK(agent.stop().code == 0);
   CHECK(count_in_order(kafka, "t", 1, folder) == 2200);
   CHECK(read_file(buffer + ".quarantine").find(poison) != std::string::npos);
+  CHECK(inspect(buffer + ".quarantine").text.find("\"error\": \"MSG_SIZE_TOO_LARGE\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("a poison record in each thousand: the others arrive in order") {

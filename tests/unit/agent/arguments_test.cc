@@ -109,3 +109,11 @@ TEST_CASE("help and version are information, not errors") {
   }
   CHECK_THAT(information({"append", "--help"}), Contains("--sync"));
 }
+
+TEST_CASE("a flag for all buffers is given once, -b and -X as often as one likes") {
+  CHECK_THAT(error_of({"run", "-b", "a", "--topic", "ta", "-b", "b", "--topic", "tb"}),
+             StartsWith("64 --topic is given 2 times"));
+  CHECK_THAT(error_of({"check", "--brokers", "a:1", "--brokers", "b:1"}),
+             StartsWith("64 --brokers is given 2 times"));
+  CHECK(error_of({"run", "-b", "a", "-b", "b", "-X", "a=1", "-X", "b=2"}) == "no error");
+}
