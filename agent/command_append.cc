@@ -34,8 +34,6 @@ class Input {
     }
     ::sigprocmask(SIG_BLOCK, &ending, nullptr);
     signals_ = Descriptor(::signalfd(-1, &ending, SFD_CLOEXEC), "signals");
-    // A limit on file sizes is an error like a full disk, not a reason to die in mid-write.
-    std::signal(SIGXFSZ, SIG_IGN);
   }
 
   /// Whether there is input, or its end. Waits for it or for a signal, unless told not to.

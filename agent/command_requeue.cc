@@ -55,6 +55,10 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
     return fail(ExitCode::usage,
                 options.quarantine + " does not end in .quarantine: name the buffer too");
   }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(*path, options.quarantine, ignored)) {
+    return fail(ExitCode::usage, options.quarantine + ": cannot be given back to itself");
+  }
   const auto uuid = uuid_of(*path);
   if (!uuid) return fail(exit_for(uuid.error()), uuid.error().message());
   auto target = open_target(*path);

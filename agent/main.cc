@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <type_traits>
@@ -58,6 +59,8 @@ void keep_standard_streams() {
 
 int main(int argc, char** argv) {
   punchline::keep_standard_streams();
+  // A limit on file sizes is an error like a full disk, not a reason to die in mid-write.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return static_cast<int>(punchline::dispatch(punchline::parse_arguments(argc, argv)));
   } catch (const punchline::ConfigError& error) {

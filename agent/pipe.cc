@@ -207,6 +207,7 @@ bool Pipe::pass_item(TimePoint now) {
   const Item& item = main_.item();
   switch (item.kind) {
     case Item::Kind::nothing:
+      note_nothing(item);
       ledger_.done(item.range, now);
       break;
     case Item::Kind::set_aside:

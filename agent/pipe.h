@@ -95,6 +95,7 @@ class Pipe {
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
   void judge(const Delivery& refused, TimePoint now);
+  void note_nothing(const Item& item);
   bool is_settled(ByteRange range) const;
   void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();

@@ -32,6 +32,14 @@ void Pipe::judge(const Delivery& refused, TimePoint now) {
   lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
 }
 
+// What an earlier run has delivered, between records that it had to leave in place, speaks for the
+// topic as well.
+void Pipe::note_nothing(const Item& item) {
+  constexpr std::uint64_t kFreedMin = 64;  // blank lines are shorter
+  const bool is_new = item.range.begin >= gauges_.high_water();
+  if (is_new && item.range.size() >= kFreedMin) refusal_rate_.arrived_before();
+}
+
 // Nothing of it is to be offered.
 bool Pipe::is_settled(ByteRange range) const {
   return ledger_.is_done(range) || quarantine_.holds(range);

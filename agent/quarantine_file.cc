@@ -28,7 +28,22 @@ Status QuarantineFile::open() {
   return {};
 }
 
+// An operator may have removed it, or moved it away: then it takes nothing more.
+bool QuarantineFile::has_lost_its_name() {
+  const auto same = writer_->file().same_file_as_path();
+  return same && !*same;
+}
+
+Error QuarantineFile::removed() const {
+  return {ErrorKind::io, 0,
+          path_ + ": was removed or renamed while copies were made; they are made again"};
+}
+
 Status QuarantineFile::add(const QuarantineLabel& label, std::string_view content) {
+  if (writer_ && has_lost_its_name()) {
+    writer_.reset();
+    if (unsynced_) return removed();
+  }
   if (!writer_) {
     if (const auto opened = open(); !opened) return opened;
   }
@@ -40,12 +55,22 @@ Status QuarantineFile::add(const QuarantineLabel& label, std::string_view conten
     record.headers.push_back({name, value});
   auto written = writer_->add(record);
   if (written) written = writer_->flush();
-  if (!written) writer_.reset();  // it would write this copy too when the next one comes
+  if (written) {
+    unsynced_ = true;
+  } else {
+    writer_->discard();
+  }
   return written;
 }
 
 Status QuarantineFile::sync() {
+  unsynced_ = false;
+  if (!writer_) return removed();
   const auto synced = writer_->sync();
+  if (synced && has_lost_its_name()) {
+    writer_.reset();
+    return removed();
+  }
   if (synced) return synced;
   // What the failed sync has thrown away shows only when the cache is gone: begin a new file.
   writer_.reset();

@@ -20,10 +20,13 @@ class QuarantineFile final : public SetAsideStore {
 
  private:
   Status open();
+  bool has_lost_its_name();
+  Error removed() const;
 
   std::string path_;
   PosixFile::Creation creation_;
   std::unique_ptr<AppendWriter> writer_;  // nothing: to be opened
+  bool unsynced_ = false;                 // copies since the last sync()
 };
 
 }  // namespace punchline

@@ -7,7 +7,11 @@ void RefusalRate::arrived(std::size_t records) {
 }
 
 bool RefusalRate::may_refuse() {
-  if (refused_.count() >= kRefusedMax) return false;
+  if (refused_.count() >= kRefusedMax) {
+    if (before_ == 0) return false;
+    --before_;
+    refused_.reset();
+  }
   refused_ <<= 1;
   refused_.set(0);
   return true;

@@ -15,11 +15,14 @@ class RefusalRate {
   static constexpr std::size_t kRefusedMax = 10;
 
   void arrived(std::size_t records);
+  /// Some arrived in an earlier run: once more as many may be refused.
+  void arrived_before() { ++before_; }
   /// A record is about to be set aside: false if that would be one too many, and nothing is noted.
   bool may_refuse();
 
  private:
   std::bitset<kRecords> refused_;  // the last ones
+  std::size_t before_ = 0;
 };
 
 }  // namespace punchline

@@ -28,11 +28,11 @@ Result<Requeue::Account> Requeue::go() {
   for (auto at = parts_.checkpoint.front();;) {
     items.clear();
     const auto step = scanner->step(at, UINT64_MAX, memory, kItemsMax, items);
-    if (!step) return step.error();
+    if (!step) return give_up(step.error());
     for (const auto& item : items) {
       const std::string_view bytes(memory.data() + (item.range.begin - at),
                                    item.kind == Item::Kind::record ? item.range.size() : 0);
-      if (const auto taken = take(item, bytes); !taken) return taken.error();
+      if (const auto taken = take(item, bytes); !taken) return give_up(taken.error());
     }
     at = step->next;
     if (const auto settled = settle(); !settled) return settled.error();
@@ -43,6 +43,12 @@ Result<Requeue::Account> Requeue::go() {
   for (const auto& trouble : ledger_.finish(TimePoint{}))
     return Error(trouble.is_no_space ? ErrorKind::no_space : ErrorKind::io, 0, trouble.text);
   return account_;
+}
+
+// What has been given back by then is freed all the same, or it would come again with each try.
+Error Requeue::give_up(Error why) {
+  if (settle()) ledger_.finish(TimePoint{});
+  return why;
 }
 
 Status Requeue::take(const Item& item, std::string_view frame) {
@@ -79,7 +85,10 @@ Status Requeue::take_entry(const QuarantineLabel& label, std::string_view conten
   const auto added = parts_.buffer.format() == Format::lines ? add_line(label, content)
                                                              : add_frame(label, content);
   if (!added) return added.error();
-  if (*added) written_.push_back(range);
+  if (!*added) return {};
+  // Each by itself: on a full disk it is known which are there.
+  if (const auto flushed = parts_.buffer.flush(); !flushed) return flushed;
+  written_.push_back(range);
   return {};
 }
 
@@ -122,7 +131,6 @@ Result<bool> Requeue::add_frame(const QuarantineLabel& label, std::string_view c
 
 Status Requeue::settle() {
   if (written_.empty()) return {};
-  if (const auto flushed = parts_.buffer.flush(); !flushed) return flushed;
   if (const auto synced = parts_.buffer.sync(); !synced) return synced;
   for (const auto& range : written_)
     ledger_.done(range, TimePoint{});

@@ -39,7 +39,7 @@ class Requeue {
   Requeue(Parts parts, bool force);
 
   /// All of it. Errors: `refused` where an entry is of another buffer, or no entry of a quarantine;
-  /// what is before it has been given back then. `io`, `no_space`.
+  /// `io`, `no_space`. What is before it has been given back and freed then.
   Result<Account> go();
 
  private:
@@ -48,6 +48,7 @@ class Requeue {
   Result<bool> add_line(const QuarantineLabel& label, std::string_view content);
   Result<bool> add_frame(const QuarantineLabel& label, std::string_view content);
   Status settle();
+  Error give_up(Error why);
 
   Parts parts_;
   bool force_;

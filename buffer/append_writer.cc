@@ -216,6 +216,11 @@ void AppendWriter::forget(std::size_t records) {
   if (ends_.empty()) batch_.clear();
 }
 
+void AppendWriter::discard() {
+  batch_.clear();
+  ends_.clear();
+}
+
 Status AppendWriter::sync() {
   return appending_.sync_data();
 }

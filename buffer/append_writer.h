@@ -85,6 +85,9 @@ class AppendWriter {
   /// btrfs, which writes nothing in place, refuses it on a full disk. It stays what FORMAT.md calls
   /// torn text, and the newline of the next write ends it.
   Status flush();
+  /// Gives up what has been added and is not written: after a failed flush() it would come with the
+  /// next one.
+  void discard();
 
   /// Makes what flush() has written durable (fdatasync(2)).
   Status sync();

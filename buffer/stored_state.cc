@@ -1,6 +1,5 @@
 // What a file says of itself to those who do not hold its lock.
 
-#include <algorithm>
 #include <limits>
 
 #include "buffer/checkpoint.h"
@@ -37,13 +36,9 @@ Result<Format> standing_format(BufferFile& file) {
   if (stored->exists && stored->decoded == Decoded::ok && stored->state.format != Format::none) {
     return stored->state.format;
   }
-  // Without a state nobody knows where a crash was: all of it may be torn.
-  auto careful = std::numeric_limits<std::uint64_t>::max();
-  if (stored->exists && stored->decoded == Decoded::ok && stored->fences_sound) {
-    careful = stored->fences.empty() ? 0 : stored->fences.back();
-    careful -= std::min(careful, stored->state.base);
-  }
-  const auto found = detect_format(file, careful);
+  // All of it may be torn: a state that does not know the format may be of an earlier boot, and a
+  // full disk have kept the fence out of it.
+  const auto found = detect_format(file, std::numeric_limits<std::uint64_t>::max());
   if (!found) return found.error();
   return found->format;
 }

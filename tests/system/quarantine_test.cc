@@ -1,3 +1,4 @@
+#include <chrono>
 #include <filesystem>
 
 #include "tests/system/place.h"
@@ -69,6 +70,56 @@ TEST_CASE("a torn line comes back only by force") {
   CHECK(requeue(place, {"--force"}).exit.code == 0);
   CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == std::string("one\ntwo\nto\0rn\n", 14));
+}
+
+TEST_CASE("a quarantine that is removed while the agent runs is made anew") {
+  const Place place;
+  place.append(kLarge + "\n");
+  Agent agent(place.setup);
+  const auto quarantined = [&] { return agent.metric("punchline_quarantined_records_total"); };
+  REQUIRE(eventually(std::chrono::seconds(20), [&] { return quarantined() == 1; }));
+  fs::remove(place.quarantine);
+  const std::string other(1'200'000, 'o');
+  place.append(other + "\n");
+  REQUIRE(eventually(std::chrono::seconds(20), [&] { return quarantined() == 2; }));
+  INFO(agent.log());
+  CHECK(agent.stop().code == 0);
+  CHECK(read_file(place.quarantine).find(other) != std::string::npos);
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+}
+
+TEST_CASE("a copy for which there is no room stays in place, those made before are good") {
+  const Place place;
+  const std::string half(300'000, 'x');
+  const auto torn = half + std::string(1, '\0') + half + "\n";
+  place.append(torn + torn + "whole\n");
+  auto limited = place.setup;
+  limited.more = {"--fence"};
+  limited.before = {"sh", "-c", "ulimit -f 2000; exec \"$@\"", "sh"};  // of 512 bytes
+  const auto first = run_once(limited);
+  INFO(first.err);
+  CHECK(first.exit.code == 65);
+  CHECK(place.delivered() == "whole\n");
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+  CHECK(place.once().exit.code == 65);
+  CHECK(inspect(place.quarantine).waiting_records == 2);
+}
+
+TEST_CASE("what requeue has given back before it gives up is not given back again") {
+  Place place;
+  place.append(kLarge + "\n");
+  CHECK(place.once().exit.code == 65);
+  write_file(place.folder.file("input"), "no entry\n");
+  auto bare = punchline({"append", place.quarantine, "--format", "frames"});
+  bare.stdin_path = place.folder.file("input");
+  REQUIRE(run(bare).exit.code == 0);
+  place.append("small\n");
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  CHECK(requeue(place).exit.code == 78);
+  CHECK(requeue(place).exit.code == 78);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  CHECK(place.delivered() == "small\n" + kLarge + "\n");
+  CHECK(requeue(place, {place.quarantine}).exit.code == 64);
 }
 
 TEST_CASE("frames may follow what a power cut left of the first ones") {

@@ -101,6 +101,11 @@ TEST_CASE("behind a torn line a whole one decides, and torn frames larger than o
   CHECK(format_at_start(frames) == Format::frames);
 }
 
+TEST_CASE("a newline in the torn head of a frame makes no line") {
+  auto file = file_with(kTorn + std::string("\0\n", 2) + "junk\xa9PL\x01\x0a more", kBootTime - 1);
+  CHECK(format_at_start(file) == Format::none);
+}
+
 TEST_CASE("where no crash was text says lines at once") {
   auto file = file_with(std::string("\0abc\n", 5), kBootTime + 1);
   CHECK(format_at_start(file) == Format::lines);

@@ -119,6 +119,37 @@ TEST_CASE("a poison record stays in place as long as it cannot be copied, the re
   CHECK(world.checkpoint().front() == world.file.size());
 }
 
+TEST_CASE("poison records that had to stay hold up nothing in the next run either") {
+  World world(GENERATE(1, 3), 6);
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.quarantines = true;
+  world.store.fails_add = true;
+  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
+  for (int i = 0; i < 25; ++i) {
+    append_many(world, 100 * i, 30);
+    world.append_undeliverable("poison " + std::to_string(i));
+  }
+  world.open();
+  for (int i = 0; i < 1000; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+  world.check_all_arrived();
+  world.pipe().finish(world.now());  // frees what was delivered between them
+  world.crash();
+  append_many(world, 10'000, 100);
+  world.open();
+  for (int i = 0; i < 1000; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+  world.check_all_arrived();
+  world.store.fails_add = false;
+  world.advance(2s);
+  world.drain();
+  CHECK(world.store.contents.size() == 25);
+}
+
 TEST_CASE("a topic that refuses everything empties no buffer into the quarantine") {
   World world(2, 5);
   world.quarantines = true;

@@ -20,6 +20,15 @@ TEST_CASE("ten refused records among a hundred are records, more are a fault of 
   CHECK(rate.may_refuse());
 }
 
+TEST_CASE("what arrived in an earlier run lets ten more be refused, once") {
+  RefusalRate rate;
+  rate.arrived_before();
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i)
+    refused += rate.may_refuse() ? 1 : 0;
+  CHECK(refused == 20);
+}
+
 TEST_CASE("where nothing arrives ten are set aside, then no more") {
   RefusalRate rate;
   int refused = 0;
