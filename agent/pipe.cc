@@ -76,7 +76,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
     catching_up_.reset();
   }
   if (!delay) return;
-  if (lanes_.has_poison(lane)) return judge(delivery, now);
+  if (delivery.alone && lanes_.has_poison(lane)) return judge(delivery, now);
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
                    config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
                    delay->count());
