@@ -311,8 +311,9 @@ Status Checkpoint::store_state() {
 }
 
 // Where the front may go back to after a boot: a line that goes on behind it would be read as two.
+// While the format is open that may be a line too.
 Result<Position> Checkpoint::record_end(Position end) {
-  if (state_.format != Format::lines || end == state_.base) return end;
+  if (state_.format == Format::frames || end == state_.base) return end;
   std::array<char, 64 * 1024> memory;
   const auto bytes = std::min<std::uint64_t>(memory.size(), end - state_.base);
   const auto read = file_.read_at(end - bytes - state_.base, std::span(memory).first(bytes));

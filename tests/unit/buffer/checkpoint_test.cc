@@ -424,3 +424,21 @@ TEST_CASE("after a boot the front goes back to the end of a line, not into one")
   CHECK(origin(checkpoint) == Origin::new_boot);
   CHECK(checkpoint.front() == 4);
 }
+
+TEST_CASE("nor does it while the format is open: NULs that a power cut left may become a line") {
+  auto file = file_with(std::string(2, '\0'));
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.format() == Format::none);
+    REQUIRE(checkpoint.sync().ok());
+    CHECK(checkpoint.synced() == 0);
+    file.producer_appends("one\n");
+    REQUIRE(checkpoint.settle_format().ok());
+    REQUIRE(checkpoint.format() == Format::lines);
+    REQUIRE(checkpoint.move_front(file.size()).ok());
+  }
+  Checkpoint checkpoint(file, boot(2));
+  CHECK(origin(checkpoint) == Origin::new_boot);
+  CHECK(checkpoint.front() == 0);
+}
