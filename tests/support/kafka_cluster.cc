@@ -131,6 +131,8 @@ void KafkaCluster::write_properties(const Broker& broker) const {
        << "\n"
        // A broker back from kill -9 is let in only when its former session has run out (9 s).
        << "broker.session.timeout.ms=2000\nbroker.heartbeat.interval.ms=400\n"
+       // Records that claim to be old stay too: Kafka deletes by the time that a record claims.
+       << "log.retention.ms=-1\n"
        << "group.initial.rebalance.delay.ms=0\n"
        << "num.network.threads=2\nnum.io.threads=2\n";
   for (const auto& [key, value] : options_.properties)
