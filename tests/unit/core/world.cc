@@ -48,7 +48,7 @@ bool World::may_append_first() {
   return text.empty() || text.back() == '\n';
 }
 
-void World::remember(std::map<std::string, Appended>& as, std::string_view payload) {
+void World::remember(Known& as, std::string_view payload) {
   const auto& added = as[std::string(payload)] = {file.collapsed_bytes() + file.size(),
                                                   bytes_of(payload), ++numbers_};
   if (format == Format::frames && cuts_ > 0) {  // `punchline append` would be refused
@@ -110,7 +110,7 @@ void World::cut_power(Unsynced unsynced, std::mt19937& random) {
   boot_time_ns_ = ++clock_ns_;
 }
 
-void World::forgive_unsynced(std::map<std::string, Appended>& known) {
+void World::forgive_unsynced(Known& known) {
   const auto& disk = file.durable();
   const auto text = disk.text();
   for (auto& [payload, each] : known) {
@@ -153,7 +153,7 @@ void World::stop() {
   pipe().finish(now_);
 }
 
-void World::check_order(std::int32_t partition, std::set<std::string>& arrived) {
+void World::check_order(std::int32_t partition, std::unordered_set<std::string>& arrived) {
   std::uint64_t last = 0;
   for (const auto& record : sink.log(partition)) {
     const auto known = appended_.find(record.payload);
@@ -167,7 +167,7 @@ void World::check_order(std::int32_t partition, std::set<std::string>& arrived) 
 }
 
 void World::check_all_arrived() {
-  std::set<std::string> arrived;
+  std::unordered_set<std::string> arrived;
   for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
     check_order(partition, arrived);
   }
@@ -183,13 +183,16 @@ void World::check_all_arrived() {
   CHECK(glued <= cuts_);
 }
 
-std::set<std::string> World::arrived() const {
-  std::set<std::string> payloads;
+// The logs only grow, so each record is looked at once.
+void World::note_arrivals() {
+  noted_.resize(static_cast<std::size_t>(sink.partitions()));
   for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
-    for (const auto& record : sink.log(partition))
-      payloads.insert(record.payload);
+    const auto& records = sink.log(partition);
+    for (auto& at = noted_[static_cast<std::size_t>(partition)]; at < records.size(); ++at) {
+      const auto known = appended_.find(records[at].payload);
+      if (known != appended_.end()) known->second.arrived = true;
+    }
   }
-  return payloads;
 }
 
 // With what it is glued to, durable in the store.
@@ -201,13 +204,13 @@ bool World::is_set_aside(const std::string& payload) const {
 
 void World::check_nothing_freed_early() {
   if (file.is_torn()) return;  // offsets mean nothing before the next start
-  const auto arrived = this->arrived();
+  note_arrivals();
   const auto stored = read_stored_state(file);
   REQUIRE(stored.ok());
   const auto front = stored->exists ? stored->state.front : 0;
   const auto text = file.text();
   for (const auto& [payload, appended] : appended_) {
-    if (arrived.count(payload) > 0 || !appended.required) continue;
+    if (appended.arrived || !appended.required) continue;
     if (is_set_aside(payload)) continue;
     INFO("not arrived: " << payload << " at " << appended.position << ", front " << front);
     REQUIRE(appended.position >= front);
@@ -249,7 +252,7 @@ void World::check_honest() {
 }
 
 std::uint64_t World::duplicates() const {
-  std::set<std::string> arrived;
+  std::unordered_set<std::string> arrived;
   std::uint64_t count = 0;
   for (std::int32_t partition = 0; partition < sink.partitions(); ++partition) {
     for (const auto& record : sink.log(partition)) {

@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/forwarder.h"
@@ -102,21 +104,23 @@ class World {
   std::uint64_t duplicates() const;
 
  private:
-  void check_order(std::int32_t partition, std::set<std::string>& arrived);
+  void check_order(std::int32_t partition, std::unordered_set<std::string>& arrived);
 
   struct Appended {
     std::uint64_t position = 0;
     std::string bytes;         // as they stand there
     std::uint64_t number = 0;  // in the order of appending
     bool required = true;
+    bool arrived = false;  // as of the last note_arrivals()
   };
-  void remember(std::map<std::string, Appended>& as, std::string_view payload);
-  void forgive_unsynced(std::map<std::string, Appended>& known);
-  std::set<std::string> arrived() const;
+  using Known = std::unordered_map<std::string, Appended>;  // by payload
+  void remember(Known& as, std::string_view payload);
+  void forgive_unsynced(Known& known);
+  void note_arrivals();
   bool is_set_aside(const std::string& payload) const;
-  // By payload.
-  std::map<std::string, Appended> appended_;
-  std::map<std::string, Appended> undeliverable_;
+  Known appended_;
+  Known undeliverable_;
+  std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;
