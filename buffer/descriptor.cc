@@ -126,6 +126,11 @@ Result<std::size_t> Descriptor::read_at(std::uint64_t offset, std::span<char> in
   return got;
 }
 
+void Descriptor::will_need(ByteRange range) const {
+  (void)::posix_fadvise(fd_, static_cast<off_t>(range.begin), static_cast<off_t>(range.size()),
+                        POSIX_FADV_WILLNEED);
+}
+
 Result<std::size_t> Descriptor::write_once(std::span<const char> bytes) const {
   const auto count = uninterrupted([&] { return ::write(fd_, bytes.data(), bytes.size()); });
   if (count < 0) return error(errno, "append to");

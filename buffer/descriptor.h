@@ -53,6 +53,8 @@ class Descriptor {
 
   /// Fills `into` but for the end of the file.
   Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const;
+  /// posix_fadvise(2) WILLNEED: begins to read it; only a hint.
+  void will_need(ByteRange range) const;
   /// One write(2), which may be short; never continued here.
   Result<std::size_t> write_once(std::span<const char> bytes) const;
   /// All of it, in several pwrite(2) if need be. Not with O_APPEND, where Linux ignores the offset.

@@ -126,7 +126,7 @@ Result<bool> PosixFile::same_file_as_path() const {
 }
 
 Result<std::size_t> PosixFile::read_at(std::uint64_t offset, std::span<char> into) {
-  return reading_.read_at(offset, into);
+  return reader_.read_at(reading_, offset, into);
 }
 
 Result<FileFacts> PosixFile::facts() {

@@ -7,6 +7,7 @@
 
 #include "buffer/buffer_file.h"
 #include "buffer/descriptor.h"
+#include "buffer/sparse_reader.h"
 
 namespace punchline {
 
@@ -78,6 +79,7 @@ class PosixFile final : public BufferFile {
   // All syncs go through reading_: an error of write-back is reported once per open (errseq_t),
   // to those that were open when it happened, and this one is open longest.
   Descriptor reading_;
+  SparseReader reader_;
   Descriptor writing_;
   Descriptor appending_;
   std::uint64_t block_bytes_;

@@ -24,6 +24,7 @@ struct Options {
   std::uint64_t records = 0;  // 0: as many as make 400 MB or so
   std::uint64_t bytes = 0;    // 0: 200, then 1024
   int runs = 5;
+  bool frames = false;  // what ours reads; the others read lines
   std::vector<std::string> properties;
 };
 
@@ -88,6 +89,7 @@ class Duel {
   Duel(const Options& options, std::uint64_t records, std::uint64_t bytes)
       : options_(options), records_(records), window_(kWindowBytes / bytes), folder_("bench") {
     write_records(input(), records, bytes);
+    if (options_.frames) write_frames();
   }
 
   void fight() {
@@ -119,9 +121,19 @@ class Duel {
  private:
   std::string input() const { return folder_.file("input"); }
 
+  // With a key and a header each, which the others do not send.
+  void write_frames() const {
+    auto command = punchline({"append", folder_.file("frames"), "--format", "frames", "--key", "a",
+                              "--header", "b=c"});
+    command.stdin_path = input();
+    const auto done = run(command, std::chrono::minutes(5));
+    if (done.exit.code != 0) throw std::runtime_error("append: " + done.err);
+  }
+
   Cost punchline_once() {
     const auto buffer = folder_.file("buffer");
-    std::filesystem::copy_file(input(), buffer, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(options_.frames ? folder_.file("frames") : input(), buffer,
+                               std::filesystem::copy_options::overwrite_existing);
     auto command = run_command({.buffer = buffer, .brokers = kafka_.bootstrap(), .topic = "t"});
     command.argv.push_back("--once");
     with_properties(command);
@@ -178,6 +190,8 @@ Options parse(int argc, char** argv) {
       options.bytes = std::strtoull(value, nullptr, 10);
     } else if (flag == "--runs") {
       options.runs = std::max(1, std::atoi(value));
+    } else if (flag == "--format") {
+      options.frames = std::string_view(value) == "frames";
     } else if (flag == "-X") {
       options.properties.emplace_back(value);
     } else {

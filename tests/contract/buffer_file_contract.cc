@@ -1,6 +1,8 @@
 // What every BufferFile promises. A fake that fails here is wrong, and so is a filesystem.
 
+#include <algorithm>
 #include <bit>
+#include <random>
 #include <string>
 
 #include "tests/contract/subject.h"
@@ -82,6 +84,41 @@ TEST_CASE("read_at is short only at the end") {
     CHECK(content(it.file(), 9'990, 100) == text.substr(9'990));
     CHECK(content(it.file(), 10'000, 100).empty());
     CHECK(content(it.file(), 999'999, 100).empty());
+  });
+}
+
+// Of several blocks, one block, less than one; also at the ends of what is read at once.
+TEST_CASE("what is read over many holes is what stands there, while it grows and is freed") {
+  everywhere([](Subject& it) {
+    it.become_writer();
+    std::minstd_rand random(7);
+    std::string expected;
+    const auto append = [&](std::size_t bytes) {
+      const auto text = pattern(bytes);
+      it.producer_appends(text);
+      expected += text;
+    };
+    const auto punch = [&](std::uint64_t begin, std::uint64_t bytes) {
+      const auto end = std::min<std::uint64_t>(begin + bytes, expected.size());
+      REQUIRE(it.file().punch({begin, end}).ok());
+      std::fill(expected.begin() + static_cast<std::ptrdiff_t>(begin),
+                expected.begin() + static_cast<std::ptrdiff_t>(end), '\0');
+    };
+    append(3 * kMib);
+    for (int hole = 0; hole < 150; ++hole)
+      punch(random() % (3 * kMib), 1 + random() % 60'000);
+    for (int round = 0; round < 40; ++round) {
+      std::size_t at = random() % 70'000;
+      while (at < expected.size()) {
+        const std::size_t most = random() % 4 == 0 ? random() % 300'000 : 256 * 1024;
+        const auto read = content(it.file(), at, most);
+        REQUIRE((read == expected.substr(at, most)));
+        at += most + random() % 5'000;
+      }
+      append(random() % 100'000);
+      if (round % 10 == 9) punch(expected.size() - 100'000, 100'000);  // a hole at the end
+      punch(random() % expected.size(), 1 + random() % 200'000);
+    }
   });
 }
 

@@ -1,0 +1,87 @@
+#include "buffer/sparse_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+
+#include "buffer/byte_range.h"
+#include "buffer/nuls.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::size_t kBlockBytes = 4096;
+constexpr std::size_t kSmallBytes = 4 * kBlockBytes;
+constexpr std::size_t kSegmentsMax = 64;  // in one read; what is behind them is read plainly
+
+/// Whether any block is only NULs.
+bool has_hole(std::uint64_t offset, std::span<const char> bytes) {
+  auto at = static_cast<std::size_t>((kBlockBytes - offset % kBlockBytes) % kBlockBytes);
+  for (; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
+    if (bytes[at] == 0 && leading_nuls(bytes.subspan(at, kBlockBytes)) == kBlockBytes) return true;
+  }
+  return false;
+}
+
+/// Data with a hole behind them and more data behind that, in file offsets.
+struct Segment {
+  ByteRange data;
+  std::uint64_t next_data = 0;
+};
+
+/// Nothing where the file ends, or no hole begins before `end`.
+Result<std::optional<Segment>> segment_at(const Descriptor& file, std::uint64_t at,
+                                          std::uint64_t end) {
+  const auto hole = file.next_hole(at);
+  if (!hole) return hole.error();
+  if (*hole >= end) return std::optional<Segment>{};
+  const auto data = file.next_data(*hole);
+  if (!data) return data.error();
+  if (!*data || **data <= *hole) return std::optional<Segment>{};
+  return std::optional<Segment>{{{at, *hole}, **data}};
+}
+
+}  // namespace
+
+Result<std::size_t> SparseReader::read_at(const Descriptor& file, std::uint64_t offset,
+                                          std::span<char> into) {
+  if (into.size() < kSmallBytes) return file.read_at(offset, into);  // a look at a byte or two
+  if (sparse_) return read_segments(file, offset, into);
+  const auto read = file.read_at(offset, into);
+  sparse_ = read && has_hole(offset, into.first(*read));
+  return read;
+}
+
+Result<std::size_t> SparseReader::read_segments(const Descriptor& file, std::uint64_t offset,
+                                                std::span<char> into) {
+  const auto end = offset + into.size();
+  std::array<Segment, kSegmentsMax> segments;
+  std::size_t count = 0;
+  for (auto at = offset; at < end && count < segments.size(); ++count) {
+    const auto segment = segment_at(file, at, end);
+    if (!segment) return segment.error();
+    if (!*segment) break;
+    segments[count] = **segment;
+    file.will_need({at, (*segment)->data.end});
+    at = (*segment)->next_data;
+  }
+  sparse_ = count > 0;
+  std::size_t done = 0;
+  for (const auto& segment : std::span(segments).first(count)) {
+    const auto data = static_cast<std::size_t>(segment.data.size());
+    const auto read = file.read_at(segment.data.begin, into.subspan(done, data + 1));
+    if (!read) return read.error();
+    if (*read <= data || into[done + data] != 0) break;
+    const auto next = std::min(segment.next_data, end);
+    std::memset(into.data() + done + data, 0, next - segment.data.end);
+    done = static_cast<std::size_t>(next - offset);
+  }
+  const auto rest = file.read_at(offset + done, into.subspan(done));
+  if (!rest) return rest.error();
+  return done + *rest;
+}
+
+}  // namespace punchline
