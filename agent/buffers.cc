@@ -1,7 +1,12 @@
 #include "agent/buffers.h"
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <span>
+#include <utility>
+
+#include <unistd.h>
 
 namespace punchline {
 namespace {
@@ -10,6 +15,11 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
 constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), HOST_NAME_MAX) == 0 ? name.data() : "";
+}
 
 }  // namespace
 
@@ -23,9 +33,12 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
                                              TimePoint now) {
-  auto held = std::make_unique<Held>(Held{config, metrics, {}, {}, nullptr, false, now});
-  held->quarantine =
-      std::make_unique<QuarantineFile>(config.path, PosixFile::Creation{config.mode, config.group});
+  auto held = std::make_unique<Held>(
+      Held{config, metrics, make_key_source(config), {}, {}, nullptr, false, now});
+  if (!config.is_quarantine) {
+    held->quarantine = std::make_unique<QuarantineFile>(
+        config.path, PosixFile::Creation{config.mode, config.group});
+  }
   if (auto failure = open_buffer(config, config_.fence, parts_.log, held->buffer)) return failure;
   add_pipe(*held, now);
   watch(*held);
@@ -36,7 +49,7 @@ std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferM
 void Buffers::add_pipe(Held& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
-                  held.metrics, parts_.log, held.quarantine.get()},
+                  held.metrics, parts_.log, held.quarantine.get(), held.keys.get(), host_name()},
       held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
   parts_.forwarder.add(std::move(pipe));
@@ -58,6 +71,19 @@ void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
     const auto id = held->pipe->owner();
     if (std::find(changed.begin(), changed.end(), id) != changed.end()) held->pipe->wake();
   }
+}
+
+// Nobody waits for inotify at the end of `run --once`.
+bool Buffers::wake_grown_quarantines() {
+  bool any = false;
+  for (auto& held : held_) {
+    if (!held->config.is_quarantine) continue;
+    const auto facts = held->buffer.file->facts();
+    if (!facts || facts->size == std::exchange(held->size, facts->size)) continue;
+    held->pipe->wake();
+    any = true;
+  }
+  return any;
 }
 
 void Buffers::look(TimePoint now) {

@@ -8,6 +8,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/forwarder.h"
+#include "agent/key_source.h"
 #include "agent/log.h"
 #include "agent/metrics.h"
 #include "agent/open_buffer.h"
@@ -44,6 +45,8 @@ class Buffers {
   void wake(const std::vector<ChangeWatch::Id>& changed);
   /// Looks, about once a second, whether the files are still what they were.
   void look(TimePoint now);
+  /// Quarantines that are buffers here have grown since this was last asked: they are read on.
+  bool wake_grown_quarantines();
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
   void finish(TimePoint now);
 
@@ -51,12 +54,14 @@ class Buffers {
   struct Held {
     const BufferConfig& config;
     BufferMetrics& metrics;
+    std::unique_ptr<KeySource> keys;  // none: nullptr
     OpenBuffer buffer;
     std::unique_ptr<QuarantineFile> quarantine;
     Pipe* pipe = nullptr;   // the forwarder's
     bool replaced = false;  // its path leads elsewhere
     TimePoint busy{};       // last seen not drained
     TimePoint anew_due{};   // not to be begun anew before
+    std::uint64_t size = 0;  // of a quarantine, when it was last woken for that
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,

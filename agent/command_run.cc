@@ -50,7 +50,7 @@ class Run {
   ExitCode loop();
   void wake_pipes();
   void stop(int signal);
-  std::optional<ExitCode> outcome(TimePoint now) const;
+  std::optional<ExitCode> outcome(TimePoint now);
   ExitCode once_outcome() const;
   ExitCode end(ExitCode code);
 
@@ -137,6 +137,7 @@ ExitCode Run::go() {
   if (const auto failed = open()) return *failed;
   if (config_.once) {
     for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
+      if (config_.buffers[i].is_quarantine) continue;  // it takes what this run sets aside
       const auto limited = forwarder_->pipe(i).limit_to_present();
       if (limited) continue;
       log_.error("{}", limited.error().message());
@@ -189,14 +190,14 @@ void Run::stop(int signal) {
   forwarder_->stop();
 }
 
-std::optional<ExitCode> Run::outcome(TimePoint now) const {
+std::optional<ExitCode> Run::outcome(TimePoint now) {
   if (stop_by_) {
     const bool over = stop_now_ || now >= *stop_by_ || forwarder_->settled();
     if (!over) return std::nullopt;
     return config_.once && !forwarder_->drained() ? ExitCode::temporary : ExitCode::ok;
   }
   if (!config_.once) return std::nullopt;
-  if (forwarder_->drained()) return once_outcome();
+  if (forwarder_->drained() && !buffers_->wake_grown_quarantines()) return once_outcome();
   if (config_.once_timeout && now >= started_ + *config_.once_timeout) {
     log_.error("Kafka has not taken everything within {} ms",
                milliseconds(*config_.once_timeout).count());

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -20,11 +21,21 @@ enum class WhenFull : std::uint8_t {
   drop_oldest,  ///< The oldest records are dropped, counted and logged.
 };
 
+/// Name and value of what a record carries beside its payload.
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
 /// What is set for one buffer. Ranges are those of the option table (agent/options.cc), which has
 /// been applied to every BufferConfig that reaches a command.
 struct BufferConfig {
   std::string path;   ///< As it was given; the label `buffer` of logs and metrics.
   std::string topic;  ///< Kafka topic its records go to.
+  std::string dead_letter_topic;  ///< Where what is set aside goes on to; "": it stays.
+  std::string key_constant;       ///< Of each record that has no key of its own; "": none.
+  std::string key_json;           ///< The same, by a JSON pointer into the payload.
+  std::uint32_t key_column = 0;   ///< The same, the n-th part of the payload, from 1; 0: none.
+  std::string key_separator = "\t";  ///< One byte, between such parts.
+  HeaderList headers;                ///< Sent with each record.
+  bool provenance = false;           ///< Headers by which a consumer knows a duplicate.
   std::uint32_t record_bytes_max = 1U << 20;      ///< 1 byte to 64 MiB.
   std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Confirmed but not yet freed.
   std::uint64_t collapse_bytes_min = 1ULL
@@ -35,6 +46,8 @@ struct BufferConfig {
   std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.
   mode_t mode = 0600;                            ///< Of a file that we create.
   std::string group;                             ///< Of a file that we create; "": ours.
+  bool is_quarantine = false;  ///< Of another buffer, whose dead letters it holds; never set by
+                               ///< the operator.
 };
 
 /// What `run` and `check` work from: file, environment and flags merged. A plain value.

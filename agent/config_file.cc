@@ -72,6 +72,7 @@ RawValue raw_value(const json& value) {
   if (value.is_string()) return {Kind::text, value.get<std::string>()};
   if (value.is_number()) return {Kind::number, value.dump()};
   if (value.is_boolean()) return {Kind::boolean, value.dump()};
+  if (value.is_object()) return {Kind::object, value.dump()};
   return {Kind::other, value.dump()};
 }
 
@@ -138,6 +139,21 @@ std::string read_config_file(const std::string& path) {
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > kConfigBytesMax) refuse("config file " + path + ": larger than 4 MiB");
   return text;
+}
+
+std::optional<HeaderList> parse_text_pairs(const std::string& text) {
+  try {
+    const auto object = nlohmann::ordered_json::parse(text);
+    if (!object.is_object()) return std::nullopt;
+    HeaderList pairs;
+    for (const auto& [name, value] : object.items()) {
+      if (!value.is_string()) return std::nullopt;
+      pairs.emplace_back(name, value.get<std::string>());
+    }
+    return pairs;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
 }
 
 ConfigFile parse_config_file(std::string_view text, const std::string& name) {

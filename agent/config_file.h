@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ struct ConfigFile {
 
 /// The text of a config file. Throws ConfigError(config) if it cannot be read.
 std::string read_config_file(const std::string& path);
+
+/// A JSON object of text values, in its order; nothing for anything else or a name that stands
+/// twice.
+std::optional<HeaderList> parse_text_pairs(const std::string& text);
 
 /// Takes JSON with comments apart. `name` is what messages call the file. Throws
 /// ConfigError(config): not JSON (name:line:column), a key twice, a section that is not what it

@@ -86,8 +86,44 @@ std::string ignored(const std::string& name) {
          std::string(nearest(name, known_variables()));
 }
 
+/// ${NAME} becomes the variable's value; a '$' of any other use stays.
+std::string expanded(const std::string& text, const Environment& environment,
+                     const std::string& where) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = std::min(text.find("${", at), text.size());
+    result.append(text, at, begin - at);
+    if (begin == text.size()) break;
+    const auto end = text.find('}', begin);
+    const auto name = text.substr(begin + 2, end - begin - 2);
+    const auto known = std::ranges::find(environment, name, &Environment::value_type::first);
+    if (end == std::string::npos || known == environment.end()) {
+      throw ConfigError(ExitCode::config, where + ": \"" + text + "\": " +
+                                              (end == std::string::npos
+                                                   ? "\"${\" without its \"}\""
+                                                   : "the environment has no variable " + name));
+    }
+    result += known->second;
+    at = end + 1;
+  }
+  return result;
+}
+
+void expand_variables(BufferConfig& buffer, const Environment& environment) {
+  const auto expand = [&](std::string& text, const std::string& key) {
+    text = expanded(text, environment, "buffer " + buffer.path + ": " + key);
+  };
+  expand(buffer.topic, "topic");
+  expand(buffer.dead_letter_topic, "dead_letter_topic");
+  expand(buffer.key_constant, "key_constant");
+  for (auto& [name, value] : buffer.headers)
+    expand(value, "header " + name);
+}
+
 class Loader {
  public:
+  explicit Loader(const Environment& environment) : environment_(environment) {}
+
   void take_file(const std::string& path) {
     has_file_ = true;
     const auto file = parse_config_file(read_config_file(path), path);
@@ -122,7 +158,10 @@ class Loader {
       for (auto& buffer : config_.buffers)
         setting.option->field.set(config_, buffer, value);
     }
+    for (auto& buffer : config_.buffers)
+      expand_variables(buffer, environment_);
     check_config(config_, has_file_ ? ExitCode::config : ExitCode::usage);
+    add_quarantines(config_);
     return std::move(config_);
   }
 
@@ -133,7 +172,8 @@ class Loader {
 
   void take_entry(const FileEntry& entry) {
     if (entry.scope == OptionScope::kafka) {
-      if (entry.value.kind == RawValue::Kind::other) {
+      if (entry.value.kind == RawValue::Kind::other ||
+          entry.value.kind == RawValue::Kind::object) {
         throw ConfigError(ExitCode::config, entry.where + ": " + entry.value.text +
                                                 " is not text, a number, true or false");
       }
@@ -158,6 +198,7 @@ class Loader {
       buffer.topic = added_topic_->value.text;
   }
 
+  const Environment& environment_;
   Config config_;
   std::vector<BufferConfig> added_;     // by -b and PUNCHLINE_BUFFER
   std::optional<Setting> added_topic_;  // for these
@@ -190,7 +231,7 @@ LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment&
   }
   std::ranges::transform(flags, std::back_inserter(settings), setting_of_flag);
 
-  Loader loader;
+  Loader loader(environment);
   if (const auto path = config_path(settings); !path.empty()) loader.take_file(path);
   for (const auto& setting : settings)
     loader.take(setting);

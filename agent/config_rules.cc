@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "agent/config_error.h"
 #include "agent/listen_address.h"
+#include "buffer/quarantine.h"
 
 namespace punchline {
 namespace {
@@ -20,19 +23,58 @@ bool is_topic_character(char c) {
          c == '_' || c == '-';
 }
 
-void check_topic(const std::string& path, const std::string& topic, ExitCode missing) {
-  if (topic.empty()) {
-    throw ConfigError(missing, "buffer " + path +
-                                   ": no topic; give it as \"topic\" in the config file, or with "
-                                   "--topic for buffers given by -b");
-  }
-  if (topic.size() <= kTopicBytesMax && topic != "." && topic != ".." &&
+void check_topic(const std::string& path, const std::string& key, const std::string& topic) {
+  if (!topic.empty() && topic.size() <= kTopicBytesMax && topic != "." && topic != ".." &&
       std::ranges::all_of(topic, is_topic_character)) {
     return;
   }
-  throw ConfigError(ExitCode::config, "buffer " + path + ": topic \"" + topic +
+  throw ConfigError(ExitCode::config, "buffer " + path + ": " + key + " \"" + topic +
                                           "\" is not a name Kafka allows: 1 to 249 of letters, "
                                           "digits, '.', '_' and '-', not \".\" or \"..\"");
+}
+
+void check_topics(const BufferConfig& buffer, ExitCode missing) {
+  if (buffer.topic.empty()) {
+    throw ConfigError(missing, "buffer " + buffer.path +
+                                   ": no topic; give it as \"topic\" in the config file, or with "
+                                   "--topic for buffers given by -b");
+  }
+  check_topic(buffer.path, "topic", buffer.topic);
+  if (buffer.dead_letter_topic.empty()) return;
+  check_topic(buffer.path, "dead_letter_topic", buffer.dead_letter_topic);
+  if (buffer.dead_letter_topic != buffer.topic) return;
+  throw ConfigError(ExitCode::config, "buffer " + buffer.path + ": dead_letter_topic \"" +
+                                          buffer.topic + "\" is its topic, which refused them");
+}
+
+// RFC 6901.
+bool is_json_pointer(const std::string& text) {
+  if (!text.starts_with('/')) return false;
+  for (auto at = text.find('~'); at != text.npos; at = text.find('~', at + 1)) {
+    if (at + 1 == text.size() || (text[at + 1] != '0' && text[at + 1] != '1')) return false;
+  }
+  return true;
+}
+
+void check_keys(const BufferConfig& buffer) {
+  const auto refuse = [&](const std::string& why) {
+    throw ConfigError(ExitCode::config, "buffer " + buffer.path + ": " + why);
+  };
+  const int ways = int{!buffer.key_constant.empty()} + int{!buffer.key_json.empty()} +
+                   int{buffer.key_column > 0};
+  if (ways > 1) refuse("only one of key_constant, key_json and key_column can say the key");
+  if (!buffer.key_json.empty() && !is_json_pointer(buffer.key_json)) {
+    refuse("key_json \"" + buffer.key_json + "\" is no JSON pointer, such as /user/id (RFC 6901)");
+  }
+  if (buffer.key_separator.size() != 1 || buffer.key_separator == "\n") {
+    refuse("key_separator \"" + buffer.key_separator + "\" is not one byte other than newline");
+  }
+  for (const auto& [name, value] : buffer.headers) {
+    if (name.empty()) refuse("a header without a name");
+    if (name.starts_with("punchline.")) {
+      refuse("header \"" + name + "\": names that begin with \"punchline.\" are the agent's own");
+    }
+  }
 }
 
 // Different spellings of one file come out alike; what does not exist yet is taken by its name.
@@ -62,7 +104,8 @@ void check_buffers(const Config& config, ExitCode missing) {
     if (buffer.path.empty()) {
       throw ConfigError(ExitCode::config, "a buffer has no \"path\"");
     }
-    check_topic(buffer.path, buffer.topic, missing);
+    check_topics(buffer, missing);
+    check_keys(buffer);
   }
   check_no_file_twice(config.buffers);
 }
@@ -90,6 +133,24 @@ void check_config(const Config& config, ExitCode missing) {
   if (config.once_timeout && !config.once) {
     throw ConfigError(ExitCode::usage, "--timeout is for --once, which was not given");
   }
+}
+
+void add_quarantines(Config& config) {
+  std::vector<BufferConfig> quarantines;
+  for (const auto& buffer : config.buffers) {
+    if (buffer.dead_letter_topic.empty()) continue;
+    auto& quarantine = quarantines.emplace_back();
+    quarantine.path = quarantine_path(buffer.path);
+    quarantine.topic = buffer.dead_letter_topic;
+    quarantine.record_bytes_max = kQuarantineRecordBytesMax;
+    quarantine.unfreed_bytes_max = buffer.unfreed_bytes_max;
+    quarantine.collapse_bytes_min = buffer.collapse_bytes_min;
+    quarantine.mode = buffer.mode;
+    quarantine.group = buffer.group;
+    quarantine.is_quarantine = true;
+  }
+  std::ranges::move(quarantines, std::back_inserter(config.buffers));
+  check_no_file_twice(config.buffers);
 }
 
 }  // namespace punchline

@@ -12,4 +12,8 @@ namespace punchline {
 /// with `config`. Looks at paths to tell whether two name the same file; opens nothing.
 void check_config(const Config& config, ExitCode missing);
 
+/// Adds the quarantine of each buffer with a dead-letter topic as a buffer of its own, on its way
+/// to that topic. Throws ConfigError(config) where the operator has named it already.
+void add_quarantines(Config& config);
+
 }  // namespace punchline

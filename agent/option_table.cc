@@ -20,7 +20,8 @@ struct Unwrapped<std::optional<T>> {
 template <class T>
 T from_value(const OptionValue& value) {
   using Inner = typename Unwrapped<T>::type;
-  if constexpr (std::is_same_v<Inner, std::string> || std::is_same_v<Inner, bool>) {
+  if constexpr (std::is_same_v<Inner, std::string> || std::is_same_v<Inner, bool> ||
+                std::is_same_v<Inner, HeaderList>) {
     return std::get<Inner>(value);
   } else {
     return static_cast<Inner>(std::get<std::uint64_t>(value));
@@ -29,7 +30,8 @@ T from_value(const OptionValue& value) {
 
 template <class T>
 OptionValue to_value(const T& field) {
-  if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, bool>) {
+  if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, bool> ||
+                std::is_same_v<T, HeaderList>) {
     return field;
   } else if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {
     return static_cast<std::uint64_t>(field.count());
@@ -125,11 +127,60 @@ constexpr Option kOptions[] = {
     {.scope = S::buffer,
      .key = "topic",
      .type = T::text,
-     .help = "Kafka topic its records go to. --topic applies to all buffers given by -b",
+     .help = "Kafka topic its records go to; ${NAME} is a variable of the environment. --topic "
+             "applies to all buffers given by -b",
      .flag = "--topic",
      .metavar = "NAME",
      .environment = "PUNCHLINE_TOPIC",
      .field = field<&B::topic>()},
+    {.scope = S::buffer,
+     .key = "dead_letter_topic",
+     .type = T::text,
+     .help = "Forward what is set aside from BUFFER.quarantine to this topic; ${NAME} as above "
+             "(default: it stays there)",
+     .environment = "PUNCHLINE_DEAD_LETTER_TOPIC",
+     .field = field<&B::dead_letter_topic>()},
+    {.scope = S::buffer,
+     .key = "key_constant",
+     .type = T::text,
+     .help = "Key of each record that has none; ${NAME} as above",
+     .environment = "PUNCHLINE_KEY_CONSTANT",
+     .field = field<&B::key_constant>()},
+    {.scope = S::buffer,
+     .key = "key_json",
+     .type = T::text,
+     .help = "Key of each record that has none: what this JSON pointer (/user/id) finds in it, text, "
+             "a number, true or false; a record in which it finds nothing is sent without key",
+     .environment = "PUNCHLINE_KEY_JSON",
+     .field = field<&B::key_json>()},
+    {.scope = S::buffer,
+     .key = "key_column",
+     .type = T::count,
+     .help = "Key of each record that has none: its n-th column, from 1; a record with fewer is "
+             "sent without key (default: none)",
+     .environment = "PUNCHLINE_KEY_COLUMN",
+     .min = 1,
+     .max = 10'000,
+     .field = field<&B::key_column>()},
+    {.scope = S::buffer,
+     .key = "key_separator",
+     .type = T::text,
+     .help = "The byte between columns (default: a tab)",
+     .environment = "PUNCHLINE_KEY_SEPARATOR",
+     .field = field<&B::key_separator>()},
+    {.scope = S::buffer,
+     .key = "headers",
+     .type = T::pairs,
+     .help = "Headers sent with each record, {\"name\": \"value\"}; ${NAME} as above",
+     .environment = "PUNCHLINE_HEADERS",
+     .field = field<&B::headers>()},
+    {.scope = S::buffer,
+     .key = "provenance",
+     .type = T::boolean,
+     .help = "Send headers punchline.buffer, .position, .crc32c and .host: two records of which the "
+             "first three are equal are one, sent twice",
+     .environment = "PUNCHLINE_PROVENANCE",
+     .field = field<&B::provenance>()},
     {.scope = S::buffer,
      .key = "record_bytes_max",
      .type = T::bytes,

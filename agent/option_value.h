@@ -7,6 +7,8 @@
 #include <string_view>
 #include <variant>
 
+#include "agent/config.h"
+
 namespace punchline {
 
 enum class OptionType : std::uint8_t {
@@ -17,6 +19,7 @@ enum class OptionType : std::uint8_t {
   duration,  ///< A number of seconds, or text with a unit: "500ms", "5s", "2m", "1h".
   mode,      ///< File permissions, octal text: "0640".
   choice,    ///< One of the words the option lists.
+  pairs,     ///< An object of text values, {"name": "value"}, as JSON from the environment too.
 };
 
 /// A value as it was found, before anybody knows what it is for.
@@ -26,14 +29,15 @@ struct RawValue {
     text,     ///< The other kinds: JSON.
     number,
     boolean,
-    other,  ///< null, array, object: fits no option.
+    object,
+    other,  ///< null, array: fits no option.
   };
   Kind kind = Kind::untyped;
   std::string text;  ///< As it was written.
 };
 
 /// bytes, milliseconds, permission bits, index of the choice: a number.
-using OptionValue = std::variant<std::string, bool, std::uint64_t>;
+using OptionValue = std::variant<std::string, bool, std::uint64_t, HeaderList>;
 
 /// "64KiB" -> 65536; plain digits are bytes. Nothing for anything else, or what exceeds 64 bits.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);

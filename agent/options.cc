@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "agent/config_error.h"
+#include "agent/config_file.h"
 
 namespace punchline {
 namespace {
@@ -50,6 +51,8 @@ bool kind_fits(OptionType type, RawValue::Kind kind) {
     case OptionType::mode:
     case OptionType::choice:
       return kind == Kind::text;
+    case OptionType::pairs:
+      return kind == Kind::object;
   }
   return false;
 }
@@ -74,6 +77,7 @@ std::optional<std::uint64_t> parse_number(const Option& option, std::string_view
       return parse_choice(text, option.choices);
     case OptionType::text:
     case OptionType::boolean:
+    case OptionType::pairs:
       break;
   }
   return std::nullopt;
@@ -83,6 +87,10 @@ std::optional<OptionValue> parse(const Option& option, const RawValue& raw) {
   if (!kind_fits(option.type, raw.kind)) return std::nullopt;
   if (option.type == OptionType::text) return OptionValue{raw.text};
   if (option.type == OptionType::boolean) return parse_boolean(raw.text);
+  if (option.type == OptionType::pairs) {
+    const auto pairs = parse_text_pairs(raw.text);
+    return pairs ? std::optional(OptionValue{*pairs}) : std::nullopt;
+  }
   const auto number = parse_number(option, raw.text);
   if (!number) return std::nullopt;
   return OptionValue{*number};
@@ -104,6 +112,8 @@ std::string wanted(const Option& option) {
       return "permissions as octal text such as \"0640\"";
     case OptionType::choice:
       return "one of " + std::string(option.choices);
+    case OptionType::pairs:
+      return "an object of text: {\"name\": \"value\"}, no name twice";
   }
   return "";
 }
@@ -180,6 +190,7 @@ std::string default_of(const Option& option) {
   const auto value = option.field.get(Config{}, BufferConfig{});
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (option.type == OptionType::pairs || option.key == "key_column") return "";
   const auto number = std::get<std::uint64_t>(value);
   if (option.type == OptionType::choice) return choice_at(option.choices, number);
   return format_number(option, number);

@@ -6,14 +6,15 @@
 namespace punchline {
 
 Pass::Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
-           std::uint32_t owner)
+           std::uint32_t owner, Envelope* envelope)
     : file_(file),
       base_(base),
       format_(format),
       rules_(std::move(rules)),
       scanner_(make_scanner(format, file, base, rules_)),
       pool_(pool),
-      owner_(owner) {}
+      owner_(owner),
+      envelope_(envelope) {}
 
 void Pass::set_format(Format format, ReadRules rules) {
   drop();
@@ -88,6 +89,7 @@ void Pass::index_records() {
     chunk_->records.push_back({chunk_, begin, end, item.payload, item.payload_bytes});
     if (format_ == Format::frames) index_extra(item);
   }
+  if (envelope_ != nullptr) envelope_->put_on(*chunk_);
 }
 
 void Pass::index_extra(const Item& item) {
@@ -97,9 +99,7 @@ void Pass::index_extra(const Item& item) {
   decode_frame_head(frame, head);
   RecordExtra extra;
   extra.timestamp_ms = head.timestamp_ms;
-  extra.has_key = head.has_key;
-  extra.key = begin + kFrameHeadBytes;
-  extra.key_bytes = head.key_bytes;
+  if (head.has_key) extra.key = frame.substr(kFrameHeadBytes, head.key_bytes);
   extra.headers = static_cast<std::uint32_t>(chunk_->headers.size());
   extra.headers_bytes = head.headers_bytes;
   if (head.headers_bytes > 0) {

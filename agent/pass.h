@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "agent/envelope.h"
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
 #include "sinks/chunk.h"
@@ -24,9 +25,9 @@ class Pass {
     no_memory,    ///< The pool has no chunk: wait until one comes back.
   };
 
-  /// All must outlive the pass. `owner` is noted on each chunk.
+  /// All must outlive the pass. `owner` is noted on each chunk; `envelope` may be nullptr.
   Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
-       std::uint32_t owner);
+       std::uint32_t owner, Envelope* envelope = nullptr);
   ~Pass() { drop(); }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
@@ -80,6 +81,7 @@ class Pass {
   std::unique_ptr<Scanner> scanner_;
   ChunkPool& pool_;
   std::uint32_t owner_;
+  Envelope* envelope_;
   Chunk* chunk_ = nullptr;
   std::vector<Item> items_;
   std::size_t next_item_ = 0;

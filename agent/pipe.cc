@@ -44,13 +44,14 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
+      envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       drop_pool_(ChunkPool::kChunkBytes),
       dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), drop_pool_,
                 owner),
       main_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
-            owner),
+            owner, &envelope_),
       own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
-           owner),
+           owner, &envelope_),
       quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
       gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
       until_(kNoLimit),
@@ -120,7 +121,8 @@ std::size_t Pipe::lane_of(const Record& record) const {
 
 // The first records of `run` that go to one lane, which is that of the first.
 std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
-  if (lanes_.count() == 1 || parts_.checkpoint.format() == Format::lines) return run;
+  const bool keyless = parts_.checkpoint.format() == Format::lines && !envelope_.has_keys();
+  if (lanes_.count() == 1 || keyless) return run;
   const auto lane = lane_of(run.front());
   const auto other = std::find_if(run.begin() + 1, run.end(),
                                   [&](const Record& record) { return lane_of(record) != lane; });
@@ -258,8 +260,15 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
   }
   const auto taken = parts_.sink.offer(to, run);
   lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to));
+  if (envelope_.has_keys()) count_keyless(run.first(taken));
   pass.take(taken);
   return taken;
+}
+
+void Pipe::count_keyless(std::span<const Record> sent) {
+  const auto count = std::count_if(sent.begin(), sent.end(),
+                                   [](const Record& record) { return !record.key(); });
+  parts_.metrics.records_keyless.add(static_cast<std::uint64_t>(count));
 }
 
 // A lane that is full and hears nothing, while others do, does not hold them up.
@@ -369,6 +378,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
+         !quarantine_.is_busy() &&
          (!changed_ || until_ != kNoLimit);
 }
 

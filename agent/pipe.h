@@ -8,6 +8,7 @@
 
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/envelope.h"
 #include "agent/lanes.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
@@ -39,6 +40,8 @@ class Pipe {
     BufferMetrics& metrics;
     Log& log;
     SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
+    const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
+    std::string host = {};                     ///< For the header punchline.host.
   };
 
   /// `owner` comes back in each Delivery for this pipe.
@@ -106,6 +109,7 @@ class Pipe {
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
   std::size_t offer(Pass& pass, std::size_t lane, Position until);
+  void count_keyless(std::span<const Record> sent);
   bool leave_behind(std::size_t lane, TimePoint now);
   bool is_droppable(const Record& record) const;
   void drop_oldest(TimePoint now);
@@ -122,6 +126,7 @@ class Pipe {
   RouteId route_;
   std::uint32_t seed_;
   Lanes lanes_;
+  Envelope envelope_;
   ChunkPool drop_pool_;  // of its own: the other may be all in flight
   Pass dropping_;        // gives up the oldest, where the operator wants that
   Position dropped_to_ = 0;

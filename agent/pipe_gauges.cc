@@ -78,11 +78,12 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
   const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
   if (!is_power_of_ten(nth)) return;
+  const auto where =
+      config_.is_quarantine ? "in its place" : "in " + quarantine_path(path_) + " or in its place";
   parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, in {} or else in its "
-      "place, and the rest goes on",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why,
-      quarantine_path(path_));
+      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, {}, and the rest goes "
+      "on",
+      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, where);
 }
 
 void PipeGauges::count_quarantined(ByteRange range) {

@@ -36,6 +36,10 @@ Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
 
 bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal) {
   if (known_.contains(item.range)) return true;
+  if (store_ == nullptr && refusal && known_.size() < kWaitingMax) {
+    known_.insert(item.range);
+    return true;
+  }
   if (store_ == nullptr || waiting_.size() == kWaitingMax) return false;
   waiting_.push_back({item.range, item.reason, std::move(refusal)});
   known_.insert(item.range);

@@ -40,15 +40,18 @@ class Quarantine {
       : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
 
   /// Another stretch that is set aside; one that is known already is not taken again. False where
-  /// it stays in place unknown: without a store, or with too many on their way.
+  /// it stays in place unknown: too many are on their way, or there is no store. A refused one is
+  /// held without a store too, or it would be offered again.
   bool take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal = std::nullopt);
-  /// It has been taken, and is on its way or too large for a copy.
+  /// It has been taken, and is on its way, or stays in place (no store, too large for a copy).
   bool holds(ByteRange range) const { return known_.contains(range); }
 
   struct Settled {
     std::vector<ByteRange> moved;  ///< Durable elsewhere: done.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
   };
+  /// Copies are under way, and nothing has stood in their way so far.
+  bool is_busy() const { return !waiting_.empty() && due_ == TimePoint{}; }
   bool has_work(TimePoint now) const { return !waiting_.empty() && now >= due_; }
   /// Copies a bounded amount and makes it durable. Blocks for fdatasync(2).
   Settled settle(TimePoint now);

@@ -41,6 +41,8 @@ Chunk* ChunkPool::lend(std::size_t bytes) {
   chunk->records.clear();
   chunk->extras.clear();
   chunk->headers.clear();
+  chunk->texts.clear();
+  chunk->common = nullptr;
   chunk->hold(1);
   return chunk;
 }

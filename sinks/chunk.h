@@ -2,10 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "buffer/byte_range.h"
@@ -27,7 +30,7 @@ struct Record {
 
   const char* data() const;
   ByteRange range() const;  ///< The extent as positions.
-  /// What is sent beside the payload; nullptr where that is nothing.
+  /// What it is sent with beside the payload and the common headers; nullptr where that is nothing.
   const RecordExtra* extra() const;
   /// The key; nothing where there is none, which is not an empty one.
   std::optional<std::string_view> key() const;
@@ -44,15 +47,24 @@ struct RecordHeader {
   bool has_value = false;  ///< false: a null value.
 };
 
-/// What a record has besides its payload, in formats that keep such things.
+/// What a record has besides its payload, by its format or by the configuration.
 struct RecordExtra {
-  std::int64_t timestamp_ms = -1;  ///< Since the epoch; -1: none, the sink takes its own.
-  std::uint32_t key = 0;           ///< Relative to the start of the chunk.
-  std::uint32_t key_bytes = 0;
-  std::uint32_t headers = 0;  ///< The first of header_count in Chunk::headers.
+  std::int64_t timestamp_ms = -1;       ///< Since the epoch; -1: none, the sink takes its own.
+  std::optional<std::string_view> key;  ///< Lives as long as the chunk is held.
+  std::uint32_t headers = 0;            ///< The first of header_count in Chunk::headers.
   std::uint32_t header_count = 0;
   std::uint32_t headers_bytes = 0;  ///< Names and values together, at least.
-  bool has_key = false;
+  std::uint32_t crc32c = 0;         ///< Of the payload; only with CommonHeaders::provenance.
+};
+
+/// Headers that each record of a chunk is sent with, behind its own.
+struct CommonHeaders {
+  static constexpr std::size_t kProvenanceBytes = 64;  ///< Of the two below, at most.
+
+  std::vector<std::pair<std::string, std::string>> headers;
+  /// Two more: punchline.position, decimal, and punchline.crc32c of the payload, in hex.
+  bool provenance = false;
+  std::size_t bytes = 0;  ///< Names and values of all of them, at least.
 };
 
 /// A piece of a buffer read into memory, with the records found in it.
@@ -79,6 +91,8 @@ class Chunk {
   /// Empty, or one for each of `records`.
   std::vector<RecordExtra> extras;
   std::vector<RecordHeader> headers;  ///< Of all of them, in order.
+  std::deque<std::string> texts;      ///< Keys that do not stand in memory().
+  const CommonHeaders* common = nullptr;  ///< Not owned; needed while records are offered.
 
   void hold(std::uint32_t count) { holds_ += count; }
   /// Gives back `count` holds; with the last the chunk must no longer be touched.
@@ -132,12 +146,12 @@ inline const RecordExtra* Record::extra() const {
 }
 inline std::optional<std::string_view> Record::key() const {
   const auto* more = extra();
-  if (more == nullptr || !more->has_key) return std::nullopt;
-  return std::string_view(chunk->data() + more->key, more->key_bytes);
+  return more != nullptr ? more->key : std::nullopt;
 }
 inline std::size_t Record::sent_bytes() const {
   const auto* more = extra();
-  const std::size_t beside = more != nullptr ? more->key_bytes + more->headers_bytes : 0;
+  std::size_t beside = chunk->common != nullptr ? chunk->common->bytes : 0;
+  if (more != nullptr) beside += more->headers_bytes + (more->key ? more->key->size() : 0);
   return payload_bytes + beside;
 }
 inline ByteRange Record::range() const {

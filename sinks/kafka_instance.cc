@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cinttypes>
+#include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include <librdkafka/rdkafka.h>
@@ -39,13 +42,37 @@ void log_saying(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
       {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
 }
 
-rd_kafka_headers_t* copy_headers(const Chunk& chunk, const RecordExtra& extra) {
-  rd_kafka_headers_t* copy = rd_kafka_headers_new(extra.header_count);
-  for (const auto& header : std::span(chunk.headers).subspan(extra.headers, extra.header_count)) {
+void add(rd_kafka_headers_t* to, std::string_view name, std::string_view value) {
+  rd_kafka_header_add(to, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                      static_cast<ssize_t>(value.size()));
+}
+
+void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Record& record) {
+  for (const auto& [name, value] : common.headers)
+    add(to, name, value);
+  if (!common.provenance) return;
+  std::array<char, 24> text{};
+  const auto position = std::snprintf(text.data(), text.size(), "%" PRIu64, record.range().begin);
+  add(to, "punchline.position", {text.data(), static_cast<std::size_t>(position)});
+  const auto sum = std::snprintf(text.data(), text.size(), "%08" PRIx32, record.extra()->crc32c);
+  add(to, "punchline.crc32c", {text.data(), static_cast<std::size_t>(sum)});
+}
+
+/// nullptr where it has none.
+rd_kafka_headers_t* copy_headers(const Record& record) {
+  const Chunk& chunk = *record.chunk;
+  const RecordExtra* extra = record.extra();
+  const std::size_t own = extra != nullptr ? extra->header_count : 0;
+  const std::size_t common = chunk.common != nullptr ? chunk.common->headers.size() + 2 : 0;
+  if (own + common == 0) return nullptr;
+  rd_kafka_headers_t* copy = rd_kafka_headers_new(own + common);
+  for (std::size_t i = 0; i < own; ++i) {
+    const auto& header = chunk.headers[extra->headers + i];
     rd_kafka_header_add(copy, chunk.data() + header.name, header.name_bytes,
                         header.has_value ? chunk.data() + header.value : nullptr,
                         header.value_bytes);
   }
+  if (chunk.common != nullptr) add_common(copy, *chunk.common, record);
   return copy;
 }
 
@@ -97,7 +124,9 @@ bool KafkaInstance::add_route(RouteId route, const std::string& topic) {
 
 KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> run) {
   run = run.first(std::min(run.size(), kRunMax));
-  return run.front().extra() != nullptr ? produce_each(lane, run) : produce_batch(lane, run);
+  const Record& first = run.front();
+  const bool payload_alone = first.extra() == nullptr && first.chunk->common == nullptr;
+  return payload_alone ? produce_batch(lane, run) : produce_each(lane, run);
 }
 
 KafkaInstance::Taken KafkaInstance::produce_batch(Lane lane, std::span<const Record> run) {
@@ -128,8 +157,8 @@ KafkaInstance::Taken KafkaInstance::produce_each(Lane lane, std::span<const Reco
 }
 
 std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record) {
-  const Chunk& chunk = *record.chunk;
-  const RecordExtra& extra = *record.extra();
+  const auto key = record.key();
+  const RecordExtra* extra = record.extra();
   arguments_.clear();
   const auto add = [this](rd_kafka_vtype_t type) -> auto& {
     arguments_.emplace_back();
@@ -140,11 +169,11 @@ std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record) {
   add(RD_KAFKA_VTYPE_PARTITION).i32 = lane.partition;
   add(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(record.data()), record.payload_bytes};
   add(RD_KAFKA_VTYPE_OPAQUE).ptr = const_cast<Record*>(&record);
-  if (extra.has_key) {
-    add(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(chunk.data()) + extra.key, extra.key_bytes};
+  if (key) add(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(key->data()), key->size()};
+  if (extra != nullptr && extra->timestamp_ms >= 0) {
+    add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = extra->timestamp_ms;
   }
-  if (extra.timestamp_ms >= 0) add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = extra.timestamp_ms;
-  rd_kafka_headers_t* headers = extra.header_count > 0 ? copy_headers(chunk, extra) : nullptr;
+  rd_kafka_headers_t* headers = copy_headers(record);
   if (headers != nullptr) add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
   rd_kafka_error_t* error = rd_kafka_produceva(client_, arguments_.data(), arguments_.size());
   if (error == nullptr) return 0;  // the headers are librdkafka's now

@@ -72,6 +72,46 @@ TEST_CASE("one poison record among innocent ones: all of these arrive, and it is
         std::string::npos);
 }
 
+TEST_CASE("dead letters: what is set aside goes on to a topic of its own, or stays in the quarantine") {
+  KafkaCluster kafka;
+  kafka.create_topic("t", 2, {{"max.message.bytes", "4000"}});
+  kafka.create_topic("dead", 1, {{"max.message.bytes", "50000"}});
+  const TempDir folder("dead");
+  const auto buffer = folder.file("buffer");
+  const std::string poison(12'000, 'p');
+  const std::string too_large_for_both(60'000, 'q');
+  append(buffer, lines(0, 500) + poison + "\n" + lines(500, 900) + too_large_for_both + "\n" +
+                     lines(900, 1000));
+  const RunSetup setup{.buffer = buffer,
+                       .brokers = kafka.bootstrap(),
+                       .topic = "t",
+                       .before = {"env", "PUNCHLINE_DEAD_LETTER_TOPIC=dead"}};
+  const auto once = run_once(setup);
+  INFO(once.err);
+  CHECK(once.exit.code == 65);
+  CHECK(count_in_order(kafka, "t", 2, folder) == 1000);
+  const auto dead = read_file(read_topic_whole(kafka.bootstrap(), "dead", 1, folder.path())[0]);
+  CHECK(dead.find(poison) != std::string::npos);
+  for (const auto* header : {"punchline.reason=refused", "punchline.topic=t",
+                             "punchline.error=MSG_SIZE_TOO_LARGE", "punchline.partition=",
+                             "punchline.position=", "punchline.buffer="}) {
+    INFO(header);
+    CHECK(dead.find(header) != std::string::npos);
+  }
+  CHECK(kafka.record_count("dead") == 1);
+  CHECK(inspect(buffer).data_bytes <= 4096);
+  CHECK(inspect(buffer + ".quarantine").waiting_records == 1);
+  CHECK(read_file(buffer + ".quarantine").find(too_large_for_both) != std::string::npos);
+
+  // A running agent takes more of them, and what it left when the topic is mended.
+  kafka.alter_topic("dead", {{"max.message.bytes", "200000"}});
+  Agent agent(setup);
+  append(buffer, poison + "\n" + lines(1000, 1100));
+  REQUIRE(eventually(seconds(60), [&] { return kafka.record_count("dead") == 3; }));
+  CHECK(agent.stop().code == 0);
+  CHECK(inspect(buffer + ".quarantine").waiting_records == 0);
+}
+
 TEST_CASE("a poison record in each thousand: the others arrive in order") {
   constexpr int kThousands = 40;
   KafkaCluster kafka;

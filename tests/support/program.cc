@@ -70,6 +70,9 @@ Finished run_once(const RunSetup& setup, std::chrono::seconds limit) {
 Agent::Agent(const RunSetup& setup)
     : buffer_(setup.buffer), process_(run_command(with_http(setup))) {}
 
+Agent::Agent(std::string buffer, const Command& command)
+    : buffer_(std::move(buffer)), process_(command) {}
+
 bool Agent::logs(std::string_view text, Clock::duration limit) {
   return eventually(limit,
                     [&] { return log().find(text) != std::string::npos || !process_.running(); }) &&

@@ -34,6 +34,8 @@ Finished run_once(const RunSetup& setup, std::chrono::seconds limit = std::chron
 class Agent {
  public:
   explicit Agent(const RunSetup& setup);
+  /// Any command that runs an agent with HTTP on port 0.
+  Agent(std::string buffer, const Command& command);
 
   Process& process() { return process_; }
   std::string log() const { return process_.err(); }

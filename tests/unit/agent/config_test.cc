@@ -340,3 +340,67 @@ TEST_CASE("topics and addresses have to have their form") {
   CHECK_THAT(error_of(smallest_and({{"--listen", "9377"}})),
              StartsWith("78 http.listen: \"9377\" is not ADDR:PORT"));
 }
+
+TEST_CASE("variables of the environment stand in topics, headers and the constant key") {
+  const auto file = with_buffer_keys(R"("dead_letter_topic": "dead-${ZONE}", "key_constant": "$${ZONE}$",
+      "headers": {"zone": "${ZONE}", "both": "${ZONE}${NAME}", "plain": "{}"})");
+  const Environment environment = {{"ZONE", "eu"}, {"NAME", "n"}};
+  const auto config = file.load({}, environment);
+  const auto& buffer = config.buffers.front();
+  CHECK(buffer.dead_letter_topic == "dead-eu");
+  CHECK(buffer.key_constant == "$eu$");
+  CHECK(buffer.headers == HeaderList{{"both", "eun"}, {"plain", "{}"}, {"zone", "eu"}});
+  CHECK(load({{"--buffer", "/x/a"}, {"--topic", "${ZONE}"}, {"--brokers", "k"}}, environment)
+            .buffers[0]
+            .topic == "eu");
+  CHECK_THAT(file.error({}, {{"ZONE", "eu"}}),
+             Contains(R"(header both: "${ZONE}${NAME}": the environment has no variable NAME)"));
+  CHECK_THAT(with_buffer_keys(R"("key_constant": "${ZONE")").error({}, environment),
+             Contains(R"("${" without its "}")"));
+}
+
+TEST_CASE("headers are text by name, from the environment as JSON") {
+  CHECK(load(smallest_and({}), {{"PUNCHLINE_HEADERS", R"({"a": "b"})"}}).buffers[0].headers ==
+        HeaderList{{"a", "b"}});
+  for (const auto* bad : {R"([])", R"({"a": 1})", R"("text")"}) {
+    INFO(bad);
+    CHECK_THAT(with_buffer_keys(std::string(R"("headers": )") + bad).error(),
+               Contains("is not an object of text"));
+  }
+  CHECK_THAT(error_of(smallest_and({}), {{"PUNCHLINE_HEADERS", "a=b"}}),
+             StartsWith("78 PUNCHLINE_HEADERS: a=b is not an object of text"));
+  CHECK_THAT(with_buffer_keys(R"("headers": {"": "x"})").error(), Contains("without a name"));
+  CHECK_THAT(with_buffer_keys(R"("headers": {"punchline.host": "x"})").error(),
+             Contains("the agent's own"));
+}
+
+TEST_CASE("a key is said in one way, and well") {
+  CHECK(with_buffer_keys(R"("key_json": "/a~1b/0")").load().buffers[0].key_json == "/a~1b/0");
+  CHECK_THAT(with_buffer_keys(R"("key_json": "a")").error(), Contains("is no JSON pointer"));
+  CHECK_THAT(with_buffer_keys(R"("key_json": "/a~2")").error(), Contains("is no JSON pointer"));
+  CHECK_THAT(with_buffer_keys(R"("key_json": "/a", "key_column": 1)").error(),
+             Contains("only one of key_constant, key_json and key_column"));
+  CHECK_THAT(with_buffer_keys(R"("key_column": 0)").error(), Contains("allowed: 1 to 10000"));
+  CHECK_THAT(with_buffer_keys(R"("key_column": 1, "key_separator": "::")").error(),
+             Contains("is not one byte"));
+}
+
+TEST_CASE("with a dead-letter topic the quarantine is a buffer too") {
+  const auto config =
+      with_buffer_keys(R"("dead_letter_topic": "dead", "mode": "0640", "key_constant": "k")").load();
+  REQUIRE(config.buffers.size() == 2);
+  CHECK(config.buffers[1].path == config.buffers[0].path + ".quarantine");
+  CHECK(config.buffers[1].topic == "dead");
+  CHECK(config.buffers[1].mode == 0640);
+  CHECK(config.buffers[1].is_quarantine);
+  CHECK(config.buffers[1].key_constant.empty());
+  CHECK_FALSE(config.buffers[0].is_quarantine);
+  CHECK_THAT(with_buffer_keys(R"("dead_letter_topic": "not a name")").error(),
+             Contains("dead_letter_topic \"not a name\" is not a name Kafka allows"));
+  CHECK_THAT(with_buffer_keys(R"("dead_letter_topic": "t")").error(), Contains("is its topic"));
+  CHECK_THAT(FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t", "dead_letter_topic": "d"},
+                                      {"path": "/x/a.quarantine", "topic": "d"}],
+                          "kafka": {"bootstrap.servers": "k"}})")
+                 .error(),
+             Contains("is the same file as buffer"));
+}

@@ -153,8 +153,8 @@ class Life {
       world_.append_undeliverable("large " + std::to_string(next_++) + std::string(4001, 'y'));
       return world_.pipe().wake();
     }
-    // Without a quarantine it holds up its partition for ever; of too many the topic is at fault.
-    if (world_.quarantines && poisons_ < RefusalRate::kRefusedMax && random_() % 2 == 0) {
+    // Of too many the topic is at fault.
+    if (poisons_ < RefusalRate::kRefusedMax && random_() % 2 == 0) {
       world_.append_undeliverable("poison " + std::to_string(++poisons_));
       return world_.pipe().wake();
     }

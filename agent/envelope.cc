@@ -1,0 +1,40 @@
+#include "agent/envelope.h"
+
+#include "buffer/crc32c.h"
+
+namespace punchline {
+
+Envelope::Envelope(const BufferConfig& config, const KeySource* keys, const std::string& buffer,
+                   const std::string& host)
+    : keys_(keys) {
+  common_.headers = config.headers;
+  common_.provenance = config.provenance;
+  if (config.provenance) {
+    common_.headers.emplace_back("punchline.buffer", buffer);
+    common_.headers.emplace_back("punchline.host", host);
+  }
+  for (const auto& [name, value] : common_.headers)
+    common_.bytes += name.size() + value.size();
+  if (config.provenance) common_.bytes += CommonHeaders::kProvenanceBytes;
+}
+
+void Envelope::put_on(Chunk& chunk) {
+  if (!common_.headers.empty()) chunk.common = &common_;
+  if (keys_ == nullptr && !common_.provenance) return;
+  chunk.extras.resize(chunk.records.size());
+  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
+    const auto& record = chunk.records[i];
+    auto& extra = chunk.extras[i];
+    if (keys_ != nullptr && !extra.key) find_key(chunk, record, extra);
+    if (common_.provenance) extra.crc32c = crc32c({record.data(), record.payload_bytes});
+  }
+}
+
+void Envelope::find_key(Chunk& chunk, const Record& record, RecordExtra& extra) {
+  extra.key = keys_->key_of({record.data(), record.payload_bytes}, scratch_);
+  if (extra.key && extra.key->data() == scratch_.data()) {
+    extra.key = chunk.texts.emplace_back(*extra.key);
+  }
+}
+
+}  // namespace punchline
