@@ -131,6 +131,10 @@ void Descriptor::will_need(ByteRange range) const {
                         POSIX_FADV_WILLNEED);
 }
 
+void Descriptor::read_ahead(bool wanted) const {
+  (void)::posix_fadvise(fd_, 0, 0, wanted ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
+}
+
 Result<std::size_t> Descriptor::write_once(std::span<const char> bytes) const {
   const auto count = uninterrupted([&] { return ::write(fd_, bytes.data(), bytes.size()); });
   if (count < 0) return error(errno, "append to");

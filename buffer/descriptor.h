@@ -55,6 +55,8 @@ class Descriptor {
   Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const;
   /// posix_fadvise(2) WILLNEED: begins to read it; only a hint.
   void will_need(ByteRange range) const;
+  /// posix_fadvise(2) NORMAL or RANDOM: whether the kernel reads on behind each read; a hint too.
+  void read_ahead(bool wanted) const;
   /// One write(2), which may be short; never continued here.
   Result<std::size_t> write_once(std::span<const char> bytes) const;
   /// All of it, in several pwrite(2) if need be. Not with O_APPEND, where Linux ignores the offset.

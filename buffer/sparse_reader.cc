@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -51,8 +52,13 @@ Result<std::size_t> SparseReader::read_at(const Descriptor& file, std::uint64_t 
   if (into.size() < kSmallBytes) return file.read_at(offset, into);  // a look at a byte or two
   if (sparse_) return read_segments(file, offset, into);
   const auto read = file.read_at(offset, into);
-  sparse_ = read && has_hole(offset, into.first(*read));
+  be_sparse(file, read && has_hole(offset, into.first(*read)));
   return read;
+}
+
+/// Reading ahead would fill the holes behind each piece of data with pages of zeroes.
+void SparseReader::be_sparse(const Descriptor& file, bool sparse) {
+  if (std::exchange(sparse_, sparse) != sparse) file.read_ahead(!sparse);
 }
 
 Result<std::size_t> SparseReader::read_segments(const Descriptor& file, std::uint64_t offset,
@@ -68,7 +74,7 @@ Result<std::size_t> SparseReader::read_segments(const Descriptor& file, std::uin
     file.will_need({at, (*segment)->data.end});
     at = (*segment)->next_data;
   }
-  sparse_ = count > 0;
+  be_sparse(file, count > 0);
   std::size_t done = 0;
   for (const auto& segment : std::span(segments).first(count)) {
     const auto data = static_cast<std::size_t>(segment.data.size());

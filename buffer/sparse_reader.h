@@ -28,6 +28,7 @@ class SparseReader {
  private:
   Result<std::size_t> read_segments(const Descriptor& file, std::uint64_t offset,
                                     std::span<char> into);
+  void be_sparse(const Descriptor& file, bool sparse);
 
   bool sparse_ = false;
 };
