@@ -20,6 +20,8 @@ void Ledger::done(ByteRange range, TimePoint now) {
   range.begin = std::max(range.begin, front_);
   if (range.empty()) return;
   reclaim_.add(range);
+  const auto noted = checkpoint_.free_from();
+  if (range.begin < noted && noted < range.end) kept_until_ = range.end;
   if (range.begin == checkpoint_.base()) format_shown_until_ = range.end;
   if (range.begin == front_) {
     front_ = range.end;
@@ -103,8 +105,7 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
 
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                          Troubles& troubles) {
-  const Reclaim::View view{checkpoint_.base(), checkpoint_.stored_front(), front_, &done_,
-                           free_from()};
+  const Reclaim::View view{checkpoint_.stored_front(), front_, &done_, free_from()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {
@@ -119,11 +120,13 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
   if (!punches.empty()) note_growth(now);
 }
 
-// As long as the state does not say that this is a buffer of frames, its first frames do: whoever
+// Where the file ended when a collapse was noted may be inside of a record, of which one half must
+// not be freed without the other. And as long as the state does not say that this is a buffer of frames, its first frames do: whoever
 // finds only what comes after them, torn perhaps, would take it for lines.
 Position Ledger::free_from() const {
   const bool shows = checkpoint_.format() == Format::frames && !checkpoint_.format_stored();
-  return std::max(checkpoint_.free_from(), shows ? format_shown_until_ : 0);
+  const auto noted = checkpoint_.free_from();
+  return std::max(noted > 0 ? std::max(noted, kept_until_) : 0, shows ? format_shown_until_ : 0);
 }
 
 bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {

@@ -98,6 +98,7 @@ class Ledger {
   IntervalSet done_;  // above front_
   Position front_;
   Position format_shown_until_ = 0;  // by the records from the base on, which stay
+  Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()
   std::uint64_t freed_bytes_ = 0;
   std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
   bool punch_failed_ = false;      // the last one did; its range is tried again

@@ -22,7 +22,7 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
   auto range = unfreed_.next(from);
   while (range && punches.size() < punches_max) {
     const auto settled = intersection(*range, {from, range->end});
-    const auto above = in_band(view, settled);
+    const auto above = in_band(view, settled, from);
     if (above.begin < above.end && above.size() >= least.above_bytes) {
       punches.push_back({above, settled, true});
     }
@@ -37,9 +37,10 @@ Position Reclaim::closed_end(Position front) const {
   return format_ == Format::frames || front <= freed_to_ ? front : front - 1;
 }
 
-ByteRange Reclaim::in_band(const View& view, ByteRange range) const {
+// The newline before `from` belongs to what is not freed now, and closes it.
+ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) const {
   if (format_ == Format::frames) return range;
-  if (range.begin > view.base && is_done(view, range.begin - 1)) --range.begin;
+  if (range.begin > from && is_done(view, range.begin - 1)) --range.begin;
   --range.end;
   return range;
 }

@@ -22,11 +22,11 @@ class Reclaim {
  public:
   /// What is known when a plan is made.
   struct View {
-    Position base = 0;
     Position stored_front = 0;
     Position front = 0;                 ///< At or above stored_front.
     const IntervalSet* done = nullptr;  ///< What is done above the front.
-    Position free_from = 0;             ///< Nothing below is punched for now; 0 for no such limit.
+    Position free_from = 0;  ///< Nothing below is punched for now; 0 for no such limit. Where a
+                             ///< record begins.
   };
   struct Punch {
     ByteRange range;       ///< Positions to punch.
@@ -66,7 +66,7 @@ class Reclaim {
 
  private:
   Position closed_end(Position front) const;
-  ByteRange in_band(const View& view, ByteRange range) const;
+  ByteRange in_band(const View& view, ByteRange range, Position from) const;
 
   std::uint64_t block_bytes_;
   Position freed_to_;

@@ -23,7 +23,7 @@ TEST_CASE("below the front whole blocks alone are freed") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
-  const Reclaim::View view{0, 10'000, 10'000, &done};
+  const Reclaim::View view{10'000, 10'000, &done};
   const auto punches = reclaim.plan(view, {}, 10);
   REQUIRE(text(punches) == "blocks[0,8192)");
   CHECK(reclaim.freed(punches[0]) == 8192);
@@ -35,27 +35,27 @@ TEST_CASE("in lines the newline before the front stays, so that NULs never run i
   IntervalSet done;
   Reclaim lines(4096, 0, Format::lines);
   lines.add({0, 8192});
-  CHECK(text(lines.plan({0, 8192, 8192, &done}, {}, 10)) == "blocks[0,4096)");
-  CHECK(text(lines.plan({0, 8193, 8193, &done}, {}, 10)) == "blocks[0,8192)");
+  CHECK(text(lines.plan({8192, 8192, &done}, {}, 10)) == "blocks[0,4096)");
+  CHECK(text(lines.plan({8193, 8193, &done}, {}, 10)) == "blocks[0,8192)");
   Reclaim frames(4096, 0, Format::frames);
   frames.add({0, 8192});
-  CHECK(text(frames.plan({0, 8192, 8192, &done}, {}, 10)) == "blocks[0,8192)");
+  CHECK(text(frames.plan({8192, 8192, &done}, {}, 10)) == "blocks[0,8192)");
 }
 
 TEST_CASE("while a collapse is not noted nothing below its last segment is freed") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 30'000});
-  CHECK(text(reclaim.plan({0, 10'000, 30'000, &done, 20'000}, {}, 10)) == "in-band[19999,29999)");
-  CHECK(text(reclaim.plan({0, 10'000, 30'000, &done, 40'000}, {}, 10)).empty());
+  CHECK(text(reclaim.plan({10'000, 30'000, &done, 20'000}, {}, 10)) == "in-band[20000,29999)");
+  CHECK(text(reclaim.plan({10'000, 30'000, &done, 40'000}, {}, 10)).empty());
 }
 
 TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
-  CHECK(text(reclaim.plan({0, 0, 10'000, &done}, {}, 10)) == "in-band[0,9999)");
-  CHECK(text(reclaim.plan({0, 5000, 10'000, &done}, {}, 10)) == "blocks[0,4096)in-band[4999,9999)");
+  CHECK(text(reclaim.plan({0, 10'000, &done}, {}, 10)) == "in-band[0,9999)");
+  CHECK(text(reclaim.plan({5000, 10'000, &done}, {}, 10)) == "blocks[0,4096)in-band[5000,9999)");
 }
 
 TEST_CASE("above the front a range keeps its last newline until another one follows") {
@@ -63,13 +63,13 @@ TEST_CASE("above the front a range keeps its last newline until another one foll
   Reclaim reclaim(4096, 0, Format::lines);
   done.insert({1000, 3000});
   reclaim.add({1000, 3000});
-  auto punches = reclaim.plan({0, 500, 500, &done}, {}, 10);
+  auto punches = reclaim.plan({500, 500, &done}, {}, 10);
   REQUIRE(text(punches) == "in-band[1000,2999)");
   reclaim.freed(punches[0]);
   CHECK(reclaim.unfreed_bytes() == 0);
   done.insert({3000, 3500});
   reclaim.add({3000, 3500});
-  punches = reclaim.plan({0, 500, 500, &done}, {}, 10);
+  punches = reclaim.plan({500, 500, &done}, {}, 10);
   CHECK(text(punches) == "in-band[2999,3499)");
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
     done.insert(range);
     reclaim.add(range);
   }
-  const Reclaim::View view{0, 500, 500, &done};
+  const Reclaim::View view{500, 500, &done};
   CHECK(text(reclaim.plan(view, {1, 5000}, 10)) == "in-band[2000,8999)in-band[10000,89999)");
   CHECK(text(reclaim.plan(view, {1, 1}, 2)) == "in-band[1000,1099)in-band[2000,8999)");
 }
@@ -89,5 +89,5 @@ TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
 TEST_CASE("what an earlier run left is freed although nobody calls it done") {
   IntervalSet done;
   const Reclaim reclaim(4096, 8192, Format::lines);
-  CHECK(text(reclaim.plan({0, 20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
+  CHECK(text(reclaim.plan({20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
 }
