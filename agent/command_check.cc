@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -7,6 +8,7 @@
 #include "agent/commands.h"
 #include "agent/http.h"
 #include "agent/kafka_config.h"
+#include "agent/key_source.h"
 #include "agent/listen_address.h"
 #include "sinks/kafka_check.h"
 #include "sinks/kafka_client.h"
@@ -47,6 +49,41 @@ void take(const KafkaFinding& finding, Checklist& list) {
   list.no(ExitCode::unavailable, "kafka: " + finding.text);
 }
 
+TopicUse use_of(const std::string& topic, const Config& config) {
+  TopicUse use;
+  for (const auto& buffer : config.buffers) {
+    if (buffer.topic != topic) continue;
+    std::uint64_t bytes = buffer.record_bytes_max;
+    for (const auto& [name, value] : buffer.headers)
+      bytes += name.size() + value.size() + 2;
+    use.record_bytes_max = std::max(use.record_bytes_max, bytes);
+    use.keyless = use.keyless || make_key_source(buffer) == nullptr;
+  }
+  return use;
+}
+
+void take_settings(const KafkaCheck::Topic& topic, const Config& config, Checklist& list) {
+  if (!topic.settings) return;
+  if (!*topic.settings) {
+    return list.note("kafka: topic " + topic.name + ": its settings cannot be seen (" +
+                     topic.settings->error().message() + ")");
+  }
+  for (const auto& advice :
+       judge_topic(topic.name, **topic.settings, use_of(topic.name, config))) {
+    switch (advice.kind) {
+      case TopicAdvice::Kind::good:
+        list.yes("kafka: " + advice.text);
+        break;
+      case TopicAdvice::Kind::note:
+        list.note("kafka: " + advice.text);
+        break;
+      case TopicAdvice::Kind::bad:
+        list.no(ExitCode::unavailable, "kafka: " + advice.text);
+        break;
+    }
+  }
+}
+
 void check_cluster(const Config& config, Checklist& list) {
   const auto properties = check_properties(config, list);
   if (!properties) return;
@@ -58,8 +95,10 @@ void check_cluster(const Config& config, Checklist& list) {
   for (const auto& name : check->names)
     take(name.resolves, list);
   take(check->broker, list);
-  for (const auto& topic : check->topics)
+  for (const auto& topic : check->topics) {
     take(topic.usable, list);
+    take_settings(topic, config, list);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <netdb.h>
 
 #include "sinks/kafka_client.h"
+#include "sinks/kafka_topic_settings.h"
 
 namespace punchline {
 namespace {
@@ -17,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Once every broker has failed, a short while more is enough to see them fail again.
 constexpr std::chrono::seconds kAllDownPatience{2};
+/// A cluster that does not know the question gives no answer.
+constexpr std::chrono::milliseconds kSettingsPatience{3000};
 
 struct ClientDelete {
   void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
@@ -138,6 +141,18 @@ KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topi
   return topic;
 }
 
+Result<TopicSettings> ask_settings(rd_kafka_t* client, const rd_kafka_metadata_topic_t& told,
+                                   Clock::time_point deadline) {
+  const std::chrono::milliseconds left(milliseconds_to(deadline));
+  auto settings = ask_topic_settings(client, told.topic, std::min(left, kSettingsPatience));
+  if (!settings) return settings;
+  const auto* fewest =
+      std::min_element(told.partitions, told.partitions + told.partition_cnt,
+                       [](const auto& a, const auto& b) { return a.replica_cnt < b.replica_cnt; });
+  settings->replicas = fewest->replica_cnt;
+  return settings;
+}
+
 KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
                             Clock::time_point deadline) {
   KafkaCheck::Topic topic{name, {}, RD_KAFKA_RESP_ERR__INVALID_ARG, 0, 0};
@@ -150,6 +165,7 @@ KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
   const auto failure = rd_kafka_metadata(client, 0, handle, &metadata, milliseconds_to(deadline));
   if (failure == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
     topic = describe(name, metadata->topics[0]);
+    if (topic.usable.good) topic.settings = ask_settings(client, metadata->topics[0], deadline);
   } else {
     topic.code = failure;
     topic.usable.text = "topic " + name + ": " + kafka_error_text(failure);

@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "buffer/result.h"
 #include "sinks/kafka_settings.h"
+#include "sinks/topic_rules.h"
 
 namespace punchline {
 
@@ -28,6 +30,8 @@ struct KafkaCheck {
     std::int32_t code = 0;        ///< rd_kafka_resp_err_t, 0 where it exists.
     std::int32_t partitions = 0;  ///< 0 where it does not exist.
     std::int32_t leaderless = 0;
+    /// Only of a usable topic; where they cannot be seen, why not.
+    std::optional<Result<TopicSettings>> settings = std::nullopt;
   };
 
   std::vector<Name> names;

@@ -154,5 +154,30 @@ TEST_CASE("a compacted topic refuses records without key: a fault of settings, n
   CHECK(count == 10'000);
 }
 
+TEST_CASE("check says beforehand what a topic would refuse") {
+  KafkaCluster kafka;
+  kafka.create_topic("small", 1, {{"max.message.bytes", "4000"}, {"cleanup.policy", "compact"}});
+  kafka.create_topic("strict", 1, {{"min.insync.replicas", "2"}});
+  const TempDir folder("check");
+  const auto check = [&](const std::string& topic, const std::vector<std::string>& environment) {
+    auto command = punchline({"check", "-b", folder.file("buffer"), "--topic", topic, "--brokers",
+                              kafka.bootstrap()});
+    command.environment = environment;
+    return run(command, seconds(60));
+  };
+  const auto small = check("small", {});
+  INFO(small.out);
+  CHECK(small.exit.code == 0);
+  CHECK(small.out.find("topic small: max.message.bytes is 4000: records of more than some 3903 "
+                       "bytes would be set aside") != std::string::npos);
+  CHECK(small.out.find("is compacted and refuses records without key") != std::string::npos);
+  const auto keyed = check("small", {"PUNCHLINE_KEY_COLUMN=1", "PUNCHLINE_RECORD_BYTES_MAX=3900"});
+  CHECK(keyed.out.find("would be set aside") == std::string::npos);
+  CHECK(keyed.out.find("is compacted") == std::string::npos);
+  const auto strict = check("strict", {});
+  CHECK(strict.exit.code == 69);
+  CHECK(strict.out.find("it takes no record at all") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace punchline::testing

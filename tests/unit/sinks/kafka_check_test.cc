@@ -33,6 +33,8 @@ TEST_CASE("a cluster in order gets only yes") {
   REQUIRE(check->topics.size() == 1);
   CHECK(check->topics[0].partitions == 3);
   CHECK(check->topics[0].usable.text == "topic t has 3 partitions");
+  REQUIRE(check->topics[0].settings);
+  CHECK_FALSE(check->topics[0].settings->ok());  // the mock cannot say them
 }
 
 TEST_CASE("a missing topic and one without leaders are said plainly") {
