@@ -223,6 +223,15 @@ constexpr Option kOptions[] = {
      .choices = "keep|block|drop_oldest",
      .field = field<&B::when_full>()},
     {.scope = S::buffer,
+     .key = "drain_rate",
+     .type = T::bytes,
+     .help = "Payload sent to Kafka at most, bytes a second, so that a backlog does not flood a "
+             "cluster that has just come back; 0: no limit",
+     .environment = "PUNCHLINE_DRAIN_RATE",
+     .min = 0,
+     .max = kTiB,
+     .field = field<&B::drain_rate>()},
+    {.scope = S::buffer,
      .key = "partial_timeout",
      .type = T::duration,
      .help = "Close an unfinished last line with a newline and deliver it when it has stood still "

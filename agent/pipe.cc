@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "sinks/partitioner.h"
 
@@ -33,6 +34,12 @@ std::size_t fitting(std::span<const Record> run, std::size_t payload_bytes) {
   return run.size();
 }
 
+std::uint64_t payload_bytes(std::span<const Record> records) {
+  return std::accumulate(
+      records.begin(), records.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Record& record) { return sum + record.payload_bytes; });
+}
+
 }  // namespace
 
 Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
@@ -53,6 +60,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
            owner, &envelope_),
       quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
+      rate_limit_(config.drain_rate),
       gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
       until_(kNoLimit),
       look_due_(now),
@@ -139,6 +147,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (has_shrunk(now) || !mapping_stands() || ledger_.must_pause()) return wait_without_chunks();
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
+  if (!rate_limit_.is_open(now)) return Fed::waiting;
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
     if (fed == Fed::more) return fed;
@@ -249,9 +258,10 @@ bool Pipe::pass_record(TimePoint now) {
 std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
   const auto room = parts_.sink.room(to);
-  if (room.records == 0) return 0;
+  if (room.records == 0 || rate_limit_.left() == 0) return 0;
   auto run = pass.run(until, room.records);
-  run = of_one_lane(run.first(fitting(run, room.payload_bytes)));
+  const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate_limit_.left());
+  run = of_one_lane(run.first(fitting(run, bytes)));
   if (run.front().range().begin < gauges_.high_water()) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
       return is_settled(record.range());
@@ -261,6 +271,7 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
   const auto taken = parts_.sink.offer(to, run);
   lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to));
   if (envelope_.has_keys()) count_keyless(run.first(taken));
+  rate_limit_.take(payload_bytes(run.first(taken)));
   pass.take(taken);
   return taken;
 }
@@ -366,7 +377,8 @@ void Pipe::finish(TimePoint now) {
 
 TimePoint Pipe::due(TimePoint now) const {
   const auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
-  return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due()});
+  return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
+                   rate_limit_.due()});
 }
 
 Status Pipe::limit_to_present() {

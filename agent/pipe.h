@@ -16,6 +16,7 @@
 #include "agent/pass.h"
 #include "agent/pipe_gauges.h"
 #include "agent/quarantine.h"
+#include "agent/rate_limit.h"
 #include "agent/refusal_rate.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
@@ -135,6 +136,7 @@ class Pipe {
   std::optional<std::size_t> catching_up_;
   Quarantine quarantine_;
   RefusalRate refusal_rate_;
+  RateLimit rate_limit_;
   bool all_refused_ = false;  // told that nothing more is set aside
   PipeGauges gauges_;
 
