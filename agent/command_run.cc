@@ -8,6 +8,8 @@
 #include "agent/buffers.h"
 #include "agent/clock.h"
 #include "agent/commands.h"
+#include "agent/config_changes.h"
+#include "agent/config_error.h"
 #include "agent/event_loop.h"
 #include "agent/forwarder.h"
 #include "agent/http.h"
@@ -18,6 +20,7 @@
 #include "agent/pipe.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
+#include "sinks/kafka_client.h"
 #include "sinks/kafka_sink.h"
 
 namespace punchline {
@@ -38,7 +41,8 @@ std::uint64_t milliseconds_of(TimePoint at) {
 /// The objects of one run, in the order in which they need each other.
 class Run {
  public:
-  Run(const Config& config, Log& log) : config_(config), log_(log), pool_(config.chunk_bytes_max) {}
+  Run(const Config& config, const Reload& reload, Log& log)
+      : config_(config), reload_(reload), log_(log), pool_(config.chunk_bytes_max) {}
 
   ExitCode go();
 
@@ -49,12 +53,15 @@ class Run {
   std::optional<ExitCode> open_http();
   ExitCode loop();
   void wake_pipes();
-  void stop(int signal);
+  void hear(int signal);
+  void stop();
+  void reconnect();
   std::optional<ExitCode> outcome(TimePoint now);
   ExitCode once_outcome() const;
   ExitCode end(ExitCode code);
 
   const Config& config_;
+  const Reload& reload_;
   Log& log_;
   Metrics metrics_;
   EventLoop events_;
@@ -161,7 +168,7 @@ ExitCode Run::loop() {
     if (!files) due = std::min(due, files_from_);
     const auto woken = events_.wait(now, due, files);
     if (woken.files) wake_pipes();
-    if (woken.signal) stop(*woken.signal);
+    if (woken.signal) hear(*woken.signal);
   }
 }
 
@@ -173,11 +180,29 @@ void Run::wake_pipes() {
   files_from_ = clock_now() + 1ms;
 }
 
-void Run::stop(int signal) {
-  if (signal == SIGHUP) {
-    log_.info("SIGHUP: nothing can be changed while running; restart to take a new configuration");
-    return;
+void Run::hear(int signal) {
+  if (signal != SIGHUP) return stop();
+  if (!stop_by_) reconnect();
+}
+
+// For brokers that have moved, passwords and certificates that were changed: all of the connection
+// is made anew, since a file may hold something else under the same name.
+void Run::reconnect() {
+  try {
+    const auto wanted = reload_();
+    const auto settings = kafka_settings(wanted);
+    const auto fit = settings ? check_kafka_properties(settings->properties) : settings.error();
+    if (!fit) return log_.error("SIGHUP: {}; going on as before", fit.error().message());
+    for (const auto& key : changes_for_a_restart(config_, wanted))
+      log_.warning("SIGHUP: {} is another now; that needs a restart", key);
+    sink_->reconnect(*settings);
+    log_.info("SIGHUP: the connection to Kafka is made anew");
+  } catch (const ConfigError& error) {
+    log_.error("SIGHUP: {}; going on as before", error.what());
   }
+}
+
+void Run::stop() {
   if (stop_by_) {
     stop_now_ = true;
     return;
@@ -235,8 +260,8 @@ ExitCode Run::end(ExitCode code) {
 
 }  // namespace
 
-ExitCode command_run(const Config& config, Log& log) {
-  return Run(config, log).go();
+ExitCode command_run(const Config& config, const Reload& reload, Log& log) {
+  return Run(config, reload, log).go();
 }
 
 }  // namespace punchline

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,8 +36,11 @@ struct RequeueOptions {
   bool force = false;  ///< Also what is not proved whole, or of another UUID.
 };
 
+/// Reads the configuration again, from where it came; throws ConfigError.
+using Reload = std::function<Config()>;
+
 /// Forwards until SIGTERM or, with `once`, until what is there has gone.
-ExitCode command_run(const Config& config, Log& log);
+ExitCode command_run(const Config& config, const Reload& reload, Log& log);
 /// One yes or no line about each thing that `run` would need; leaves nothing changed.
 ExitCode command_check(const Config& config);
 /// Broker, producer, agent and a kill -9 in one terminal, with an account at the end.

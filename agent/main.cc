@@ -17,11 +17,16 @@ namespace punchline {
 namespace {
 
 ExitCode run_or_check(const RunArguments& arguments) {
-  const auto loaded = load_config(arguments.flags, process_environment(), knows_kafka_property);
+  const auto load = [&] {
+    return load_config(arguments.flags, process_environment(), knows_kafka_property);
+  };
+  const auto loaded = load();
   const auto log = stderr_log(loaded.config.log_level, loaded.config.log_format);
   for (const auto& warning : loaded.warnings)
     log->warning("{}", warning);
-  return arguments.check_only ? command_check(loaded.config) : command_run(loaded.config, *log);
+  if (arguments.check_only) return command_check(loaded.config);
+  return command_run(
+      loaded.config, [&] { return load().config; }, *log);
 }
 
 ExitCode dispatch(const Arguments& arguments) {

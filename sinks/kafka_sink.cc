@@ -195,6 +195,15 @@ std::size_t KafkaSink::outstanding() const {
   return local_.size() + main_.outstanding() + side_.outstanding();
 }
 
+void KafkaSink::reconnect(const KafkaSettings& settings) {
+  for (const auto& [name, value] : connection_properties(settings_.properties))
+    settings_.properties.erase(name);
+  settings_.properties.merge(connection_properties(settings.properties));
+  now_ = Clock::now();
+  main_.renew(settings_, now_);
+  side_.renew(without_linger(settings_), now_);
+}
+
 void KafkaSink::stop() {
   stopped_ = true;
   main_.stop();

@@ -53,6 +53,10 @@ class KafkaSink final : public Sink {
   std::size_t outstanding() const override;
   void stop() override;
 
+  /// Makes the clients anew with the properties of the connection that stand in `settings`, as after
+  /// a loss: what is in flight has a moment to be reported. The other properties stay.
+  void reconnect(const KafkaSettings& settings);
+
   /// Gives the main client instance up as after a fatal error. For tests.
   void lose_instance() { lose_requested_ = true; }
 
@@ -106,7 +110,7 @@ class KafkaSink final : public Sink {
   void lose_lanes(bool aside);
   void set_timer(bool more);
 
-  const KafkaSettings settings_;
+  KafkaSettings settings_;
   const KafkaLimits limits_;
   WakeFd wake_;
   KafkaSupervisor main_;

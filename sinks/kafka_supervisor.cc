@@ -34,6 +34,12 @@ Status KafkaSupervisor::make() {
   return {};
 }
 
+void KafkaSupervisor::renew(KafkaSettings settings, Time now) {
+  settings_ = std::move(settings);
+  losses_ = 0;
+  if (condemn(now, true); dying_) wake_.wake();
+}
+
 bool KafkaSupervisor::add_route(RouteId route, const std::string& name) {
   routes_.push_back(name);
   return !instance_ || instance_->add_route(route, name);

@@ -47,6 +47,8 @@ class KafkaSupervisor {
   /// The first instance, which is wanted from now on. `refused` where librdkafka does not accept
   /// the settings.
   Status start();
+  /// With these settings the next instance is made; the present one is condemned, as expected.
+  void renew(KafkaSettings settings, Time now);
   /// Whether an instance is wanted; one that is not is let go once it has reported everything.
   void want(bool wanted) { wanted_ = wanted; }
   /// False where librdkafka refuses the name.
@@ -83,7 +85,7 @@ class KafkaSupervisor {
   Status make();
   void retire();
 
-  const KafkaSettings settings_;
+  KafkaSettings settings_;
   const KafkaLimits limits_;
   WakeFd& wake_;
   std::vector<std::string> routes_;

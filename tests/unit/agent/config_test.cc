@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "agent/config_changes.h"
 #include "agent/config_error.h"
 #include "agent/config_load.h"
 #include "tests/support/catch.h"
@@ -403,4 +404,24 @@ TEST_CASE("with a dead-letter topic the quarantine is a buffer too") {
                           "kafka": {"bootstrap.servers": "k"}})")
                  .error(),
              Contains("is the same file as buffer"));
+}
+
+TEST_CASE("what SIGHUP cannot take over is named by its key") {
+  const auto with = [](const std::string& more, const std::string& kafka) {
+    return FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t")" + more +
+                    R"(}], "kafka": {"bootstrap.servers": ")" + kafka + "}}")
+        .load();
+  };
+  using Keys = std::vector<std::string>;
+  const auto running = with("", R"(k", "linger.ms": 5)");
+  CHECK(changes_for_a_restart(running, running).empty());
+  CHECK(changes_for_a_restart(running, with("", R"(l", "sasl.password": "p", "linger.ms": 5)"))
+            .empty());
+  CHECK(changes_for_a_restart(running, with(R"(, "drain_rate": 7, "headers": {"a": "b"})",
+                                            R"(k", "linger.ms": 6, "batch.size": 7)")) ==
+        Keys{"headers", "drain_rate", "linger.ms", "batch.size"});
+  CHECK(changes_for_a_restart(with("", R"(k", "linger.ms": 5, "batch.size": 7)"), running) ==
+        Keys{"batch.size"});
+  CHECK(changes_for_a_restart(running, with(R"(}, {"path": "/x/b", "topic": "t")", R"(k")")) ==
+        Keys{"buffers"});
 }
