@@ -110,6 +110,32 @@ TEST_CASE("a poison record stays in place as long as it cannot be copied, the re
   CHECK(world.checkpoint().front() == world.file.size());
 }
 
+TEST_CASE("copies of which the sync failed are made again before anything is freed") {
+  World world(2, 4);
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.quarantines = true;
+  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
+  world.store.fails_sync = true;
+  append_many(world, 0, 100);
+  world.append_undeliverable("poison");
+  append_many(world, 100, 100);
+  world.open();
+  for (int i = 0; i < 500; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+  CHECK(world.store.labels.size() > 1);
+  CHECK(world.store.contents.empty());
+  CHECK(world.checkpoint().front() < world.file.size());
+  world.check_set_aside_kept();
+  world.store.fails_sync = false;
+  world.advance(1s);
+  world.drain();
+  CHECK(world.store.contents.size() == 1);
+  CHECK(world.checkpoint().front() == world.file.size());
+  world.check_all_arrived();
+}
+
 TEST_CASE("poison records that had to stay hold up nothing in the next run either") {
   World world(GENERATE(1, 3), 6);
   world.format = GENERATE(Format::lines, Format::frames);

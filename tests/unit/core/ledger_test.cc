@@ -191,6 +191,20 @@ TEST_CASE("done ranges above the front are bounded: the file remembers what is f
   CHECK(ledger.front() == 0);
 }
 
+TEST_CASE("what cannot be freed is not forgotten, however many ranges that makes") {
+  Desk desk;
+  desk.limits.ranges_max = 16;
+  auto& ledger = desk.open();
+  desk.file.fail(Op::punch, EIO, 1, How::for_ever);
+  for (std::uint64_t at = 1000; at < 30'000; at += 400) {
+    ledger.done({at, at + 200}, kStart);
+    ledger.settle(kStart, false);
+  }
+  for (std::uint64_t at = 1000; at < 30'000; at += 400)
+    CHECK(ledger.is_done({at, at + 200}));
+  CHECK(ledger.must_pause());
+}
+
 TEST_CASE("at the end everything is freed and durable") {
   Desk desk;
   auto& ledger = desk.open();
