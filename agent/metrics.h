@@ -69,10 +69,11 @@ enum class BufferState : std::uint8_t {
   forwarding,  ///< Records are on their way.
   idle,        ///< Nothing is left to send.
   kafka_away,  ///< Records wait for a destination that answers.
+  refused,     ///< The topic refuses so many that its settings must be at fault; see the log.
   paused,      ///< Offering has stopped: bytes cannot be freed, or the storage fails.
 };
-inline constexpr std::array<std::string_view, 5> kBufferStateNames = {
-    "starting", "forwarding", "idle", "kafka_away", "paused"};
+inline constexpr std::array<std::string_view, 6> kBufferStateNames = {
+    "starting", "forwarding", "idle", "kafka_away", "refused", "paused"};
 
 /// What one buffer shows to the outside.
 ///

@@ -355,11 +355,14 @@ void Pipe::follow_base() {
 }
 
 void Pipe::show(TimePoint now) {
+  all_refused_ = all_refused_ && lanes_.lagging() > 0;
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
   if (ledger_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
+  } else if (all_refused_) {
+    parts_.metrics.set_state(BufferState::refused);
   } else if (lanes_.count() == 0 || lanes_.all_lag()) {
     parts_.metrics.set_state(BufferState::kafka_away);
   } else {

@@ -181,8 +181,11 @@ TEST_CASE("a topic that refuses everything empties no buffer into the quarantine
   CHECK(set_aside(world, SetAsideReason::refused) == RefusalRate::kRefusedMax);
   CHECK(world.store.contents.size() == RefusalRate::kRefusedMax);
   CHECK(world.log.has("taken for a fault of its settings"));
+  const auto state = [&] { return static_cast<BufferState>(world.metrics().state.get()); };
+  CHECK(state() == BufferState::refused);
   objects = false;
   world.drain();
+  CHECK(state() == BufferState::idle);
   world.check_honest();
   CHECK(world.metrics().records_confirmed.get() == 490);
 }
