@@ -6,6 +6,8 @@
 #include <span>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace punchline {
@@ -91,8 +93,10 @@ void Buffers::look(TimePoint now) {
     if (held->pipe->shrunk() && now >= held->anew_due) begin_anew(*held, now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
-  for (auto& held : held_)
+  for (auto& held : held_) {
+    look_at_quarantine(*held);
     if (!config_.once) look_at_name(*held, now);
+  }
   std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
   if (!config_.once) take_new_files(now);
 }
@@ -122,6 +126,26 @@ void Buffers::look_at_name(Held& held, TimePoint now) {
       "{}: deleted or renamed; what it holds is still forwarded, and a new file under the name is "
       "taken at once",
       held.config.path);
+}
+
+// Requeue, or a pipe of its own, moves its front beside us.
+void Buffers::look_at_quarantine(Held& held) {
+  const auto path = quarantine_path(held.config.path);
+  struct statx found {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_CTIME, &found) < 0) {
+    held.quarantine_changed_ns = 0;
+    return held.metrics.quarantine_bytes.set(0);
+  }
+  const auto changed = std::int64_t{found.stx_ctime.tv_sec} * 1'000'000'000 + found.stx_ctime.tv_nsec;
+  if (changed == std::exchange(held.quarantine_changed_ns, changed)) return;
+  const auto file = PosixFile::open(path);
+  if (!file) return;
+  const auto stored = read_stored_state(**file);
+  const auto facts = (*file)->facts();
+  if (!stored || !facts) return;
+  const bool sound = stored->exists && stored->decoded == Decoded::ok;
+  const auto begin = sound ? stored->state.front - stored->state.base : 0;
+  held.metrics.quarantine_bytes.set(facts->size - std::min(facts->size, begin));
 }
 
 void Buffers::take_new_files(TimePoint now) {

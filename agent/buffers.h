@@ -62,6 +62,7 @@ class Buffers {
     TimePoint busy{};       // last seen not drained
     TimePoint anew_due{};   // not to be begun anew before
     std::uint64_t size = 0;  // of a quarantine, when it was last woken for that
+    std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
@@ -71,6 +72,7 @@ class Buffers {
   void begin_anew(Held& held, TimePoint now);
   void look_at_name(Held& held, TimePoint now);
   void take_new_files(TimePoint now);
+  static void look_at_quarantine(Held& held);
   bool is_spent(Held& held, TimePoint now);
   /// What is left in a file that will be gone when we close it gets a name.
   void save_orphan(Held& held);

@@ -83,6 +83,11 @@ constexpr BufferFigureInfo kBufferFigures[] = {
       "Age of the oldest record that is not done, 0 when there is none"},
      &M::oldest_unconfirmed_ms,
      1000},
+    {{"punchline_quarantine_bytes", kGauge, "buffer", "bytes",
+      "Bytes that wait in BUFFER.quarantine, of this run and of earlier ones; 0 once all of it was "
+      "requeued or has gone to the dead-letter topic"},
+     &M::quarantine_bytes,
+     1},
     {{"punchline_front_position", kGauge, "buffer", "position",
       "Everything below this position is done"},
      &M::front,

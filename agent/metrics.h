@@ -110,6 +110,7 @@ struct BufferMetrics {
   Figure data_bytes;                          ///< Bytes in its data segments.
   Figure allocated_bytes;                     ///< Blocks that the filesystem has given it.
   Figure oldest_unconfirmed_ms;               ///< Age of the oldest record not done; 0: none.
+  Figure quarantine_bytes;                    ///< Waiting in BUFFER.quarantine.
   Figure front, base;                         ///< Positions.
   Figure partitions;                          ///< Of the topic; 0: not known yet.
   Figure state;                               ///< A BufferState.

@@ -65,11 +65,19 @@ TEST_CASE("one poison record among innocent ones: all of these arrive, and it is
   REQUIRE(agent.drains(seconds(60)));
   INFO(agent.log());
   CHECK(agent.metric("punchline_set_aside_records", "refused") == 1);
-  CHECK(agent.stop().code == 0);
+  CHECK(eventually(seconds(5), [&] {
+    return agent.metric("punchline_quarantine_bytes") >= static_cast<double>(poison.size());
+  }));
   CHECK(count_in_order(kafka, "t", 1, folder) == 2200);
   CHECK(read_file(buffer + ".quarantine").find(poison) != std::string::npos);
   CHECK(inspect(buffer + ".quarantine").text.find("\"error\": \"MSG_SIZE_TOO_LARGE\"") !=
         std::string::npos);
+
+  kafka.alter_topic("t", {{"max.message.bytes", "20000"}});
+  CHECK(run(punchline({"requeue", buffer + ".quarantine"})).exit.code == 0);
+  CHECK(eventually(seconds(5), [&] { return agent.metric("punchline_quarantine_bytes") == 0; }));
+  CHECK(eventually(seconds(60), [&] { return kafka.record_count("t") == 2201; }));
+  CHECK(agent.stop().code == 0);
 }
 
 TEST_CASE("dead letters: what is set aside goes on to a topic of its own, or stays in the quarantine") {
