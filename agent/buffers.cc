@@ -136,7 +136,8 @@ void Buffers::look_at_quarantine(Held& held) {
     held.quarantine_changed_ns = 0;
     return held.metrics.quarantine_bytes.set(0);
   }
-  const auto changed = std::int64_t{found.stx_ctime.tv_sec} * 1'000'000'000 + found.stx_ctime.tv_nsec;
+  const auto changed =
+      std::int64_t{found.stx_ctime.tv_sec} * 1'000'000'000 + found.stx_ctime.tv_nsec;
   if (changed == std::exchange(held.quarantine_changed_ns, changed)) return;
   const auto file = PosixFile::open(path);
   if (!file) return;

@@ -57,11 +57,11 @@ class Buffers {
     std::unique_ptr<KeySource> keys;  // none: nullptr
     OpenBuffer buffer;
     std::unique_ptr<QuarantineFile> quarantine;
-    Pipe* pipe = nullptr;   // the forwarder's
-    bool replaced = false;  // its path leads elsewhere
-    TimePoint busy{};       // last seen not drained
-    TimePoint anew_due{};   // not to be begun anew before
-    std::uint64_t size = 0;  // of a quarantine, when it was last woken for that
+    Pipe* pipe = nullptr;                    // the forwarder's
+    bool replaced = false;                   // its path leads elsewhere
+    TimePoint busy{};                        // last seen not drained
+    TimePoint anew_due{};                    // not to be begun anew before
+    std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
   };
 

@@ -68,8 +68,7 @@ void take_settings(const KafkaCheck::Topic& topic, const Config& config, Checkli
     return list.note("kafka: topic " + topic.name + ": its settings cannot be seen (" +
                      topic.settings->error().message() + ")");
   }
-  for (const auto& advice :
-       judge_topic(topic.name, **topic.settings, use_of(topic.name, config))) {
+  for (const auto& advice : judge_topic(topic.name, **topic.settings, use_of(topic.name, config))) {
     switch (advice.kind) {
       case TopicAdvice::Kind::good:
         list.yes("kafka: " + advice.text);

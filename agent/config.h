@@ -27,12 +27,12 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 /// What is set for one buffer. Ranges are those of the option table (agent/options.cc), which has
 /// been applied to every BufferConfig that reaches a command.
 struct BufferConfig {
-  std::string path;   ///< As it was given; the label `buffer` of logs and metrics.
-  std::string topic;  ///< Kafka topic its records go to.
-  std::string dead_letter_topic;  ///< Where what is set aside goes on to; "": it stays.
-  std::string key_constant;       ///< Of each record that has no key of its own; "": none.
-  std::string key_json;           ///< The same, by a JSON pointer into the payload.
-  std::uint32_t key_column = 0;   ///< The same, the n-th part of the payload, from 1; 0: none.
+  std::string path;                  ///< As it was given; the label `buffer` of logs and metrics.
+  std::string topic;                 ///< Kafka topic its records go to.
+  std::string dead_letter_topic;     ///< Where what is set aside goes on to; "": it stays.
+  std::string key_constant;          ///< Of each record that has no key of its own; "": none.
+  std::string key_json;              ///< The same, by a JSON pointer into the payload.
+  std::uint32_t key_column = 0;      ///< The same, the n-th part of the payload, from 1; 0: none.
   std::string key_separator = "\t";  ///< One byte, between such parts.
   HeaderList headers;                ///< Sent with each record.
   bool provenance = false;           ///< Headers by which a consumer knows a duplicate.

@@ -98,10 +98,10 @@ std::string expanded(const std::string& text, const Environment& environment,
     const auto name = text.substr(begin + 2, end - begin - 2);
     const auto known = std::ranges::find(environment, name, &Environment::value_type::first);
     if (end == std::string::npos || known == environment.end()) {
-      throw ConfigError(ExitCode::config, where + ": \"" + text + "\": " +
-                                              (end == std::string::npos
-                                                   ? "\"${\" without its \"}\""
-                                                   : "the environment has no variable " + name));
+      throw ConfigError(ExitCode::config,
+                        where + ": \"" + text + "\": " +
+                            (end == std::string::npos ? "\"${\" without its \"}\""
+                                                      : "the environment has no variable " + name));
     }
     result += known->second;
     at = end + 1;
@@ -172,8 +172,7 @@ class Loader {
 
   void take_entry(const FileEntry& entry) {
     if (entry.scope == OptionScope::kafka) {
-      if (entry.value.kind == RawValue::Kind::other ||
-          entry.value.kind == RawValue::Kind::object) {
+      if (entry.value.kind == RawValue::Kind::other || entry.value.kind == RawValue::Kind::object) {
         throw ConfigError(ExitCode::config, entry.where + ": " + entry.value.text +
                                                 " is not text, a number, true or false");
       }

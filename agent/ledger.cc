@@ -121,8 +121,9 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
 }
 
 // Where the file ended when a collapse was noted may be inside of a record, of which one half must
-// not be freed without the other. And as long as the state does not say that this is a buffer of frames, its first frames do: whoever
-// finds only what comes after them, torn perhaps, would take it for lines.
+// not be freed without the other. And as long as the state does not say that this is a buffer of
+// frames, its first frames do: whoever finds only what comes after them, torn perhaps, would take
+// it for lines.
 Position Ledger::free_from() const {
   const bool shows = checkpoint_.format() == Format::frames && !checkpoint_.format_stored();
   const auto noted = checkpoint_.free_from();

@@ -92,8 +92,8 @@ struct BufferMetrics {
   Figure records_confirmed, bytes_confirmed;  ///< Persisted by the sink.
   Figure bytes_freed;                         ///< Given back to the filesystem.
   Figure records_resent;                      ///< Offered again after they had not been persisted.
-  Figure records_keyless;                     ///< Sent without the key that the configuration wants.
-  Figure storage_errors;                      ///< Failed sync, punch or attribute.
+  Figure records_keyless;  ///< Sent without the key that the configuration wants.
+  Figure storage_errors;   ///< Failed sync, punch or attribute.
   /// Indexed by SetAsideReason.
   std::array<Figure, kSetAsideReasons> records_set_aside, bytes_set_aside;
   Figure records_dropped, bytes_dropped;  ///< Given up by when_full = drop_oldest.

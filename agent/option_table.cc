@@ -149,8 +149,9 @@ constexpr Option kOptions[] = {
     {.scope = S::buffer,
      .key = "key_json",
      .type = T::text,
-     .help = "Key of each record that has none: what this JSON pointer (/user/id) finds in it, text, "
-             "a number, true or false; a record in which it finds nothing is sent without key",
+     .help =
+         "Key of each record that has none: what this JSON pointer (/user/id) finds in it, text, "
+         "a number, true or false; a record in which it finds nothing is sent without key",
      .environment = "PUNCHLINE_KEY_JSON",
      .field = field<&B::key_json>()},
     {.scope = S::buffer,
@@ -177,8 +178,9 @@ constexpr Option kOptions[] = {
     {.scope = S::buffer,
      .key = "provenance",
      .type = T::boolean,
-     .help = "Send headers punchline.buffer, .position, .crc32c and .host: two records of which the "
-             "first three are equal are one, sent twice",
+     .help =
+         "Send headers punchline.buffer, .position, .crc32c and .host: two records of which the "
+         "first three are equal are one, sent twice",
      .environment = "PUNCHLINE_PROVENANCE",
      .field = field<&B::provenance>()},
     {.scope = S::buffer,

@@ -277,8 +277,8 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
 }
 
 void Pipe::count_keyless(std::span<const Record> sent) {
-  const auto count = std::count_if(sent.begin(), sent.end(),
-                                   [](const Record& record) { return !record.key(); });
+  const auto count =
+      std::count_if(sent.begin(), sent.end(), [](const Record& record) { return !record.key(); });
   parts_.metrics.records_keyless.add(static_cast<std::uint64_t>(count));
 }
 
@@ -393,8 +393,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         !quarantine_.is_busy() &&
-         (!changed_ || until_ != kNoLimit);
+         !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
 }
 
 }  // namespace punchline

@@ -81,7 +81,8 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   const auto where =
       config_.is_quarantine ? "in its place" : "in " + quarantine_path(path_) + " or in its place";
   parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, {}, and the rest goes "
+      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, {}, and the rest "
+      "goes "
       "on",
       path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, where);
 }

@@ -90,8 +90,8 @@ class Chunk {
   std::vector<Record> records;
   /// Empty, or one for each of `records`.
   std::vector<RecordExtra> extras;
-  std::vector<RecordHeader> headers;  ///< Of all of them, in order.
-  std::deque<std::string> texts;      ///< Keys that do not stand in memory().
+  std::vector<RecordHeader> headers;      ///< Of all of them, in order.
+  std::deque<std::string> texts;          ///< Keys that do not stand in memory().
   const CommonHeaders* common = nullptr;  ///< Not owned; needed while records are offered.
 
   void hold(std::uint32_t count) { holds_ += count; }

@@ -53,8 +53,8 @@ class KafkaSink final : public Sink {
   std::size_t outstanding() const override;
   void stop() override;
 
-  /// Makes the clients anew with the properties of the connection that stand in `settings`, as after
-  /// a loss: what is in flight has a moment to be reported. The other properties stay.
+  /// Makes the clients anew with the properties of the connection that stand in `settings`, as
+  /// after a loss: what is in flight has a moment to be reported. The other properties stay.
   void reconnect(const KafkaSettings& settings);
 
   /// Gives the main client instance up as after a fatal error. For tests.

@@ -19,15 +19,17 @@ void judge_replicas(const std::string& topic, const TopicSettings& settings,
                                      std::to_string(replicas) +
                                      ": it takes no record at all; lower it, or add replicas"});
   } else if (replicas == 1) {
-    advice.push_back({Kind::note, topic + ": has one replica: what its broker loses is lost, though "
-                                          "it was confirmed"});
+    advice.push_back({Kind::note, topic +
+                                      ": has one replica: what its broker loses is lost, though "
+                                      "it was confirmed"});
   } else if (in_sync == 1) {
     advice.push_back({Kind::note, topic + ": " + setting +
                                       ": a record is confirmed when one broker has it, and lost "
                                       "with that broker; 2 is better"});
   } else if (in_sync == replicas) {
-    advice.push_back({Kind::note, topic + ": " + setting + ", as many as there are replicas: it "
-                                                           "takes nothing while one broker is down"});
+    advice.push_back({Kind::note, topic + ": " + setting +
+                                      ", as many as there are replicas: it "
+                                      "takes nothing while one broker is down"});
   }
 }
 
@@ -57,9 +59,10 @@ std::vector<TopicAdvice> judge_topic(const std::string& name, const TopicSetting
   judge_replicas(topic, settings, advice);
   judge_size(topic, settings, use, advice);
   if (use.keyless && settings.cleanup_policy.find("compact") != std::string::npos) {
-    advice.push_back({Kind::note, topic + ": is compacted and refuses records without key, as those "
-                                          "of lines are; set key_json or key_column for the buffer, "
-                                          "or cleanup.policy=delete"});
+    advice.push_back({Kind::note, topic +
+                                      ": is compacted and refuses records without key, as those "
+                                      "of lines are; set key_json or key_column for the buffer, "
+                                      "or cleanup.policy=delete"});
   }
   return advice;
 }

@@ -123,8 +123,8 @@ class Duel {
 
   // With a key and a header each, which the others do not send.
   void write_frames() const {
-    auto command = punchline({"append", folder_.file("frames"), "--format", "frames", "--key", "a",
-                              "--header", "b=c"});
+    auto command = punchline(
+        {"append", folder_.file("frames"), "--format", "frames", "--key", "a", "--header", "b=c"});
     command.stdin_path = input();
     const auto done = run(command, std::chrono::minutes(5));
     if (done.exit.code != 0) throw std::runtime_error("append: " + done.err);

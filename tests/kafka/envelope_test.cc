@@ -1,4 +1,5 @@
-// Keys that are found in lines, headers by configuration, and what a consumer can tell duplicates by.
+// Keys that are found in lines, headers by configuration, and what a consumer can tell duplicates
+// by.
 
 #include <fstream>
 #include <map>
@@ -89,7 +90,8 @@ std::vector<Arrived> read_all(const KafkaCluster& kafka, const std::string& topi
   return records;
 }
 
-TEST_CASE("keys out of JSON, headers with variables; a consumer drops the duplicates of two kills") {
+TEST_CASE(
+    "keys out of JSON, headers with variables; a consumer drops the duplicates of two kills") {
   KafkaCluster kafka;
   kafka.create_topic("users-eu", kPartitions);
   const TempDir folder("envelope");
@@ -98,7 +100,8 @@ TEST_CASE("keys out of JSON, headers with variables; a consumer drops the duplic
       "path": ")" + buffer + R"(", "topic": "users-${PUNCHLINE_TEST_REGION}",
       "key_json": "/user/id", "headers": {"region": "${PUNCHLINE_TEST_REGION}", "app": "shop"},
       "provenance": true}],
-    "kafka": {"bootstrap.servers": ")" + kafka.bootstrap() + R"("},
+    "kafka": {"bootstrap.servers": ")" + kafka.bootstrap() +
+                                             R"("},
     "http": {"listen": "127.0.0.1:0"}})");
   const auto start = [&] {
     auto command = punchline({"run", "-c", folder.file("config.json")});
@@ -108,9 +111,8 @@ TEST_CASE("keys out of JSON, headers with variables; a consumer drops the duplic
   append(buffer, 0, kRecords / 2);
   for (int kill = 0; kill < 2; ++kill) {
     auto agent = start();
-    REQUIRE(eventually(seconds(60), [&] {
-      return agent.metric("punchline_records_confirmed_total") >= 3'000;
-    }));
+    REQUIRE(eventually(seconds(60),
+                       [&] { return agent.metric("punchline_records_confirmed_total") >= 3'000; }));
     if (kill == 0) append(buffer, kRecords / 2, kRecords);
     agent.kill9();
   }
@@ -168,8 +170,8 @@ TEST_CASE("keys by column and by constant") {
     kafka.create_topic(topic, 1);
     const auto buffer = folder.file(topic);
     write_file(buffer, lines);
-    auto command = punchline({"run", "-b", buffer, "--topic", topic, "--brokers",
-                              kafka.bootstrap(), "--once", "--timeout", "60"});
+    auto command = punchline({"run", "-b", buffer, "--topic", topic, "--brokers", kafka.bootstrap(),
+                              "--once", "--timeout", "60"});
     command.environment = environment;
     const auto done = run(command, seconds(70));
     INFO(done.err);
@@ -181,8 +183,7 @@ TEST_CASE("keys by column and by constant") {
     }
     return keys;
   };
-  CHECK(once("tabs", "a\tb\tc\na\t\tc\nonly\n\tx\n", {"PUNCHLINE_KEY_COLUMN=2"}) ==
-        "b||none|x|");
+  CHECK(once("tabs", "a\tb\tc\na\t\tc\nonly\n\tx\n", {"PUNCHLINE_KEY_COLUMN=2"}) == "b||none|x|");
   CHECK(once("spaces", "a b\nc\n", {"PUNCHLINE_KEY_COLUMN=1", "PUNCHLINE_KEY_SEPARATOR= "}) ==
         "a|c|");
   CHECK(once("constant", "a\nb\n", {"PUNCHLINE_KEY_CONSTANT=k"}) == "k|k|");

@@ -80,7 +80,8 @@ TEST_CASE("one poison record among innocent ones: all of these arrive, and it is
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("dead letters: what is set aside goes on to a topic of its own, or stays in the quarantine") {
+TEST_CASE(
+    "dead letters: what is set aside goes on to a topic of its own, or stays in the quarantine") {
   KafkaCluster kafka;
   kafka.create_topic("t", 2, {{"max.message.bytes", "4000"}});
   kafka.create_topic("dead", 1, {{"max.message.bytes", "50000"}});
@@ -100,9 +101,9 @@ TEST_CASE("dead letters: what is set aside goes on to a topic of its own, or sta
   CHECK(count_in_order(kafka, "t", 2, folder) == 1000);
   const auto dead = read_file(read_topic_whole(kafka.bootstrap(), "dead", 1, folder.path())[0]);
   CHECK(dead.find(poison) != std::string::npos);
-  for (const auto* header : {"punchline.reason=refused", "punchline.topic=t",
-                             "punchline.error=MSG_SIZE_TOO_LARGE", "punchline.partition=",
-                             "punchline.position=", "punchline.buffer="}) {
+  for (const auto* header :
+       {"punchline.reason=refused", "punchline.topic=t", "punchline.error=MSG_SIZE_TOO_LARGE",
+        "punchline.partition=", "punchline.position=", "punchline.buffer="}) {
     INFO(header);
     CHECK(dead.find(header) != std::string::npos);
   }
@@ -168,8 +169,8 @@ TEST_CASE("check says beforehand what a topic would refuse") {
   kafka.create_topic("strict", 1, {{"min.insync.replicas", "2"}});
   const TempDir folder("check");
   const auto check = [&](const std::string& topic, const std::vector<std::string>& environment) {
-    auto command = punchline({"check", "-b", folder.file("buffer"), "--topic", topic, "--brokers",
-                              kafka.bootstrap()});
+    auto command = punchline(
+        {"check", "-b", folder.file("buffer"), "--topic", topic, "--brokers", kafka.bootstrap()});
     command.environment = environment;
     return run(command, seconds(60));
   };

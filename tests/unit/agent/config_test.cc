@@ -343,7 +343,8 @@ TEST_CASE("topics and addresses have to have their form") {
 }
 
 TEST_CASE("variables of the environment stand in topics, headers and the constant key") {
-  const auto file = with_buffer_keys(R"("dead_letter_topic": "dead-${ZONE}", "key_constant": "$${ZONE}$",
+  const auto file =
+      with_buffer_keys(R"("dead_letter_topic": "dead-${ZONE}", "key_constant": "$${ZONE}$",
       "headers": {"zone": "${ZONE}", "both": "${ZONE}${NAME}", "plain": "{}"})");
   const Environment environment = {{"ZONE", "eu"}, {"NAME", "n"}};
   const auto config = file.load({}, environment);
@@ -388,7 +389,8 @@ TEST_CASE("a key is said in one way, and well") {
 
 TEST_CASE("with a dead-letter topic the quarantine is a buffer too") {
   const auto config =
-      with_buffer_keys(R"("dead_letter_topic": "dead", "mode": "0640", "key_constant": "k")").load();
+      with_buffer_keys(R"("dead_letter_topic": "dead", "mode": "0640", "key_constant": "k")")
+          .load();
   REQUIRE(config.buffers.size() == 2);
   CHECK(config.buffers[1].path == config.buffers[0].path + ".quarantine");
   CHECK(config.buffers[1].topic == "dead");

@@ -25,8 +25,9 @@ TEST_CASE("a topic in order gets one line") {
 }
 
 TEST_CASE("replicas against min.insync.replicas") {
-  CHECK_THAT(words({1, 2, 0, "delete"}, {}), Contains("bad topic t: min.insync.replicas is 2, and it "
-                                                      "has 1: it takes no record at all"));
+  CHECK_THAT(words({1, 2, 0, "delete"}, {}),
+             Contains("bad topic t: min.insync.replicas is 2, and it "
+                      "has 1: it takes no record at all"));
   CHECK_THAT(words({1, 1, 0, "delete"}, {}), Contains("note topic t: has one replica"));
   CHECK_THAT(words({3, 1, 0, "delete"}, {}), Contains("note topic t: min.insync.replicas is 1"));
   CHECK_THAT(words({2, 2, 0, "delete"}, {}), Contains("while one broker is down"));
