@@ -1,4 +1,5 @@
 #include <fstream>
+#include <set>
 
 #include "tests/support/catch.h"
 #include "tests/support/eventually.h"
@@ -119,6 +120,53 @@ TEST_CASE(
   REQUIRE(eventually(seconds(60), [&] { return kafka.record_count("dead") == 3; }));
   CHECK(agent.stop().code == 0);
   CHECK(inspect(buffer + ".quarantine").waiting_records == 0);
+}
+
+TEST_CASE("dead letters arrive through kill -9 of the agent, and so does all the rest") {
+  constexpr int kPoisons = 30;
+  constexpr int kKills = 8;
+  KafkaCluster kafka;
+  kafka.create_topic("t", 2, {{"max.message.bytes", "4000"}});
+  kafka.create_topic("dead", 1);
+  const TempDir folder("dead");
+  const auto buffer = folder.file("buffer");
+  const auto poison = [](int number) {
+    return "poison-" + std::to_string(number) + "-" + std::string(6'000, 'p');
+  };
+  const RunSetup setup{.buffer = buffer,
+                       .brokers = kafka.bootstrap(),
+                       .topic = "t",
+                       .before = {"env", "PUNCHLINE_DEAD_LETTER_TOPIC=dead"}};
+  for (int number = 0; number < kPoisons; ++number)
+    append(buffer, lines(number * 100, number * 100 + 100) + poison(number) + "\n");
+  for (int kill = 0; kill < kKills; ++kill) {
+    Agent agent(setup);
+    const auto wanted = 1.0 + kill % 3;
+    REQUIRE(eventually(seconds(60), [&] {
+      return agent.metric("punchline_records_confirmed_total", "quarantine") >= wanted;
+    }));
+    agent.kill9();
+  }
+  const auto once = run_once(setup);
+  INFO(once.err);
+  CHECK((once.exit.code == 0 || once.exit.code == 65));
+  const auto dead = read_file(read_topic(kafka.bootstrap(), "dead", 1, folder.path())[0]);
+  for (int number = 0; number < kPoisons; ++number) {
+    INFO(number);
+    CHECK(dead.find(poison(number)) != std::string::npos);
+  }
+  CHECK(inspect(buffer).data_bytes <= 4096);
+  CHECK(inspect(buffer + ".quarantine").waiting_records == 0);
+  std::set<int> arrived;
+  for (const auto& file : read_topic(kafka.bootstrap(), "t", 2, folder.path())) {
+    int last = -1;
+    for (const auto number : numbers_in(file)) {
+      if (!arrived.insert(number).second) continue;
+      CHECK(number > last);
+      last = number;
+    }
+  }
+  CHECK(arrived.size() == kPoisons * 100);
 }
 
 TEST_CASE("a poison record in each thousand: the others arrive in order") {
