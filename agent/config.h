@@ -55,6 +55,8 @@ struct BufferConfig {
 struct Config {
   std::vector<BufferConfig> buffers;         ///< At least one; no two name the same file.
   std::map<std::string, std::string> kafka;  ///< librdkafka properties as the operator gave them.
+  /// The files that the values of some of them were read from, by property: these are not shown.
+  std::map<std::string, std::string> kafka_files;
   std::optional<std::string> http_listen;    ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
   std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
   std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.

@@ -31,12 +31,20 @@ std::string line_and_column(std::string_view text, std::size_t byte) {
   return std::to_string(line) + ':' + std::to_string(column + 1);
 }
 
+// The library quotes what it has read last, which may be a password without its closing quote.
+std::string without_quotation(std::string text) {
+  const auto begin = text.find("; last read: '");
+  if (begin == std::string::npos) return text;
+  const auto end = text.rfind("'; expected ");
+  return text.substr(0, begin) + (end == std::string::npos ? "" : text.substr(end + 1));
+}
+
 // The library's own words, without its prefix and its count of lines.
 std::string reason_of(const json::parse_error& error) {
   const std::string text = error.what();
   const auto column = text.find("column ");
   const auto colon = text.find(": ", column == std::string::npos ? 0 : column);
-  return colon == std::string::npos ? text : text.substr(colon + 2);
+  return without_quotation(colon == std::string::npos ? text : text.substr(colon + 2));
 }
 
 // The library keeps the last of two equal keys and says nothing.
@@ -74,6 +82,15 @@ RawValue raw_value(const json& value) {
   if (value.is_boolean()) return {Kind::boolean, value.dump()};
   if (value.is_object()) return {Kind::object, value.dump()};
   return {Kind::other, value.dump()};
+}
+
+// {"file": PATH} is no object for whoever takes it, but the place of the value.
+RawValue property_value(const json& value) {
+  if (value.is_object() && value.size() == 1 && value.contains("file") &&
+      value.at("file").is_string()) {
+    return {RawValue::Kind::file, value.at("file").get<std::string>()};
+  }
+  return raw_value(value);
 }
 
 // Collects entries while it walks down; `where_` is the path so far.
@@ -115,7 +132,8 @@ class Walk {
         throw_unknown_key(scope, key, where);
       }
       const auto place = std::string(where).append(".").append(key);
-      file_.entries.push_back({scope, file_.buffers, key, raw_value(item), place});
+      auto raw = scope == OptionScope::kafka ? property_value(item) : raw_value(item);
+      file_.entries.push_back({scope, file_.buffers, key, std::move(raw), place});
     }
   }
 

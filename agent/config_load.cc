@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 
 #include <unistd.h>
 
 #include "agent/config_error.h"
 #include "agent/config_file.h"
 #include "agent/config_rules.h"
+#include "agent/secret_file.h"
+#include "sinks/kafka_settings.h"
 
 namespace punchline {
 namespace {
 
 constexpr std::string_view kPrefix = "PUNCHLINE_";
 constexpr std::string_view kPropertyPrefix = "PUNCHLINE_KAFKA_";
+constexpr std::string_view kFileSuffix = "_FILE";
 
 /// One value from one source, on its way into the Config.
 struct Setting {
@@ -37,7 +42,8 @@ Setting setting_of_flag(const FlagValue& flag) {
   if (flag.option->key != "*") return setting;
   const auto equals = flag.value.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw ConfigError(ExitCode::usage, "-X " + flag.value + ": has to be property=value");
+    const auto shown = is_secret_property(flag.value) ? "(hidden)" : flag.value;
+    throw ConfigError(ExitCode::usage, "-X " + shown + ": has to be property=value");
   }
   setting.property = flag.value.substr(0, equals);
   setting.value.text = flag.value.substr(equals + 1);
@@ -60,22 +66,49 @@ std::vector<std::string_view> known_variables() {
   return names;
 }
 
+/// PUNCHLINE_KAFKA_SASL_PASSWORD_FILE=/run/secrets/x, as containers have it.
+std::optional<Setting> setting_of_file_variable(const std::string& name, const std::string& path,
+                                                const KnowsProperty& knows_property) {
+  if (!name.ends_with(kFileSuffix)) return std::nullopt;
+  const auto variable = std::string_view(name).substr(0, name.size() - kFileSuffix.size());
+  if (!variable.starts_with(kPropertyPrefix)) return std::nullopt;
+  const auto property = property_name(variable);
+  if (!knows_property(property)) return std::nullopt;
+  return Setting{
+      &property_option(), {RawValue::Kind::file, path}, name, ExitCode::config, property};
+}
+
 /// A variable that is not ours is no error: for services named punchline and punchline-kafka
 /// Kubernetes makes PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
 std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
                                            const KnowsProperty& knows_property) {
-  const Option* found = nullptr;
-  std::string property;
+  const RawValue raw{RawValue::Kind::untyped, value};
   for (const auto& option : option_table()) {
-    if (option.key != "*" && option.environment == name) found = &option;
+    if (option.key != "*" && option.environment == name) {
+      return Setting{&option, raw, name, ExitCode::config, ""};
+    }
   }
-  if (found == nullptr && name.starts_with(kPropertyPrefix)) {
-    property = property_name(name);
-    if (knows_property(property)) found = &property_option();
+  if (!name.starts_with(kPropertyPrefix)) return std::nullopt;
+  if (const auto property = property_name(name); knows_property(property)) {
+    return Setting{&property_option(), raw, name, ExitCode::config, property};
   }
-  if (found == nullptr) return std::nullopt;
-  return Setting{found, {RawValue::Kind::untyped, value}, name, ExitCode::config, property};
+  return setting_of_file_variable(name, value, knows_property);
 }
+
+/// A property is not to come from two variables: their order in the environment means nothing.
+class PropertiesOnce {
+ public:
+  void take(const Setting& setting) {
+    if (setting.property.empty()) return;
+    const auto [other, fresh] = variables_.emplace(setting.property, setting.where);
+    if (fresh) return;
+    throw ConfigError(ExitCode::config, other->second + " and " + setting.where + " both give " +
+                                            setting.property + "; allowed: one of them");
+  }
+
+ private:
+  std::map<std::string, std::string> variables_;
+};
 
 std::string ignored(const std::string& name) {
   if (name.starts_with(kPropertyPrefix)) {
@@ -120,6 +153,21 @@ void expand_variables(BufferConfig& buffer, const Environment& environment) {
     expand(value, "header " + name);
 }
 
+/// Whoever may list processes reads their arguments.
+void warn_of_visible_secrets(const std::vector<FlagValue>& flags,
+                             std::vector<std::string>& warnings) {
+  std::set<std::string> names;
+  for (const auto& flag : flags) {
+    const auto name = flag.value.substr(0, flag.value.find('='));
+    if (flag.option->key == "*" && is_secret_property(name)) names.insert(name);
+  }
+  for (const auto& name : names) {
+    warnings.push_back("-X " + name + ": everybody on this machine can read it in the list of " +
+                       "processes; give it as {\"file\": \"PATH\"} in the config file, or by a " +
+                       "variable " + std::string(kPropertyPrefix) + "..._FILE");
+  }
+}
+
 class Loader {
  public:
   explicit Loader(const Environment& environment) : environment_(environment) {}
@@ -137,7 +185,7 @@ class Loader {
     if (option.key == "config") return;
     if (option.scope == OptionScope::kafka) {
       const auto& name = option.key == "*" ? setting.property : std::string(option.key);
-      config_.kafka[name] = setting.value.text;
+      take_property(name, setting.value, setting.where);
     } else if (option.scope != OptionScope::buffer) {
       BufferConfig none;
       option.field.set(config_, none, converted(setting));
@@ -170,14 +218,27 @@ class Loader {
     return convert(*setting.option, setting.value, setting.where, setting.code);
   }
 
+  // The value may be a secret: no text of an error has it.
+  void take_property(const std::string& name, const RawValue& value, const std::string& where) {
+    config_.kafka_files.erase(name);
+    if (value.kind == RawValue::Kind::other || value.kind == RawValue::Kind::object) {
+      throw ConfigError(ExitCode::config, where +
+                                              ": this has to be text, a number, true, false or "
+                                              "{\"file\": \"PATH\"}");
+    }
+    if (value.kind != RawValue::Kind::file) {
+      config_.kafka[name] = value.text;
+      return;
+    }
+    auto text = read_secret(value.text);
+    if (!text) throw ConfigError(ExitCode::config, where + ": " + text.error().message());
+    config_.kafka[name] = std::move(*text);
+    config_.kafka_files[name] = value.text;
+  }
+
   void take_entry(const FileEntry& entry) {
     if (entry.scope == OptionScope::kafka) {
-      if (entry.value.kind == RawValue::Kind::other || entry.value.kind == RawValue::Kind::object) {
-        throw ConfigError(ExitCode::config, entry.where + ": " + entry.value.text +
-                                                " is not text, a number, true or false");
-      }
-      config_.kafka[entry.key] = entry.value.text;
-      return;
+      return take_property(entry.key, entry.value, entry.where);
     }
     const auto& option = *find_option(entry.scope, entry.key);
     const auto value = convert(option, entry.value, entry.where, ExitCode::config);
@@ -219,16 +280,19 @@ LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment&
                          const KnowsProperty& knows_property) {
   LoadedConfig loaded;
   std::vector<Setting> settings;  // later ones win
+  PropertiesOnce once;
   for (const auto& [name, value] : environment) {
     if (!name.starts_with(kPrefix)) continue;
     auto setting = setting_of_variable(name, value, knows_property);
     if (setting) {
+      once.take(*setting);
       settings.push_back(std::move(*setting));
     } else {
       loaded.warnings.push_back(ignored(name));
     }
   }
   std::ranges::transform(flags, std::back_inserter(settings), setting_of_flag);
+  warn_of_visible_secrets(flags, loaded.warnings);
 
   Loader loader(environment);
   if (const auto path = config_path(settings); !path.empty()) loader.take_file(path);

@@ -2,7 +2,28 @@
 
 #include <algorithm>
 
+#include "agent/secret_file.h"
+
 namespace punchline {
+namespace {
+
+/// Only these: no other property may change under a running client.
+bool is_credential(std::string_view property) {
+  return property.starts_with("sasl.") || property.starts_with("ssl.");
+}
+
+/// What cannot be read any more stays as it was.
+KafkaProperties read_anew(const std::map<std::string, std::string>& files) {
+  KafkaProperties now;
+  for (const auto& [name, path] : files) {
+    const auto property = canonical_property(name);
+    if (!is_credential(property)) continue;
+    if (auto text = read_secret(path)) now.emplace(property, std::move(*text));
+  }
+  return now;
+}
+
+}  // namespace
 
 KafkaNeeds kafka_needs(const Config& config) {
   KafkaNeeds needs;
@@ -15,7 +36,15 @@ KafkaNeeds kafka_needs(const Config& config) {
 }
 
 Result<KafkaSettings> kafka_settings(const Config& config) {
-  return make_kafka_settings({config.kafka.begin(), config.kafka.end()}, kafka_needs(config));
+  KafkaNames hidden;
+  for (const auto& [name, path] : config.kafka_files)
+    hidden.insert(name);
+  auto settings =
+      make_kafka_settings({config.kafka.begin(), config.kafka.end()}, kafka_needs(config), hidden);
+  if (settings && !hidden.empty()) {
+    settings->credentials = [files = config.kafka_files] { return read_anew(files); };
+  }
+  return settings;
 }
 
 }  // namespace punchline

@@ -276,7 +276,8 @@ constexpr Option kOptions[] = {
     {.scope = S::kafka,
      .key = "*",
      .type = T::text,
-     .help = "Any librdkafka property, except those that would break the guarantee",
+     .help = "Any librdkafka property, except those that would break the guarantee; instead of "
+             "text {\"file\": \"PATH\"}, or a variable ..._FILE that names one, for secrets",
      .flag = "-X",
      .metavar = "property=value",
      .environment = "PUNCHLINE_KAFKA_PROPERTY_NAME"},

@@ -30,6 +30,7 @@ struct RawValue {
     number,
     boolean,
     object,
+    file,   ///< {"file": PATH}, with the path as text: only of Kafka's properties.
     other,  ///< null, array: fits no option.
   };
   Kind kind = Kind::untyped;

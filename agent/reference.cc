@@ -86,6 +86,16 @@ of seconds or text with a unit (`"500ms"`, `"5s"`, `"2m"`, `"1h"`). A variable f
 applies to every buffer, except `PUNCHLINE_BUFFER`, which adds one, and `PUNCHLINE_TOPIC`, which
 is for those added by it or by `-b`. `PUNCHLINE_KAFKA_SASL_PASSWORD` sets the property
 `sasl.password`, and so on.
+
+Under `"kafka"` a value may be `{"file": "/run/secrets/sasl-password"}`: the text of that file
+(1 byte to 64 KiB, one newline at its end left out). `PUNCHLINE_KAFKA_SASL_PASSWORD_FILE` names such
+a file in the environment. What comes from a file is in no log, page or error text.
+
+Files of `sasl.*` and `ssl.*` properties, and those that `ssl.certificate.location` and the like
+name, are read again whenever the Kafka client is made anew: each 5 s while every broker refuses our
+certificate or password, or shows a certificate that we do not trust, and after anything else that
+ends a client. So what is rotated needs no restart: put the new file in place of the old one, by a
+rename. As long as the old one is accepted, the client goes on with it.
 )";
 
 constexpr std::string_view kMetricsIntro = R"(

@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 #include <netdb.h>
 
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_topic_settings.h"
 
@@ -75,17 +76,29 @@ Result<Client> open_client(const KafkaProperties& properties) {
 struct Complaints {
   std::string last;       ///< "All brokers down" only if there is nothing better.
   bool all_down = false;  ///< Every broker failed at least once.
+  std::string certificate;  ///< Why a broker's is not trusted; the errors do not say it.
 };
+
+void take_log(rd_kafka_event_t* event, Complaints& complaints) {
+  const char* facility = nullptr;
+  const char* text = nullptr;
+  int level = 0;
+  if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
+  if (auto trouble = certificate_trouble(facility, text)) complaints.certificate = *trouble;
+}
+
+void take_error(rd_kafka_event_t* event, Complaints& complaints) {
+  const bool all = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+  if (all) complaints.all_down = true;
+  if (all && !complaints.last.empty()) return;
+  complaints.last = explained(rd_kafka_event_error_string(event), complaints.certificate);
+}
 
 void take_complaints(rd_kafka_t* client, Complaints& complaints) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
   while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 0)) {
-    const bool error = rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR;
-    const bool all = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (error && (!all || complaints.last.empty())) {
-      complaints.last = rd_kafka_event_error_string(event);
-    }
-    if (error && all) complaints.all_down = true;
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) take_error(event, complaints);
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG) take_log(event, complaints);
     rd_kafka_event_destroy(event);
   }
   rd_kafka_queue_destroy(queue);

@@ -9,6 +9,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "sinks/kafka_certificate.h"
+
 namespace punchline {
 namespace {
 
@@ -61,19 +63,23 @@ std::string nearest_property(const rd_kafka_conf_t* conf, std::string_view wante
   return best.first <= wanted.size() / 3 + 1 ? best.second : "";
 }
 
-Error unfit(const rd_kafka_conf_t* conf, std::string_view name, std::string_view value,
-            bool unknown, std::string_view reason) {
-  std::string text = "kafka property ";
-  text.append(name);
-  if (unknown) {
-    text.append(" is not known to librdkafka");
-    if (auto nearest = nearest_property(conf, name); !nearest.empty()) {
-      text.append(", did you mean ").append(nearest).append("?");
-    }
-  } else {
-    text.append(" = ").append(printable_value(name, value)).append(": ").append(reason);
+Error unknown(const rd_kafka_conf_t* conf, const std::string& name) {
+  std::string text = "kafka property " + name + " is not known to librdkafka";
+  if (auto nearest = nearest_property(conf, name); !nearest.empty()) {
+    text.append(", did you mean ").append(nearest).append("?");
   }
   return {ErrorKind::refused, 0, std::move(text)};
+}
+
+Error unfit(const std::string& name, const std::string& value, const char* reason) {
+  return {ErrorKind::refused, 0,
+          "kafka property " + name + " = " + printable_value(name, value) + ": " + reason};
+}
+
+/// librdkafka's reasons quote the value.
+Error unfit_unseen(const std::string& name) {
+  return {ErrorKind::refused, 0,
+          "kafka property " + name + " = (hidden): librdkafka does not accept the value"};
 }
 
 }  // namespace
@@ -82,20 +88,23 @@ void KafkaConfDelete::operator()(rd_kafka_conf_s* conf) const {
   rd_kafka_conf_destroy(conf);
 }
 
-Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties) {
+Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden) {
   KafkaConf conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), explain_certificate);
   for (const auto& [name, value] : properties) {
     std::array<char, 512> reason{};
     const auto answer =
         rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size());
     if (answer == RD_KAFKA_CONF_OK) continue;
-    return unfit(conf.get(), name, value, answer == RD_KAFKA_CONF_UNKNOWN, reason.data());
+    if (answer == RD_KAFKA_CONF_UNKNOWN) return unknown(conf.get(), name);
+    if (is_secret_property(name) || hidden.contains(name)) return unfit_unseen(name);
+    return unfit(name, value, reason.data());
   }
   return conf;
 }
 
-Status check_kafka_properties(const KafkaProperties& properties) {
-  auto conf = make_kafka_conf(properties);
+Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden) {
+  auto conf = make_kafka_conf(properties, hidden);
   if (!conf) return conf.error();
   return {};
 }

@@ -17,8 +17,9 @@ struct rd_kafka_queue_s;
 namespace punchline {
 
 /// Whether librdkafka knows each property and takes its value. `refused`, with property, value,
-/// librdkafka's reason and, for an unknown one, the nearest it knows. Opens no connection.
-Status check_kafka_properties(const KafkaProperties& properties);
+/// librdkafka's reason and, for an unknown one, the nearest it knows; of secrets and of `hidden`
+/// the name alone. Opens no connection.
+Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden = {});
 
 /// Whether there is a property of that name, whatever its value. Opens no connection.
 bool knows_kafka_property(const std::string& name);
@@ -33,7 +34,7 @@ struct KafkaConfDelete {
 using KafkaConf = std::unique_ptr<rd_kafka_conf_s, KafkaConfDelete>;
 
 /// A configuration with all of `properties` set; errors as check_kafka_properties().
-Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties);
+Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden = {});
 
 /// Starts a client; `producer` or else a consumer. librdkafka takes the configuration over.
 /// `refused` with librdkafka's reason (contradicting properties, a certificate that is not there).

@@ -10,6 +10,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_outcome.h"
 
@@ -38,6 +39,9 @@ void log_saying(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
   const char* text = nullptr;
   int level = 0;
   if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
+  if (auto trouble = certificate_trouble(facility, text)) {
+    sayings.push_back({KafkaSaying::Kind::certificate, 0, std::move(*trouble)});
+  }
   sayings.push_back(
       {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
 }
@@ -89,7 +93,7 @@ struct KafkaInstance::Run {
 Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
     const KafkaSettings& settings, const WakeFd& wake,
     std::chrono::milliseconds metadata_interval) {
-  auto conf = make_kafka_conf(settings.properties);
+  auto conf = make_kafka_conf(settings.properties, settings.hidden);
   if (!conf) return conf.error();
   rd_kafka_conf_set_events(conf->get(), kEvents);
   auto client = start_kafka_client(std::move(*conf), true);

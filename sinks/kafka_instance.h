@@ -22,7 +22,11 @@ namespace punchline {
 
 /// Something a client instance said that is not a delivery report.
 struct KafkaSaying {
-  enum class Kind : std::uint8_t { error, log };
+  enum class Kind : std::uint8_t {
+    error,
+    log,
+    certificate,  ///< Why a broker's certificate is not trusted; an error follows.
+  };
   Kind kind = Kind::error;
   std::int32_t code = 0;  ///< error: rd_kafka_resp_err_t; log: syslog level, 0 to 7.
   std::string text;
@@ -33,10 +37,10 @@ struct KafkaSaying {
 /// Produces to one fixed partition out of the chunks' memory, without a copy: by
 /// rd_kafka_produce_batch, or by rd_kafka_produceva where records have headers or timestamps, which
 /// a batch cannot carry. Reads reports as events from the main queue; librdkafka calls nothing of
-/// ours. Life: start(), then produce() and poll(); retire(); when gone(), release the chunks;
-/// delete. All by the owner's thread. Two rules come from librdkafka 2.0.2: never
-/// RD_KAFKA_MSG_F_PARTITION (a refused message leaks), and no payload above payload_bytes_max (it
-/// would be skipped, and what is behind it overtake it); both in rd_kafka_produce_batch of
+/// ours but explain_certificate(). Life: start(), then produce() and poll(); retire(); when gone(),
+/// release the chunks; delete. All by the owner's thread. Two rules come from librdkafka 2.0.2:
+/// never RD_KAFKA_MSG_F_PARTITION (a refused message leaks), and no payload above payload_bytes_max
+/// (it would be skipped, and what is behind it overtake it); both in rd_kafka_produce_batch of
 /// rdkafka_msg.c.
 class KafkaInstance {
  public:

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_outcome.h"
 
 namespace punchline {
@@ -10,10 +11,17 @@ namespace {
 using Severity = Notice::Severity;
 
 constexpr std::int32_t kAllBrokersDown = -187;
+constexpr std::int32_t kSsl = -181;
+constexpr std::int32_t kAuthentication = -169;
 constexpr std::int32_t kUnknownTopic = 3;
 constexpr std::int32_t kLeaderNotAvailable = 5;
 constexpr std::int32_t kTopicException = 17;
 constexpr std::int32_t kTopicAuthorizationFailed = 29;
+
+/// What a broker says of our certificate comes as an alert, long after the handshake for us.
+bool is_denial(std::int32_t code, const std::string& text) {
+  return code == kSsl || code == kAuthentication || text.find("SSL alert") != std::string::npos;
+}
 
 std::string quoted(const std::string& topic) {
   return "topic '" + topic + "'";
@@ -38,17 +46,32 @@ std::string topic_text(std::int32_t code, const std::string& topic) {
 
 }  // namespace
 
-void KafkaNotices::connection_error(std::int32_t code, const std::string& text) {
-  if (code != kAllBrokersDown) cause_ = text;  // the others say why
+void KafkaNotices::connection_error(std::int32_t code, const std::string& text,
+                                    std::vector<Notice>& notices) {
+  if (code == kAllBrokersDown) return;  // the others say why
+  cause_ = explained(text, certificate_);
+  denied_ = is_denial(code, text);
+  if (denied_) denial_ = code;
+  if (away_ && denied_ && !denials_.contains(code)) tell_away(code, notices);
+}
+
+void KafkaNotices::tell_away(std::int32_t code, std::vector<Notice>& notices) {
+  const std::string why = cause_.empty() ? kafka_code_name(code) : cause_;
+  if (denied_) {
+    denials_.insert(denial_);
+    notices.push_back({Severity::error, code,
+                       "no Kafka broker is of use: certificates or passwords are wrong (" + why +
+                           "); trying again, with what their files hold by then"});
+    return;
+  }
+  notices.push_back({Severity::warning, code,
+                     "no Kafka broker answers (" + why + "); trying again until one does"});
 }
 
 void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& topic,
                                 std::vector<Notice>& notices) {
   if (!answer.broker_answered) {
-    if (std::exchange(away_, true)) return;
-    const std::string why = cause_.empty() ? kafka_code_name(answer.code) : cause_;
-    notices.push_back({Severity::warning, answer.code,
-                       "no Kafka broker answers (" + why + "); trying again until one does"});
+    if (!std::exchange(away_, true)) tell_away(answer.code, notices);
     return;
   }
   broker_answers(notices);
@@ -68,6 +91,9 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
 
 void KafkaNotices::broker_answers(std::vector<Notice>& notices) {
   cause_.clear();
+  certificate_.clear();
+  denied_ = false;
+  denials_.clear();
   if (std::exchange(away_, false)) {
     notices.push_back({Severity::info, 0, "a Kafka broker answers again"});
   }

@@ -32,7 +32,10 @@ class KafkaNotices {
   static constexpr std::chrono::seconds kLostInterval{60};
 
   /// Why a connection failed, as librdkafka puts it.
-  void connection_error(std::int32_t code, const std::string& text);
+  void connection_error(std::int32_t code, const std::string& text, std::vector<Notice>& notices);
+  /// Why a broker's certificate is not trusted, which the errors that follow do not say. (Of what
+  /// waits in librdkafka's queue log lines come first.)
+  void certificate_trouble(const std::string& text) { certificate_ = text; }
   void topic_answer(const TopicAnswer& answer, const std::string& topic,
                     std::vector<Notice>& notices);
   /// A report about records of `topic`.
@@ -44,6 +47,8 @@ class KafkaNotices {
             std::vector<Notice>& notices);
 
   bool broker_away() const { return away_; }
+  /// No broker answers, and the last one that was reached did not accept us or was not trusted.
+  bool denied() const { return away_ && denied_; }
 
  private:
   struct Lost {
@@ -51,9 +56,14 @@ class KafkaNotices {
     std::uint64_t untold = 0;
   };
   void broker_answers(std::vector<Notice>& notices);
+  void tell_away(std::int32_t code, std::vector<Notice>& notices);
 
   bool away_ = false;
+  bool denied_ = false;             // by cause_
+  std::int32_t denial_ = 0;         // its code
+  std::set<std::int32_t> denials_;  // that were told since brokers are away
   std::string cause_;
+  std::string certificate_;
   std::map<RouteId, std::int32_t> topic_trouble_;
   std::map<RouteId, std::int32_t> delivery_trouble_;
   std::set<std::int32_t> other_trouble_;

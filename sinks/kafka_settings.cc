@@ -11,6 +11,7 @@ namespace punchline {
 namespace {
 
 constexpr std::string_view kForever = "2147483647";
+constexpr const char* kHidden = "(hidden)";
 /// What the client adds to a payload at most, generously (RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD and
 /// the batch header together are below 150 bytes).
 constexpr std::size_t kOverheadBytes = 512;
@@ -91,22 +92,20 @@ constexpr std::array<OnlyRule, 6> kOnly = {{
     {"queuing.strategy", {"fifo"}, "it would turn the order of records round (allowed: fifo)"},
 }};
 
-Error refuse(std::string_view name, std::string_view value, std::string_view reason) {
-  std::string text = "kafka property ";
-  text.append(name).append(" = ").append(printable_value(name, value));
-  text.append(" is refused: ").append(reason);
-  return {ErrorKind::refused, 0, std::move(text)};
-}
-
 /// A property as the operator gave it, kept under its canonical name.
 struct Given {
   std::string_view typed;
   std::string_view value;
+  bool hidden = false;
 };
 using GivenProperties = std::map<std::string_view, Given>;
 
 Error refuse(const Given& given, std::string_view reason) {
-  return refuse(given.typed, given.value, reason);
+  std::string text = "kafka property ";
+  text.append(given.typed).append(" = ");
+  text.append(given.hidden ? kHidden : printable_value(given.typed, given.value));
+  text.append(" is refused: ").append(reason);
+  return {ErrorKind::refused, 0, std::move(text)};
 }
 
 std::optional<std::int64_t> number(std::string_view text) {
@@ -182,14 +181,14 @@ Status check_in_flight(const GivenProperties& given) {
 }
 
 /// The user's properties under their canonical names.
-Result<GivenProperties> canonical(const KafkaProperties& user) {
+Result<GivenProperties> canonical(const KafkaProperties& user, const KafkaNames& hidden) {
   GivenProperties given;
   for (const auto& [name, value] : user) {
-    const auto [place, fresh] = given.emplace(canonical_property(name), Given{name, value});
+    const Given each{name, value, hidden.contains(name)};
+    const auto [place, fresh] = given.emplace(canonical_property(name), each);
     if (!fresh && place->second.value != value) {
-      return refuse(name, value,
-                    "it stands there under another name too, with another value: " +
-                        std::string(place->second.typed));
+      return refuse(each, "it stands there under another name too, with another value: " +
+                              std::string(place->second.typed));
     }
   }
   return given;
@@ -216,23 +215,31 @@ std::string_view canonical_property(std::string_view name) {
   return name;
 }
 
-std::string printable_value(std::string_view name, std::string_view value) {
-  for (std::string_view secret : {"password", "secret", "pem", "sasl.oauthbearer.config"}) {
-    if (name.find(secret) != std::string_view::npos) return "(hidden)";
-  }
-  return "'" + std::string(value) + "'";
+bool is_secret_property(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kSecrets = {"password", "secret", "key.pem",
+                                                        "sasl.oauthbearer.config"};
+  return std::any_of(kSecrets.begin(), kSecrets.end(), [name](std::string_view secret) {
+    return name.find(secret) != std::string_view::npos;
+  });
 }
 
-Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs) {
-  auto given = canonical(user);
+std::string printable_value(std::string_view name, std::string_view value) {
+  return is_secret_property(name) ? kHidden : "'" + std::string(value) + "'";
+}
+
+Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs,
+                                          const KafkaNames& hidden) {
+  auto given = canonical(user, hidden);
   if (!given) return given.error();
   if (auto s = check_values(*given); !s) return s.error();
   if (auto s = check_numbers(*given, needs); !s) return s.error();
   if (auto s = check_in_flight(*given); !s) return s.error();
 
   KafkaSettings settings;
-  for (const auto& [name, each] : *given)
+  for (const auto& [name, each] : *given) {
     settings.properties.emplace(name, each.value);
+    if (each.hidden) settings.hidden.emplace(name);
+  }
   settings.properties.merge(defaults(needs));
   const auto& all = settings.properties;
   const std::size_t message_max = size_of(all, "message.max.bytes", 1'000'000);

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -20,13 +22,20 @@ struct KafkaNeeds {
   std::size_t in_flight_bytes_max = 16U << 20U;  ///< Likewise, payload bytes.
 };
 
+/// Names of properties.
+using KafkaNames = std::set<std::string, std::less<>>;
+
 /// A complete set of properties for a producer, and the numbers of it that shape the window.
 struct KafkaSettings {
   KafkaProperties properties;           ///< Canonical names (no aliases), ours and the user's.
+  KafkaNames hidden;                    ///< Those whose values no text may show.
   std::size_t batch_bytes = 1'000'000;  ///< Bytes of one request, at most.
   std::size_t batch_records = 10'000;   ///< Records of one request, at most.
   std::size_t payload_bytes_max = 0;    ///< A larger record the client would not take.
   bool debug = false;                   ///< The user wants librdkafka's own log lines.
+  /// Passwords, keys and the like as they are now, by canonical name; asked before each client is
+  /// made, so that a rotated one helps without a restart. May be empty.
+  std::function<KafkaProperties()> credentials;
 };
 
 /// Our defaults with the user's properties over them.
@@ -34,8 +43,10 @@ struct KafkaSettings {
 /// `refused`, with the property, its value and the reason, where a property would break what
 /// Punchline promises (acks other than all, a finite message.timeout.ms ...) or stands there
 /// under two names with different values. Whether a property exists and its value is well-formed
-/// only librdkafka knows: see check_kafka_properties().
-Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs);
+/// only librdkafka knows: see check_kafka_properties(). No text has the values of `hidden`, which
+/// are names as the user gave them.
+Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs,
+                                          const KafkaNames& hidden = {});
 
 /// The properties that concern the connection (addresses, TLS, SASL, sockets, debug): what a
 /// client needs that only looks, as `check` does.
@@ -46,7 +57,10 @@ KafkaProperties connection_properties(const KafkaProperties& properties);
 /// returned as they are.
 std::string_view canonical_property(std::string_view name);
 
-/// The value for an error text: "(hidden)" for passwords, keys and tokens.
+/// Whether a property of this name holds a password, a private key or a token.
+bool is_secret_property(std::string_view name);
+
+/// The value for an error text: "(hidden)" for secrets.
 std::string printable_value(std::string_view name, std::string_view value);
 
 }  // namespace punchline

@@ -199,6 +199,8 @@ void KafkaSink::reconnect(const KafkaSettings& settings) {
   for (const auto& [name, value] : connection_properties(settings_.properties))
     settings_.properties.erase(name);
   settings_.properties.merge(connection_properties(settings.properties));
+  settings_.hidden = settings.hidden;
+  settings_.credentials = settings.credentials;
   now_ = Clock::now();
   main_.renew(settings_, now_);
   side_.renew(without_linger(settings_), now_);
@@ -270,6 +272,10 @@ void KafkaSink::choose_client(LaneState& state) {
 }
 
 void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
+  if (saying.kind == KafkaSaying::Kind::certificate) {
+    notices_.certificate_trouble(saying.text);
+    return;
+  }
   if (saying.kind == KafkaSaying::Kind::log) {
     if (settings_.debug) notices.push_back({Notice::Severity::info, 0, saying.text});
     return;
@@ -277,7 +283,7 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   // The end of the instance: look_for_loss() asks for it.
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (of_the_connection(saying.code)) {
-    notices_.connection_error(saying.code, saying.text);
+    notices_.connection_error(saying.code, saying.text, notices);
     if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
     return;
   }
@@ -314,6 +320,7 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
   look_for_fatal(side_, notices);
   if (look_for_fatal(main_, notices) || main_.taking() == nullptr) return;
   if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
+  if (notices_.denied() && now_ >= away_since_ + limits_.denied_max) return renew_denied();
   if (now_ < check_at_) return;
   check_at_ = now_ + limits_.stuck_max / 8;
   if (notices_.broker_away() && now_ - away_since_ > limits_.away_max) {
@@ -323,6 +330,15 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
     return condemn(main_, kAllBrokersDown, why, notices);
   }
   look_for_stuck(notices);
+}
+
+/// Certificates and passwords are read when a client is made: new ones are to help without a
+/// restart. That we are denied has been told.
+void KafkaSink::renew_denied() {
+  away_since_ = now_;
+  for (KafkaSupervisor* client : {&side_, &main_}) {
+    if (client->taking() != nullptr) client->condemn(now_, true);
+  }
 }
 
 bool KafkaSink::look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices) {
@@ -392,6 +408,7 @@ void KafkaSink::set_timer(bool more) {
   const auto also = [&due](Time when) { due = due ? std::min(*due, when) : when; };
   if (const auto side = side_.due()) also(*side);
   if (main_.taking() != nullptr) also(check_at_);
+  if (main_.taking() != nullptr && notices_.denied()) also(away_since_ + limits_.denied_max);
   for (const Route& route : routes_) {
     if (route.closed_until > now_ && route.closed_until < now_ + kClosedUntilAnswer / 2) {
       also(route.closed_until);

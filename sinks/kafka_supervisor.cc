@@ -25,6 +25,10 @@ Status KafkaSupervisor::start() {
 }
 
 Status KafkaSupervisor::make() {
+  if (settings_.credentials) {
+    for (const auto& [name, value] : settings_.credentials())
+      settings_.properties.insert_or_assign(name, value);
+  }
   auto instance = KafkaInstance::start(settings_, wake_, limits_.metadata_interval);
   if (!instance) return instance.error();
   instance_ = std::move(*instance);

@@ -22,6 +22,7 @@ struct KafkaLimits {
   std::chrono::milliseconds metadata_interval{60'000};  ///< New partitions are seen so soon.
   std::chrono::milliseconds stuck_max{300'000};  ///< A lane without report while others have some.
   std::chrono::milliseconds away_max{600'000};   ///< No broker: perhaps all have moved (KIP-899).
+  std::chrono::milliseconds denied_max{5'000};   ///< Likewise, but they deny us (TLS, SASL).
   std::chrono::milliseconds dying_max{1'000};    ///< A lost instance still reports for so long.
   std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
 };

@@ -50,6 +50,7 @@ struct KafkaCluster::Broker {
   int node = 0;  // node.id, from 1
   std::uint16_t port = 0;
   std::uint16_t controller_port = 0;
+  std::map<std::string, std::uint16_t> further_ports = {};  // by listener
   std::string properties;
   std::string data;
   std::unique_ptr<Process> process;  // none while it is stopped
@@ -76,12 +77,20 @@ KafkaCluster::KafkaCluster(Options options)
     throw std::runtime_error("no Kafka in " + jars_ + ": run tests/support/fetch-kafka " +
                              options_.version);
   }
-  const auto ports = free_ports(2 * static_cast<std::size_t>(options_.brokers));
+  auto ports =
+      free_ports((2 + options_.listeners.size()) * static_cast<std::size_t>(options_.brokers));
+  const auto next_port = [&ports] {
+    const auto port = ports.back();
+    ports.pop_back();
+    return port;
+  };
   for (int i = 0; i < options_.brokers; ++i) {
     auto broker = std::make_unique<Broker>();
     broker->node = i + 1;
-    broker->port = ports[2 * static_cast<std::size_t>(i)];
-    broker->controller_port = ports[2 * static_cast<std::size_t>(i) + 1];
+    broker->port = next_port();
+    broker->controller_port = next_port();
+    for (const auto& [name, protocol] : options_.listeners)
+      broker->further_ports[name] = next_port();
     broker->properties = folder_.file("server-" + std::to_string(broker->node) + ".properties");
     broker->data = folder_.file("data-" + std::to_string(broker->node));
     bootstrap_ += (i == 0 ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(broker->port);
@@ -96,6 +105,15 @@ KafkaCluster::KafkaCluster(Options options)
 
 KafkaCluster::~KafkaCluster() = default;
 
+std::string KafkaCluster::bootstrap(const std::string& listener) const {
+  std::string text;
+  for (const auto& broker : brokers_) {
+    text += (text.empty() ? "127.0.0.1:" : ",127.0.0.1:") +
+            std::to_string(broker->further_ports.at(listener));
+  }
+  return text;
+}
+
 std::string KafkaCluster::voters() const {
   std::string text;
   for (const auto& broker : brokers_) {
@@ -108,17 +126,21 @@ std::string KafkaCluster::voters() const {
 void KafkaCluster::write_properties(const Broker& broker) const {
   const auto replicas = std::to_string(options_.brokers);
   const auto in_sync = options_.brokers > 1 ? "2" : "1";
-  const auto port = std::to_string(broker.port);
+  auto listeners = "PLAINTEXT://127.0.0.1:" + std::to_string(broker.port);
+  std::string protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT";
+  for (const auto& [name, protocol] : options_.listeners) {
+    listeners += "," + name + "://127.0.0.1:" + std::to_string(broker.further_ports.at(name));
+    protocols.append(",").append(name).append(":").append(protocol);
+  }
   std::ostringstream text;
   text << "process.roles=broker,controller\n"
        << "node.id=" << broker.node << "\n"
        << "controller.quorum.voters=" << voters() << "\n"
-       << "listeners=PLAINTEXT://127.0.0.1:" << port
-       << ",CONTROLLER://127.0.0.1:" << broker.controller_port << "\n"
-       << "advertised.listeners=PLAINTEXT://127.0.0.1:" << port << "\n"
+       << "listeners=" << listeners << ",CONTROLLER://127.0.0.1:" << broker.controller_port << "\n"
+       << "advertised.listeners=" << listeners << "\n"
        << "controller.listener.names=CONTROLLER\n"
        << "inter.broker.listener.name=PLAINTEXT\n"
-       << "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+       << "listener.security.protocol.map=" << protocols << "\n"
        << "log.dirs=" << broker.data << "\n"
        << "auto.create.topics.enable=false\n"
        << "default.replication.factor=" << replicas << "\nmin.insync.replicas=" << in_sync << "\n"

@@ -25,6 +25,8 @@ class KafkaCluster {
     int brokers = 1;           ///< 1 or 3. With 3: replication 3, min.insync.replicas 2.
     std::string version = {};  ///< Empty: as above.
     std::map<std::string, std::string> properties = {};  ///< Added to each server.properties.
+    /// Further listeners of each broker, by name, with their protocol: {"TLS", "SSL"}.
+    std::map<std::string, std::string> listeners = {};
     bool started = true;  ///< false: begin with all of them stopped; see start().
   };
 
@@ -40,6 +42,8 @@ class KafkaCluster {
 
   /// "127.0.0.1:P,...": the same for the cluster's whole life.
   const std::string& bootstrap() const { return bootstrap_; }
+  /// The same of one of the further listeners.
+  std::string bootstrap(const std::string& listener) const;
 
   /// Starts whatever is not running; returns when a metadata answer names all brokers.
   void start();
@@ -61,13 +65,15 @@ class KafkaCluster {
   std::vector<std::int32_t> java_partitions(const std::vector<std::string>& keys,
                                             std::int32_t count) const;
 
+  /// The command that runs Java with this Kafka's jars.
+  std::vector<std::string> java(const std::vector<std::string>& arguments) const;
+
  private:
   struct Broker;
 
   void write_properties(const Broker& broker) const;
   void write_logging() const;
   std::string voters() const;
-  std::vector<std::string> java(const std::vector<std::string>& arguments) const;
   void format();
   void launch(Broker& broker);
   void await_all();

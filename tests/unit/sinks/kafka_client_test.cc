@@ -50,6 +50,10 @@ TEST_CASE("librdkafka accepts our defaults, and names what it does not") {
     INFO(status.error().message());
     CHECK(status.error().kind() == ErrorKind::refused);
     CHECK(status.error().message().find(c.part) != std::string::npos);
+    CHECK(check_kafka_properties({{c.name, c.value}}, {c.name})
+              .error()
+              .message()
+              .find('\'' + c.value + '\'') == std::string::npos);
   }
 }
 

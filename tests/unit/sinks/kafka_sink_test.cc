@@ -363,6 +363,29 @@ TEST_CASE("after long without any broker a new client is made") {
   CHECK(count_notices(forwarder, "Connection refused") == 1);
 }
 
+TEST_CASE("where brokers deny us, new clients are made with what passwords are by then") {
+  auto broker = start_broker();  // knows no passwords
+  KafkaLimits limits;
+  limits.denied_max = milliseconds(200);
+  auto settings = settings_for(broker->bootstrap(), {{"security.protocol", "sasl_plaintext"},
+                                                     {"sasl.mechanism", "PLAIN"},
+                                                     {"sasl.username", "u"},
+                                                     {"sasl.password", "p"}});
+  int asked = 0;
+  settings.credentials = [&asked] {
+    ++asked;
+    return KafkaProperties{{"sasl.password", "another"}};
+  };
+  auto sink = open_sink(settings, limits);
+  MiniForwarder forwarder(*sink, "t");
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(forwarder.run_until([&] { return sink->losses() >= 3; }));
+  CHECK(std::chrono::steady_clock::now() - begin > 2 * limits.denied_max);
+  CHECK(asked >= 3);
+  CHECK(count_notices(forwarder, "certificates or passwords are wrong") == 1);
+  CHECK(count_notices(forwarder, "given up") == 0);
+}
+
 TEST_CASE("a client that hangs does not hold up the end") {
   KafkaLimits limits;
   limits.destroy_max = milliseconds(0);

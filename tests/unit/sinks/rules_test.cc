@@ -1,7 +1,10 @@
 // The parts of the room that only decide: outcomes, settings, partitions, notices.
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/kafka_outcome.h"
 #include "sinks/kafka_settings.h"
@@ -211,6 +214,24 @@ TEST_CASE("secrets are not printed") {
   CHECK(printable_value("linger.ms", "5") == "'5'");
 }
 
+TEST_CASE("a value that is to stay hidden is in no refusal") {
+  const KafkaNeeds needs;
+  for (const KafkaProperties& user :
+       {KafkaProperties{{"acks", "s3cret"}}, KafkaProperties{{"transactional.id", "s3cret"}},
+        KafkaProperties{{"linger.ms", "s3cret"}, {"queue.buffering.max.ms", "5"}},
+        KafkaProperties{{"linger.ms", "5"}, {"queue.buffering.max.ms", "s3cret"}}}) {
+    KafkaNames names;
+    for (const auto& [name, value] : user)
+      names.insert(name);
+    const auto settings = make_kafka_settings(user, needs, names);
+    REQUIRE_FALSE(settings.ok());
+    CHECK(settings.error().message().find("(hidden)") != std::string::npos);
+    CHECK(settings.error().message().find("s3cret") == std::string::npos);
+  }
+  CHECK(make_kafka_settings({{"linger.ms", "5"}}, needs, {"linger.ms"})
+            ->hidden.contains("queue.buffering.max.ms"));
+}
+
 TEST_CASE("what only looks gets the connection's properties alone") {
   const auto some = connection_properties({{"metadata.broker.list", "k"},
                                            {"sasl.password", "p"},
@@ -240,8 +261,8 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
 
   notices.topic_answer(there, "t", told);
   CHECK(told.empty());
-  notices.connection_error(-195, "k1:9092: Connection refused");
-  notices.connection_error(-187, "1/1 brokers are down");
+  notices.connection_error(-195, "k1:9092: Connection refused", told);
+  notices.connection_error(-187, "1/1 brokers are down", told);
   CHECK(told.empty());
   notices.topic_answer(nobody, "t", told);
   notices.topic_answer(nobody, "t", told);
@@ -257,6 +278,59 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
   notices.topic_answer(there, "t", told);
   REQUIRE(told.size() == 4);
   CHECK(told[3].text == "topic 't' is there again, with 4 partitions");
+}
+
+TEST_CASE("wrong certificates and passwords are told once of each kind, also after another cause") {
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const TopicAnswer nobody{0, -185, false, 0};
+  notices.connection_error(-195, "k1:9092: Connection refused", told);
+  notices.topic_answer(nobody, "t", told);
+  CHECK_FALSE(notices.denied());
+  notices.connection_error(-169, "k1:9092: SASL authentication error", told);
+  notices.connection_error(-187, "1/1 brokers are down", told);
+  CHECK(notices.denied());
+  notices.connection_error(-195, "k1:9092: Connection refused", told);
+  CHECK_FALSE(notices.denied());
+  notices.certificate_trouble("certificate (subject=/CN=k1) has expired");
+  notices.connection_error(-181, "k1:9092: certificate verify failed", told);
+  notices.topic_answer(nobody, "t", told);
+  CHECK(notices.denied());
+  notices.connection_error(-169, "k1:9092: SASL authentication error", told);
+  notices.connection_error(-181, "k1:9092: certificate verify failed", told);
+  REQUIRE(told.size() == 3);
+  CHECK(told[2].text.find("wrong (certificate (subject=/CN=k1) has expired; k1") !=
+        std::string::npos);
+  CHECK(told[1].severity == Notice::Severity::error);
+  CHECK(told[1].text.find("certificates or passwords are wrong (k1:9092: SASL") !=
+        std::string::npos);
+  notices.topic_answer({0, 0, true, 4}, "t", told);
+  CHECK_FALSE(notices.denied());
+  notices.connection_error(-195, "k1: alert bad certificate: SSL alert number 42", told);
+  notices.topic_answer(nobody, "t", told);
+  CHECK(notices.denied());
+  REQUIRE(told.size() == 5);
+  CHECK(told[4].text.find("the broker does not accept our certificate") != std::string::npos);
+}
+
+TEST_CASE("a certificate's fault is put into words, and never forgiven") {
+  const auto judge = [](int error) {
+    std::array<char, 64> words{};
+    const int verdict = explain_certificate(nullptr, "k1", 1, &error, 0, "", 0, words.data(),
+                                            words.size(), nullptr);
+    return std::make_pair(verdict, std::string(words.data()));
+  };
+  CHECK(judge(0).first == 1);
+  CHECK(judge(10) == std::make_pair(0, std::string("has expired")));
+  CHECK(judge(66) == std::make_pair(0, std::string("is not valid: OpenSSL's verify error 66")));
+  CHECK(certificate_trouble("SSLCERTVRFY",
+                            "[thrd:x]: ssl://k1: Certificate (subject=/CN=k1, issuer=/CN=ca) "
+                            "verification callback failed: has expired") ==
+        "certificate (subject=/CN=k1, issuer=/CN=ca) has expired");
+  CHECK_FALSE(certificate_trouble("FAIL", "Certificate (x) verification callback failed: y"));
+  CHECK(explained("ssl://k1: certificate verify failed", "certificate (x) has expired") ==
+        "certificate (x) has expired; ssl://k1: certificate verify failed");
+  CHECK(explained("Connection refused", "certificate (x) has expired") == "Connection refused");
 }
 
 TEST_CASE("missing rights are an alarm per topic, until records get through") {

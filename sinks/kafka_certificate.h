@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct rd_kafka_s;
+
+namespace punchline {
+
+/// For rd_kafka_conf_set_ssl_cert_verify_cb: judges nothing by itself, it only puts OpenSSL's
+/// verdict, of which librdkafka 2.0.2 tells nothing but that it failed, into words. The words come
+/// back in a log event, see certificate_trouble(). Called by librdkafka's threads; has no state.
+int explain_certificate(rd_kafka_s* client, const char* broker, std::int32_t id, int* x509_error,
+                        int depth, const char* certificate, std::size_t bytes, char* words,
+                        std::size_t words_bytes, void* opaque);
+
+/// "certificate (subject=..., issuer=...) has expired", out of the log event that
+/// explain_certificate() leads to; nothing for any other event.
+std::optional<std::string> certificate_trouble(std::string_view facility, std::string_view text);
+
+/// What librdkafka says of a failed connection, with plain words before it where its own are not:
+/// the last certificate_trouble() there was, or that the broker does not accept our certificate.
+std::string explained(const std::string& text, const std::string& trouble);
+
+}  // namespace punchline
