@@ -15,6 +15,7 @@ namespace {
 constexpr auto kStartLimit = std::chrono::seconds(90);
 constexpr auto kStopLimit = std::chrono::seconds(60);
 constexpr auto kFormatLimit = std::chrono::seconds(90);
+constexpr auto kInSyncLimit = std::chrono::seconds(60);
 constexpr std::size_t kWordsMax = 4000;  // of a broker, in a message
 
 std::string environment_or(const char* name, const std::string& otherwise) {
@@ -76,12 +77,14 @@ KafkaCluster::KafkaCluster(Options options)
     throw std::runtime_error("no Kafka in " + jars_ + ": run tests/support/fetch-kafka " +
                              options_.version);
   }
-  const auto ports = free_ports(2 * static_cast<std::size_t>(options_.brokers));
+  const auto ports = free_ports(4 * static_cast<std::size_t>(options_.brokers));
   for (int i = 0; i < options_.brokers; ++i) {
     auto broker = std::make_unique<Broker>();
     broker->node = i + 1;
-    broker->port = ports[2 * static_cast<std::size_t>(i)];
-    broker->controller_port = ports[2 * static_cast<std::size_t>(i) + 1];
+    const auto* own = &ports[4 * static_cast<std::size_t>(i)];
+    broker->port = own[0];
+    broker->controller_port = own[1];
+    doors_.push_back({.outside = own[2], .inside = own[3]});
     broker->properties = folder_.file("server-" + std::to_string(broker->node) + ".properties");
     broker->data = folder_.file("data-" + std::to_string(broker->node));
     bootstrap_ += (i == 0 ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(broker->port);
@@ -105,20 +108,33 @@ std::string KafkaCluster::voters() const {
   return text;
 }
 
+std::string KafkaCluster::bootstrap_by_doors() const {
+  std::string text;
+  for (const auto& door : doors_)
+    text += (text.empty() ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(door.outside);
+  return text;
+}
+
 void KafkaCluster::write_properties(const Broker& broker) const {
   const auto replicas = std::to_string(options_.brokers);
   const auto in_sync = options_.brokers > 1 ? "2" : "1";
   const auto port = std::to_string(broker.port);
+  const auto& door = doors_[static_cast<std::size_t>(broker.node - 1)];
+  const auto by_door = [&](std::uint16_t at) {
+    return options_.doors ? ",DOOR://127.0.0.1:" + std::to_string(at) : std::string();
+  };
   std::ostringstream text;
   text << "process.roles=broker,controller\n"
        << "node.id=" << broker.node << "\n"
        << "controller.quorum.voters=" << voters() << "\n"
        << "listeners=PLAINTEXT://127.0.0.1:" << port
-       << ",CONTROLLER://127.0.0.1:" << broker.controller_port << "\n"
-       << "advertised.listeners=PLAINTEXT://127.0.0.1:" << port << "\n"
+       << ",CONTROLLER://127.0.0.1:" << broker.controller_port
+       << by_door(door.inside) << "\n"
+       << "advertised.listeners=PLAINTEXT://127.0.0.1:" << port << by_door(door.outside) << "\n"
        << "controller.listener.names=CONTROLLER\n"
        << "inter.broker.listener.name=PLAINTEXT\n"
-       << "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+       << "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+          "DOOR:PLAINTEXT\n"
        << "log.dirs=" << broker.data << "\n"
        << "auto.create.topics.enable=false\n"
        << "default.replication.factor=" << replicas << "\nmin.insync.replicas=" << in_sync << "\n"
@@ -258,6 +274,35 @@ void KafkaCluster::alter_topic(const std::string& topic, const TopicConfig& chan
 void KafkaCluster::delete_topic(const std::string& topic) {
   testing::delete_topic(bootstrap_, topic);
   topics_.erase(topic);
+}
+
+void KafkaCluster::add_partitions(const std::string& topic, std::int32_t partitions) {
+  testing::add_partitions(bootstrap_, topic, partitions);
+}
+
+int KafkaCluster::leader(const std::string& topic, std::int32_t partition) const {
+  const auto state = topic_state(bootstrap_, topic);
+  return state.leaders.at(static_cast<std::size_t>(partition)) - 1;
+}
+
+void KafkaCluster::await_in_sync(const std::string& topic) const {
+  const bool in_sync =
+      eventually(kInSyncLimit, [&] { return topic_state(bootstrap_, topic).all_in_sync; });
+  if (!in_sync) throw std::runtime_error("replicas of " + topic + " do not catch up");
+}
+
+void KafkaCluster::limit_clients(std::uint64_t bytes_per_second) const {
+  std::vector<std::string> arguments = {"kafka.admin.ConfigCommand", "--bootstrap-server",
+                                        bootstrap_,  "--entity-type", "clients",
+                                        "--entity-default", "--alter"};
+  if (bytes_per_second == 0) {
+    arguments.insert(arguments.end(), {"--delete-config", "producer_byte_rate"});
+  } else {
+    arguments.insert(arguments.end(),
+                     {"--add-config", "producer_byte_rate=" + std::to_string(bytes_per_second)});
+  }
+  const auto asked = run({.argv = java(arguments)});
+  if (asked.exit.code != 0) throw std::runtime_error("quota: " + asked.out + asked.err);
 }
 
 std::int64_t KafkaCluster::record_count(const std::string& topic) const {
