@@ -101,10 +101,13 @@ void Pipe::lose_in_flight() {
 }
 
 // Which partition a position belongs to may change only while nothing is in flight; then all that
-// is not done is gone through again.
+// is not done is gone through again. What lags behind catches up by the old count before: by the
+// new one it could come to a partition that has later records. Partitions that are gone take
+// nothing any more, so that there is nothing to wait for.
 bool Pipe::mapping_stands() {
   const auto count = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
   if (count == lanes_.count()) return true;
+  if (count > lanes_.count() && lanes_.lagging() > 0) return true;
   if (lanes_.in_flight() > 0) return false;
   if (lanes_.count() > 0) {
     parts_.log.info("{}: topic {} now has {} partitions, {} before", config_.path, config_.topic,

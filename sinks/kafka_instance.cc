@@ -88,6 +88,7 @@ struct KafkaInstance::Run {
   Chunk* chunk = nullptr;  // nullptr: empty
   const rd_kafka_topic_t* topic = nullptr;
   bool has_offset = false;
+  RequestOffsets offsets;  // an event's reports are those of one request (rd_kafka_dr_msgq)
 };
 
 Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
@@ -246,13 +247,14 @@ void KafkaInstance::extend(Run& run, const rd_kafka_message_s& report,
   const Record& record = *static_cast<const Record*>(report._private);
   const ByteRange range = record.range();
   Delivery& delivery = run.delivery;
+  const bool has_offset = run.offsets.is_given(report.offset);
   if (record.chunk != run.chunk || range.begin != delivery.range.end ||
-      report.err != delivery.code || (report.offset >= 0) != run.has_offset ||
+      report.err != delivery.code || has_offset != run.has_offset ||
       report.rkt != run.topic || report.partition != delivery.lane.partition) {
     finish(run, deliveries);
     run.chunk = record.chunk;
     run.topic = report.rkt;
-    run.has_offset = report.offset >= 0;
+    run.has_offset = has_offset;
     delivery = {};
     delivery.lane = {route_of(report), report.partition};
     delivery.owner = record.chunk->owner;

@@ -104,6 +104,15 @@ KafkaOutcome kafka_outcome(std::int32_t code, bool has_offset) {
   return row != nullptr ? row->meaning : kMaybe;
 }
 
+bool RequestOffsets::is_given(std::int64_t offset) {
+  if (offset >= 0 && offset != counted_) {
+    counted_ = -1;
+    return true;
+  }
+  counted_ = offset + 1;
+  return false;
+}
+
 std::string kafka_code_name(std::int32_t code) {
   if (code == 0) return "NO_ERROR";
   const Row* row = find(code);

@@ -25,7 +25,7 @@ struct KafkaOutcome {
 };
 
 /// What a delivery report proves. `code` is an rd_kafka_resp_err_t, `has_offset` whether the
-/// report carries an offset >= 0.
+/// report carries an offset that a broker gave (RequestOffsets).
 ///
 /// Success without an offset is only inferred by the client and so proves nothing: librdkafka
 /// reports it for records behind which a later batch succeeded (rdkafka_broker.c,
@@ -34,6 +34,19 @@ struct KafkaOutcome {
 /// Sources: librdkafka 2.0.2 rd_kafka_handle_Produce_error, INTRODUCTION.md, and one error of each
 /// kind injected under a batch.
 KafkaOutcome kafka_outcome(std::int32_t code, bool has_offset);
+
+/// Tells the offsets in the reports of one request, one after the other, from what only looks like
+/// them: librdkafka counts up from the first record's (rd_kafka_msgq_set_metadata, also in 2.15),
+/// and so from the -1 of DUPLICATE_SEQUENCE_NUMBER too: -1, 0, 1, 2 for records that no broker has
+/// given a place.
+class RequestOffsets {
+ public:
+  /// Whether this offset, the next report's, was given by a broker.
+  bool is_given(std::int64_t offset);
+
+ private:
+  std::int64_t counted_ = -1;  // what comes next if the count began at none
+};
 
 /// The code's name as librdkafka writes it ("MSG_SIZE_TOO_LARGE", "_TRANSPORT"), "CODE_<n>" for
 /// one that is not in the table. Fit as a metric's label: there are few of them.

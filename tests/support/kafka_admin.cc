@@ -24,6 +24,7 @@ using Queue = Owned<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using Event = Owned<rd_kafka_event_t, rd_kafka_event_destroy>;
 using NewTopic = Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
 using DeleteTopic = Owned<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
+using NewPartitions = Owned<rd_kafka_NewPartitions_t, rd_kafka_NewPartitions_destroy>;
 using ConfigResource = Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using Topic = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 
@@ -150,6 +151,40 @@ void delete_topic(const std::string& bootstrap, const std::string& topic) {
   rd_kafka_DeleteTopic_t* list[] = {unwanted.get()};
   rd_kafka_DeleteTopics(client.get(), list, 1, nullptr, queue.get());
   answer_of(queue.get(), "delete topic " + topic);
+}
+
+void add_partitions(const std::string& bootstrap, const std::string& topic,
+                    std::int32_t partitions) {
+  const auto what = "more partitions for " + topic;
+  const auto client = make_client(bootstrap);
+  const Queue queue(rd_kafka_queue_new(client.get()));
+  std::array<char, 256> why{};
+  const NewPartitions wanted(rd_kafka_NewPartitions_new(
+      topic.c_str(), static_cast<std::size_t>(partitions), why.data(), why.size()));
+  if (!wanted) throw std::runtime_error(why.data());
+  rd_kafka_NewPartitions_t* list[] = {wanted.get()};
+  rd_kafka_CreatePartitions(client.get(), list, 1, nullptr, queue.get());
+  const auto event = answer_of(queue.get(), what);
+  std::size_t count = 0;
+  const auto* results = rd_kafka_CreatePartitions_result_topics(
+      rd_kafka_event_CreatePartitions_result(event.get()), &count);
+  check(rd_kafka_topic_result_error(results[0]), rd_kafka_topic_result_error_string(results[0]),
+        what);
+}
+
+TopicState topic_state(const std::string& bootstrap, const std::string& topic) {
+  const auto client = make_client(bootstrap);
+  const Topic handle(rd_kafka_topic_new(client.get(), topic.c_str(), nullptr));
+  const auto answer = metadata(client.get(), handle.get(), kPatienceMs);
+  TopicState state;
+  state.all_in_sync = all_led(answer);
+  if (!answer || answer->topic_cnt != 1) return state;
+  for (int i = 0; i < answer->topics[0].partition_cnt; ++i) {
+    const auto& partition = answer->topics[0].partitions[i];
+    state.leaders.push_back(partition.leader);
+    state.all_in_sync = state.all_in_sync && partition.isr_cnt == partition.replica_cnt;
+  }
+  return state;
 }
 
 std::int64_t record_count(const std::string& bootstrap, const std::string& topic) {

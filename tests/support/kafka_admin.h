@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tests/support/eventually.h"
 
@@ -25,6 +26,18 @@ void replace_topic_config(const std::string& bootstrap, const std::string& topic
                           const TopicConfig& config);
 
 void delete_topic(const std::string& bootstrap, const std::string& topic);
+
+/// The topic has `partitions` from now on, more than before.
+void add_partitions(const std::string& bootstrap, const std::string& topic,
+                    std::int32_t partitions);
+
+/// What a metadata answer says of a topic.
+struct TopicState {
+  std::vector<std::int32_t> leaders;  ///< node.id by partition, -1 for none.
+  bool all_in_sync = false;           ///< Each partition has a leader, and all its replicas.
+};
+/// No leaders where the topic does not exist.
+TopicState topic_state(const std::string& bootstrap, const std::string& topic);
 
 /// Records ever appended to the topic: the sum of its partitions' end offsets.
 std::int64_t record_count(const std::string& bootstrap, const std::string& topic);

@@ -15,6 +15,7 @@ namespace {
 constexpr auto kStartLimit = std::chrono::seconds(90);
 constexpr auto kStopLimit = std::chrono::seconds(60);
 constexpr auto kFormatLimit = std::chrono::seconds(90);
+constexpr auto kInSyncLimit = std::chrono::seconds(60);
 constexpr std::size_t kWordsMax = 4000;  // of a broker, in a message
 
 std::string environment_or(const char* name, const std::string& otherwise) {
@@ -78,7 +79,7 @@ KafkaCluster::KafkaCluster(Options options)
                              options_.version);
   }
   auto ports =
-      free_ports((2 + options_.listeners.size()) * static_cast<std::size_t>(options_.brokers));
+      free_ports((4 + options_.listeners.size()) * static_cast<std::size_t>(options_.brokers));
   const auto next_port = [&ports] {
     const auto port = ports.back();
     ports.pop_back();
@@ -89,6 +90,7 @@ KafkaCluster::KafkaCluster(Options options)
     broker->node = i + 1;
     broker->port = next_port();
     broker->controller_port = next_port();
+    doors_.push_back({.outside = next_port(), .inside = next_port()});
     for (const auto& [name, protocol] : options_.listeners)
       broker->further_ports[name] = next_port();
     broker->properties = folder_.file("server-" + std::to_string(broker->node) + ".properties");
@@ -123,21 +125,38 @@ std::string KafkaCluster::voters() const {
   return text;
 }
 
+std::string KafkaCluster::bootstrap_by_doors() const {
+  std::string text;
+  for (const auto& door : doors_)
+    text += (text.empty() ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(door.outside);
+  return text;
+}
+
 void KafkaCluster::write_properties(const Broker& broker) const {
   const auto replicas = std::to_string(options_.brokers);
   const auto in_sync = options_.brokers > 1 ? "2" : "1";
-  auto listeners = "PLAINTEXT://127.0.0.1:" + std::to_string(broker.port);
+  const auto& door = doors_[static_cast<std::size_t>(broker.node - 1)];
+  const auto port = std::to_string(broker.port);
+  auto listeners = "PLAINTEXT://127.0.0.1:" + port;
+  auto advertised = listeners;
   std::string protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT";
-  for (const auto& [name, protocol] : options_.listeners) {
-    listeners += "," + name + "://127.0.0.1:" + std::to_string(broker.further_ports.at(name));
+  const auto listen = [&](const std::string& name, const std::string& protocol, std::uint16_t at,
+                          std::uint16_t outside) {
+    listeners += "," + name + "://127.0.0.1:" + std::to_string(at);
+    advertised += "," + name + "://127.0.0.1:" + std::to_string(outside);
     protocols.append(",").append(name).append(":").append(protocol);
+  };
+  for (const auto& [name, protocol] : options_.listeners) {
+    const auto at = broker.further_ports.at(name);
+    listen(name, protocol, at, at);
   }
+  if (options_.doors) listen("DOOR", "PLAINTEXT", door.inside, door.outside);
   std::ostringstream text;
   text << "process.roles=broker,controller\n"
        << "node.id=" << broker.node << "\n"
        << "controller.quorum.voters=" << voters() << "\n"
        << "listeners=" << listeners << ",CONTROLLER://127.0.0.1:" << broker.controller_port << "\n"
-       << "advertised.listeners=" << listeners << "\n"
+       << "advertised.listeners=" << advertised << "\n"
        << "controller.listener.names=CONTROLLER\n"
        << "inter.broker.listener.name=PLAINTEXT\n"
        << "listener.security.protocol.map=" << protocols << "\n"
@@ -280,6 +299,35 @@ void KafkaCluster::alter_topic(const std::string& topic, const TopicConfig& chan
 void KafkaCluster::delete_topic(const std::string& topic) {
   testing::delete_topic(bootstrap_, topic);
   topics_.erase(topic);
+}
+
+void KafkaCluster::add_partitions(const std::string& topic, std::int32_t partitions) {
+  testing::add_partitions(bootstrap_, topic, partitions);
+}
+
+int KafkaCluster::leader(const std::string& topic, std::int32_t partition) const {
+  const auto state = topic_state(bootstrap_, topic);
+  return state.leaders.at(static_cast<std::size_t>(partition)) - 1;
+}
+
+void KafkaCluster::await_in_sync(const std::string& topic) const {
+  const bool in_sync =
+      eventually(kInSyncLimit, [&] { return topic_state(bootstrap_, topic).all_in_sync; });
+  if (!in_sync) throw std::runtime_error("replicas of " + topic + " do not catch up");
+}
+
+void KafkaCluster::limit_clients(std::uint64_t bytes_per_second) const {
+  std::vector<std::string> arguments = {"kafka.admin.ConfigCommand", "--bootstrap-server",
+                                        bootstrap_,  "--entity-type", "clients",
+                                        "--entity-default", "--alter"};
+  if (bytes_per_second == 0) {
+    arguments.insert(arguments.end(), {"--delete-config", "producer_byte_rate"});
+  } else {
+    arguments.insert(arguments.end(),
+                     {"--add-config", "producer_byte_rate=" + std::to_string(bytes_per_second)});
+  }
+  const auto asked = run({.argv = java(arguments)});
+  if (asked.exit.code != 0) throw std::runtime_error("quota: " + asked.out + asked.err);
 }
 
 std::int64_t KafkaCluster::record_count(const std::string& topic) const {

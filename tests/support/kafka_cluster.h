@@ -8,6 +8,7 @@
 
 #include "tests/support/kafka_admin.h"
 #include "tests/support/process.h"
+#include "tests/support/proxy.h"
 #include "tests/support/temp_dir.h"
 
 namespace punchline::testing {
@@ -28,6 +29,7 @@ class KafkaCluster {
     /// Further listeners of each broker, by name, with their protocol: {"TLS", "SSL"}.
     std::map<std::string, std::string> listeners = {};
     bool started = true;  ///< false: begin with all of them stopped; see start().
+    bool doors = false;   ///< See doors().
   };
 
   /// Are the jars of this version (empty: the default) there?
@@ -45,6 +47,11 @@ class KafkaCluster {
   /// The same of one of the further listeners.
   std::string bootstrap(const std::string& listener) const;
 
+  /// A second way into each broker, for a Proxy: whoever connects to `outside` hears of no other
+  /// address than these, and the broker listens at `inside`.
+  const std::vector<Proxy::Door>& doors() const { return doors_; }
+  std::string bootstrap_by_doors() const;
+
   /// Starts whatever is not running; returns when a metadata answer names all brokers.
   void start();
 
@@ -59,6 +66,13 @@ class KafkaCluster {
   /// Sets these properties and keeps what was set before.
   void alter_topic(const std::string& topic, const TopicConfig& changes);
   void delete_topic(const std::string& topic);
+  void add_partitions(const std::string& topic, std::int32_t partitions);
+  /// The broker that leads this partition.
+  int leader(const std::string& topic, std::int32_t partition) const;
+  /// Waits until all replicas of the topic are in sync.
+  void await_in_sync(const std::string& topic) const;
+  /// What each client may send to each broker; 0: as much as it likes.
+  void limit_clients(std::uint64_t bytes_per_second) const;
   std::int64_t record_count(const std::string& topic) const;
 
   /// The partitions of `count` that Java's producer chooses for these keys, any bytes.
@@ -82,6 +96,7 @@ class KafkaCluster {
   std::string jars_;
   TempDir folder_;
   std::string bootstrap_;
+  std::vector<Proxy::Door> doors_;
   std::vector<std::unique_ptr<Broker>> brokers_;
   std::map<std::string, TopicConfig> topics_;
 };

@@ -269,6 +269,31 @@ TEST_CASE("more partitions while records are in flight: their reports come first
   CHECK(world.metrics().partitions.get() == 5);
 }
 
+TEST_CASE("more partitions while one lags behind: it catches up before records change the partition") {
+  World world(2, 5);
+  world.config.stripe_bytes = 256;
+  world.sink.moods.window = 10;
+  append_many(world, 0, 1000);
+  world.open();
+  world.sink.mute = {0};
+  for (int i = 0; i < 500; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  REQUIRE(world.sink.log(0).empty());
+  REQUIRE(world.sink.log(1).size() > 400);  // the other one was left behind
+  world.sink.set_partitions(3);
+  world.sink.mute.clear();
+  world.drain();
+  append_many(world, 1000, 300);
+  world.pipe().wake();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+  CHECK(world.metrics().partitions.get() == 3);
+  CHECK(world.sink.log(2).size() > 0);
+}
+
 TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered") {
   World world(1, 6);
   append_many(world, 0, 3);

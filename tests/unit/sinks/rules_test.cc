@@ -23,6 +23,21 @@ TEST_CASE("only error 0 with an offset is persisted") {
   CHECK(kafka_outcome(0, false) == KafkaOutcome{Outcome::unknown, KafkaFault::none});
 }
 
+TEST_CASE("what is counted up from no offset is none") {
+  RequestOffsets given;
+  for (const std::int64_t offset : {0, 1, 2, 3})
+    CHECK(given.is_given(offset));
+  RequestOffsets none;
+  for (const std::int64_t offset : {-1, 0, 1, 2})
+    CHECK_FALSE(none.is_given(offset));
+  RequestOffsets long_one;
+  for (std::int64_t offset = -1001; offset < 10; ++offset)
+    CHECK_FALSE(long_one.is_given(offset));
+  RequestOffsets alone;
+  for (int i = 0; i < 3; ++i)
+    CHECK_FALSE(alone.is_given(-1001));
+}
+
 TEST_CASE("each code has its meaning") {
   struct Case {
     std::int32_t code;
