@@ -249,8 +249,8 @@ void KafkaInstance::extend(Run& run, const rd_kafka_message_s& report,
   Delivery& delivery = run.delivery;
   const bool has_offset = run.offsets.is_given(report.offset);
   if (record.chunk != run.chunk || range.begin != delivery.range.end ||
-      report.err != delivery.code || has_offset != run.has_offset ||
-      report.rkt != run.topic || report.partition != delivery.lane.partition) {
+      report.err != delivery.code || has_offset != run.has_offset || report.rkt != run.topic ||
+      report.partition != delivery.lane.partition) {
     finish(run, deliveries);
     run.chunk = record.chunk;
     run.topic = report.rkt;

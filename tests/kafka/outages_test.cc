@@ -48,13 +48,12 @@ class Scene {
   explicit Scene(const std::string& topic, std::int32_t partitions, bool by_doors = false)
       : topic_(topic), partitions_(partitions), folder_(topic) {
     kafka_.create_topic(topic, partitions);
-    setup_ = {
-        .buffer = folder_.file("buffer"),
-        .brokers = by_doors ? kafka_.bootstrap_by_doors() : kafka_.bootstrap(),
-        .topic = topic,
-        // A frozen broker is noticed by this; the default is half a minute.
-        .more = {"-X", "batch.num.messages=" + std::to_string(kRequestRecords), "-X",
-                 "socket.timeout.ms=4000", "-X", "request.timeout.ms=3000"}};
+    setup_ = {.buffer = folder_.file("buffer"),
+              .brokers = by_doors ? kafka_.bootstrap_by_doors() : kafka_.bootstrap(),
+              .topic = topic,
+              // A frozen broker is noticed by this; the default is half a minute.
+              .more = {"-X", "batch.num.messages=" + std::to_string(kRequestRecords), "-X",
+                       "socket.timeout.ms=4000", "-X", "request.timeout.ms=3000"}};
     start_agent();
   }
 
@@ -72,9 +71,7 @@ class Scene {
     const auto lines = static_cast<double>(appended_ + producer_->appended());
     return lines - confirmed();
   }
-  std::uint64_t arrived() const {
-    return static_cast<std::uint64_t>(kafka_.record_count(topic_));
-  }
+  std::uint64_t arrived() const { return static_cast<std::uint64_t>(kafka_.record_count(topic_)); }
 
   // All that is appended by now gets through, whatever else is appended.
   void goes_on() {
@@ -92,7 +89,8 @@ class Scene {
 
   // `event` while somebody appends; then all of it arrives. At most `twice_max` records more than
   // before are there twice.
-  void during(const std::string& name, std::uint64_t twice_max, const std::function<void(Scene&)>& event) {
+  void during(const std::string& name, std::uint64_t twice_max,
+              const std::function<void(Scene&)>& event) {
     INFO(name);
     const auto begin = Clock::now();
     const auto number = static_cast<std::uint32_t>(offsets_.size());
@@ -111,8 +109,8 @@ class Scene {
     const bool there = eventually(kPatience, [&] { return arrived() >= appended_ + twice_; });
     const auto twice = arrived() - appended_;
     const std::chrono::duration<double> took = Clock::now() - begin;
-    std::cout << name << ": " << offsets_.back().size() << " lines, " << (there ? twice - twice_ : 0)
-              << " of them twice, " << took.count() << " s\n";
+    std::cout << name << ": " << offsets_.back().size() << " lines, "
+              << (there ? twice - twice_ : 0) << " of them twice, " << took.count() << " s\n";
     CHECK(there);
     CHECK(twice <= twice_ + twice_max);
     twice_ = twice;
@@ -224,8 +222,7 @@ void throttle(Scene& scene) {
 
 void add_partitions(Scene& scene) {
   scene.have_partitions(6);
-  REQUIRE(eventually(kPatience,
-                     [&] { return scene.agent().metric("punchline_partitions") == 6; }));
+  REQUIRE(eventually(kPatience, [&] { return scene.agent().metric("punchline_partitions") == 6; }));
   scene.goes_on();
 }
 

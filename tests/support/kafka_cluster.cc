@@ -317,9 +317,13 @@ void KafkaCluster::await_in_sync(const std::string& topic) const {
 }
 
 void KafkaCluster::limit_clients(std::uint64_t bytes_per_second) const {
-  std::vector<std::string> arguments = {"kafka.admin.ConfigCommand", "--bootstrap-server",
-                                        bootstrap_,  "--entity-type", "clients",
-                                        "--entity-default", "--alter"};
+  std::vector<std::string> arguments = {"kafka.admin.ConfigCommand",
+                                        "--bootstrap-server",
+                                        bootstrap_,
+                                        "--entity-type",
+                                        "clients",
+                                        "--entity-default",
+                                        "--alter"};
   if (bytes_per_second == 0) {
     arguments.insert(arguments.end(), {"--delete-config", "producer_byte_rate"});
   } else {

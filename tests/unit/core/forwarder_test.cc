@@ -269,7 +269,8 @@ TEST_CASE("more partitions while records are in flight: their reports come first
   CHECK(world.metrics().partitions.get() == 5);
 }
 
-TEST_CASE("more partitions while one lags behind: it catches up before records change the partition") {
+TEST_CASE(
+    "more partitions while one lags behind: it catches up before records change the partition") {
   World world(2, 5);
   world.config.stripe_bytes = 256;
   world.sink.moods.window = 10;

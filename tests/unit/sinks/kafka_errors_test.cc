@@ -42,15 +42,13 @@ std::vector<std::string> log_of(const EmbeddedBroker& broker, const std::string&
   forwarder.append(1);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   const auto last = forwarder.expected().back();
-  auto reader =
-      KafkaReader::open({{"bootstrap.servers", broker.bootstrap()}}, topic, seconds(10));
+  auto reader = KafkaReader::open({{"bootstrap.servers", broker.bootstrap()}}, topic, seconds(10));
   REQUIRE(reader.ok());
   std::vector<std::string> lines;
   const auto deadline = std::chrono::steady_clock::now() + seconds(20);
   while ((lines.empty() || lines.back() != last) && std::chrono::steady_clock::now() < deadline) {
-    (*reader)->read(milliseconds(200), [&](const KafkaReader::Record& record) {
-      lines.emplace_back(record.payload);
-    });
+    (*reader)->read(milliseconds(200),
+                    [&](const KafkaReader::Record& record) { lines.emplace_back(record.payload); });
   }
   return lines;
 }
@@ -89,9 +87,9 @@ void append_under_errors(EmbeddedBroker& broker, MiniForwarder& forwarder, const
 void suffer(EmbeddedBroker& broker, const Code& code) {
   INFO("code " << code.number << " " << code.name);
   REQUIRE(broker.create_topic(code.name, 1).ok());
-  auto sink = open_sink(settings_for(broker.bootstrap(), {{"batch.num.messages", "100"},
-                                                          {"retry.backoff.ms", "5"},
-                                                          {"linger.ms", "1"}}));
+  auto sink = open_sink(
+      settings_for(broker.bootstrap(),
+                   {{"batch.num.messages", "100"}, {"retry.backoff.ms", "5"}, {"linger.ms", "1"}}));
   MiniForwarder forwarder(*sink, code.name);
   forwarder.append(kBefore);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
