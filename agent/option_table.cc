@@ -158,9 +158,9 @@ constexpr Option kOptions[] = {
      .key = "key_column",
      .type = T::count,
      .help = "Key of each record that has none: its n-th column, from 1; a record with fewer is "
-             "sent without key (default: none)",
+             "sent without key; 0: none",
      .environment = "PUNCHLINE_KEY_COLUMN",
-     .min = 1,
+     .min = 0,
      .max = 10'000,
      .field = field<&B::key_column>()},
     {.scope = S::buffer,

@@ -190,7 +190,7 @@ std::string default_of(const Option& option) {
   const auto value = option.field.get(Config{}, BufferConfig{});
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
-  if (option.type == OptionType::pairs || option.key == "key_column") return "";
+  if (option.type == OptionType::pairs) return "";
   const auto number = std::get<std::uint64_t>(value);
   if (option.type == OptionType::choice) return choice_at(option.choices, number);
   return format_number(option, number);

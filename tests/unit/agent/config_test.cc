@@ -383,7 +383,7 @@ TEST_CASE("a key is said in one way, and well") {
   CHECK_THAT(with_buffer_keys(R"("key_json": "/a~2")").error(), Contains("is no JSON pointer"));
   CHECK_THAT(with_buffer_keys(R"("key_json": "/a", "key_column": 1)").error(),
              Contains("only one of key_constant, key_json and key_column"));
-  CHECK_THAT(with_buffer_keys(R"("key_column": 0)").error(), Contains("allowed: 1 to 10000"));
+  CHECK_THAT(with_buffer_keys(R"("key_column": 10001)").error(), Contains("allowed: 0 to 10000"));
   CHECK_THAT(with_buffer_keys(R"("key_column": 1, "key_separator": "::")").error(),
              Contains("is not one byte"));
 }
