@@ -21,6 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 constexpr std::int32_t kPartitions = 4;
 constexpr std::uint64_t kFolderBytes = 1024ULL * 1024 * 1024;
@@ -95,11 +96,12 @@ class Scenario {
       if (agent_->wait(pause)) throw std::runtime_error("the agent ended: " + agent_->err());
       kill_somebody();
     }
-    end_agent();
     for (auto& victim : victims_) {
       victim->finish();
       outcome_.torn += victim->torn();
     }
+    await_collapse();
+    end_agent();
     drain();
     settle_account();
     return outcome_;
@@ -121,6 +123,13 @@ class Scenario {
     agent_ = std::make_unique<Process>(run_command(setup_));
   }
 
+  // A few kills, close together on a slow machine, may have left no agent the time for one.
+  void await_collapse() {
+    (void)eventually(seconds(30), [this] {
+      return outcome_.collapses + count_of(agent_->err(), "collapsed by") > 0;
+    });
+  }
+
   void end_agent() {
     agent_->kill9();
     outcome_.collapses += count_of(agent_->err(), "collapsed by");
@@ -136,7 +145,7 @@ class Scenario {
     INFO(sound.out << sound.err);
     CHECK(sound.exit.code == 0);
     // Not st_blocks: XFS allocates ahead of the end.
-  CHECK(inspect(setup_.buffer).data_bytes <= 128 * 1024);
+    CHECK(inspect(setup_.buffer).data_bytes <= 128 * 1024);
     const auto quarantine = setup_.buffer + ".quarantine";
     if (std::filesystem::exists(quarantine))
       outcome_.set_aside = inspect(quarantine).waiting_records;
