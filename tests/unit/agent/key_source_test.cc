@@ -8,7 +8,8 @@ namespace {
 
 std::string key(const BufferConfig& config, std::string_view payload) {
   std::string scratch = "of the record before";
-  const auto found = make_key_source(config)->key_of(payload, scratch);
+  const auto source = make_key_source(config);
+  const auto found = source->key_of(payload, scratch);
   return found ? "<" + std::string(*found) + ">" : "none";
 }
 
