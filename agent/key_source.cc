@@ -1,6 +1,5 @@
 #include "agent/key_source.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>

@@ -24,6 +24,20 @@ std::uint64_t set_aside(World& world, SetAsideReason reason) {
   return world.metrics().records_set_aside[static_cast<std::size_t>(reason)].get();
 }
 
+// Five seconds of it, with a quarantine that may fail.
+void live_with_one_poison_record(World& world) {
+  world.quarantines = true;
+  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
+  append_many(world, 0, 100);
+  world.append_undeliverable("poison");
+  append_many(world, 100, 100);
+  world.open();
+  for (int i = 0; i < 500; ++i) {
+    world.turn();
+    world.advance(10ms);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what is appended arrives, is confirmed and freed") {
@@ -88,17 +102,8 @@ TEST_CASE("a poison record goes to the quarantine, everything else arrives in or
 
 TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on") {
   World world(2, 4);
-  world.quarantines = true;
-  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
   world.store.fails_add = true;
-  append_many(world, 0, 100);
-  world.append_undeliverable("poison");
-  append_many(world, 100, 100);
-  world.open();
-  for (int i = 0; i < 500; ++i) {
-    world.turn();
-    world.advance(10ms);
-  }
+  live_with_one_poison_record(world);
   world.check_all_arrived();
   CHECK(world.store.contents.empty());
   CHECK(world.checkpoint().front() < world.file.size());
@@ -113,17 +118,8 @@ TEST_CASE("a poison record stays in place as long as it cannot be copied, the re
 TEST_CASE("copies of which the sync failed are made again before anything is freed") {
   World world(2, 4);
   world.format = GENERATE(Format::lines, Format::frames);
-  world.quarantines = true;
-  world.sink.objects = [](const std::string& payload) { return payload.find("poison") == 0; };
   world.store.fails_sync = true;
-  append_many(world, 0, 100);
-  world.append_undeliverable("poison");
-  append_many(world, 100, 100);
-  world.open();
-  for (int i = 0; i < 500; ++i) {
-    world.turn();
-    world.advance(10ms);
-  }
+  live_with_one_poison_record(world);
   CHECK(world.store.labels.size() > 1);
   CHECK(world.store.contents.empty());
   CHECK(world.checkpoint().front() < world.file.size());
