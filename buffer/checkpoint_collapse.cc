@@ -26,9 +26,9 @@ Status Checkpoint::settle_intent(State& found, StartReport& report) {
   const auto shifted = roll_forward(file_, intent);
   if (!shifted) return shifted.error();
   lost_place_ = *shifted == Shifted::unlike;
+  free_from_ = intent.settled_from();
   if (*shifted != Shifted::all) return {};
   found.base += intent.bytes;
-  free_from_ = intent.settled_from();
   dirty_ = true;
   report.collapsed_bytes = intent.bytes;
   return {};
@@ -66,7 +66,7 @@ Status Checkpoint::shift(const CollapseIntent& intent) {
   lost_place_ = !shifted || *shifted == Shifted::unlike;
   if (!lost_place_) {
     intent_stands_ = true;
-    free_from_ = 0;
+    free_from_ = intent.settled_from();
     (void)store();
   }
   return cut;

@@ -55,9 +55,24 @@ struct Seam {
   std::optional<std::uint64_t> at;  ///< The hole that is still to be cut out begins here.
 };
 
+/// Nothing of the segments is there any more, though the file is as long as they were: an error of
+/// fdatasync had given them up and a power cut took them. All that comes now comes behind them.
+Result<bool> are_gone(BufferFile& file, const CollapseIntent& intent) {
+  const auto data = file.next_data(0);
+  if (!data) return data.error();
+  const auto end = intent.segments.back().end;
+  if (data->has_value() && **data < end) return false;
+  const auto facts = file.facts();
+  if (!facts) return facts.error();
+  return facts->size >= end;
+}
+
 /// Follows the segments from the first one on, each of which stands where it stood, or that much
 /// further down, or is broken in two with a hole of just that size between.
 Result<Seam> find_seam(BufferFile& file, const CollapseIntent& intent) {
+  const auto gone = are_gone(file, intent);
+  if (!gone) return gone.error();
+  if (*gone) return Seam{Shifted::none, {}};
   std::uint64_t from = 0;
   for (const auto& segment : intent.segments) {
     const auto begin = file.next_data(from);

@@ -60,7 +60,7 @@ Result<std::optional<CollapseIntent>> plan_collapse(BufferFile& file, const Stat
 
 /// How far a collapse came.
 enum class Shifted : std::uint8_t {
-  none,    ///< Nothing was shifted.
+  none,    ///< Nothing was shifted, or nothing is left that was to be.
   all,     ///< Everything was, here or before.
   unlike,  ///< Neither of these nor anything between them: the file has been changed by others.
 };

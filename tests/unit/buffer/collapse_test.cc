@@ -285,6 +285,41 @@ TEST_CASE("a file that is not as a collapse left it is begun anew, carefully") {
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
+// An error of fdatasync gave up what was to be shifted, and the power went before it was.
+TEST_CASE("a collapse of which a power cut took all data is nothing that is to be done") {
+  Desk desk("....ab");
+  desk.file.tear_collapse(0);
+  CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
+  desk.file.revive();
+  const auto end = desk.file.size();
+  desk.file.truncate(4 * kPage);
+  desk.file.truncate(end);
+  SECTION("and a producer has come first") {
+    desk.file.producer_writes(7 * kPage, "new\n");
+  }
+  const auto text = desk.file.text();
+  desk.start_again(2, 0);
+  CHECK(desk.file.text() == text);
+}
+
+TEST_CASE("an intent that cannot be removed holds back what would make it doubtful") {
+  Desk desk("....ab");
+  const auto end = desk.file.size();
+  desk.file.fail(Op::remove_attribute, ENOSPC, 1, MemoryFile::How::for_ever);
+  desk.file.fail(Op::collapse, EOPNOTSUPP);
+  CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
+  CHECK(desk.checkpoint.free_from() == end);
+
+  Checkpoint next(desk.file, boot(1));
+  REQUIRE(next.start().ok());
+  CHECK(next.free_from() == end);
+  CHECK(next.needs_store());
+  desk.file.heal();
+  REQUIRE(next.store().ok());
+  CHECK(next.free_from() == 0);
+  CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
+}
+
 TEST_CASE("an intent into whose hole somebody has written since is not carried out") {
   Desk desk("....ab");
   desk.file.tear_collapse(0);

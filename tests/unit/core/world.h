@@ -118,6 +118,7 @@ class World {
   void forgive_unsynced(Known& known);
   void note_arrivals();
   bool is_set_aside(const std::string& payload) const;
+  bool has_been_at(const Appended& appended, Position position) const;
   Known appended_;
   Known undeliverable_;
   std::vector<std::size_t> noted_;  // how much of each partition's log
@@ -125,6 +126,8 @@ class World {
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Forwarder> forwarder_;
+  std::map<Uuid, std::uint64_t> rebased_;  // by how much positions are lower since a new beginning
+  std::uint64_t starts_ = 0;
   std::uint64_t numbers_ = 0;
   std::uint64_t cuts_ = 0;
   std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
