@@ -21,6 +21,12 @@ enum class WhenFull : std::uint8_t {
   drop_oldest,  ///< The oldest records are dropped, counted and logged.
 };
 
+/// Which records of a partition may go first.
+enum class Order : std::uint8_t {
+  strict,   ///< None, before an earlier one has arrived.
+  relaxed,  ///< Those just appended, while a backlog and what failed follow beside them.
+};
+
 /// Name and value of what a record carries beside its payload.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
@@ -42,7 +48,9 @@ struct BufferConfig {
                                      << 30;  ///< Hole at the front worth cutting off; 0: never.
   std::uint64_t bytes_max = 0;               ///< In its data segments; 0: no limit.
   WhenFull when_full = WhenFull::keep;
-  std::uint64_t drain_rate = 0;  ///< Bytes a second that are offered at most; 0: no limit.
+  Order order = Order::strict;
+  std::uint64_t drain_rate =
+      0;  ///< Bytes a second offered at most (relaxed: of the backlog); 0: no limit.
   std::chrono::milliseconds partial_timeout{0};  ///< 0: an unfinished last line waits.
   std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.
   mode_t mode = 0600;                            ///< Of a file that we create.
@@ -57,7 +65,7 @@ struct Config {
   std::map<std::string, std::string> kafka;  ///< librdkafka properties as the operator gave them.
   /// The files that the values of some of them were read from, by property: these are not shown.
   std::map<std::string, std::string> kafka_files;
-  std::optional<std::string> http_listen;    ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
+  std::optional<std::string> http_listen;        ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
   std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
   std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.
   LogLevel log_level = LogLevel::info;

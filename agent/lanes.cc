@@ -18,7 +18,8 @@ Lanes::Lanes(std::size_t count, std::uint32_t seed) {
   }
 }
 
-void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch) {
+void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now) {
+  if (lanes_[lane].in_flight == 0) lanes_[lane].waiting_since = now;
   lanes_[lane].in_flight += records;
   lanes_[lane].epoch = epoch;
   in_flight_ += records;
@@ -27,6 +28,7 @@ void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch
 void Lanes::lag(Lane& lane, Position resume) {
   if (!lane.resume) ++lagging_;
   lane.resume = std::min(lane.resume.value_or(resume), resume);
+  lane.until.reset();
 }
 
 std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint now) {
@@ -34,7 +36,7 @@ std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint n
   assert(delivery.records <= lane.in_flight);
   lane.in_flight -= delivery.records;
   in_flight_ -= delivery.records;
-  lane.reported = now;
+  lane.reported = lane.waiting_since = now;
   if (delivery.outcome != Outcome::persisted) {
     lag(lane, delivery.range.begin);
     lane.failed = true;
@@ -53,6 +55,10 @@ void Lanes::note(Lane& lane, const Delivery& delivery) {
   if (delivery.outcome == Outcome::persisted) lane.refusals = 0;
   if (delivery.outcome != Outcome::refused) return;
   lane.refused = true;
+  const bool first = lane.suspects.empty();
+  lane.suspects = {
+      first ? delivery.range.begin : std::min(lane.suspects.begin, delivery.range.begin),
+      std::max(lane.suspects.end, delivery.range.end)};
   if (!delivery.alone) return;
   if (std::exchange(lane.suspect, delivery.range.begin) != lane.suspect) lane.refusals = 0;
   ++lane.refusals;
@@ -82,14 +88,26 @@ bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
   return true;
 }
 
+// What an open lane has in flight may lie above what it left behind: that settles first.
 void Lanes::leave_behind(std::size_t lane, Position resume, TimePoint now) {
-  lag(lanes_[lane], resume);
-  lanes_[lane].due = now;
+  auto& at = lanes_[lane];
+  at.failed = at.failed || (at.until && at.in_flight > 0);
+  lag(at, resume);
+  at.due = now;
+}
+
+void Lanes::open(Position until) {
+  for (auto& lane : lanes_) {
+    if (lane.resume && !lane.until && !lane.failed && lane.suspects.empty()) lane.until = until;
+  }
 }
 
 void Lanes::level(std::size_t lane) {
-  if (!lanes_[lane].resume) return;
-  lanes_[lane].resume.reset();
+  auto& at = lanes_[lane];
+  if (!at.resume) return;
+  at.resume.reset();
+  at.until.reset();
+  at.suspects = {};
   --lagging_;
 }
 

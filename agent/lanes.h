@@ -19,6 +19,11 @@ namespace punchline {
 /// then a pass of its own goes from its `resume` position up to the main pass. So a lane needs one
 /// number, however much waits for it, and order within it is kept. Pure. One thread.
 ///
+/// In relaxed order a lane that lags may be *open*: its own pass goes up to `until` only, where the
+/// main pass stood at the end of the file, and from there on the main pass offers as it reads. So
+/// each record belongs to one of the two. A failure closes the lane, since it may be of either.
+/// What was refused goes before the rest, until all of it has arrived or is kept elsewhere.
+///
 /// A record that was refused alone kRefusalsMax times in a row is *poison*: whoever keeps it
 /// elsewhere may go on behind it. While it is looked for there is no delay.
 class Lanes {
@@ -32,12 +37,15 @@ class Lanes {
     std::uint32_t in_flight = 0;     ///< Records with the sink.
     std::uint64_t epoch = 0;         ///< Of the sink, in which they were offered.
     std::optional<Position> resume;  ///< Lagging: its records from here on are still to be offered.
+    std::optional<Position> until;   ///< Open: from here on its records are the main pass's.
+    ByteRange suspects;              ///< In relaxed order: one of these was refused. Empty: none.
     bool failed = false;             ///< Lagging because of a report: settle first, then wait.
     bool refused = false;            ///< That report was a refusal.
     Position suspect = 0;            ///< Was refused alone ...
     int refusals = 0;                ///< ... so often in a row.
     TimePoint due{};                 ///< Not to be offered before.
     TimePoint reported{};            ///< When its last report came.
+    TimePoint waiting_since{};  ///< The same, or when the first of what is in flight was offered.
     Backoff backoff{kRetryFirst, kRetryMost, 0};
   };
 
@@ -47,7 +55,7 @@ class Lanes {
   const Lane& operator[](std::size_t at) const { return lanes_[at]; }
 
   /// `epoch` is that of the lane in the sink.
-  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch);
+  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now);
   /// A report. Returns the delay before the lane is tried again, where this report began one.
   std::optional<Backoff::Millis> take(const Delivery& delivery, TimePoint now);
   /// The sink has reached this epoch: if anything was in flight its fate is unknown, the lane goes
@@ -61,6 +69,12 @@ class Lanes {
 
   /// The lane falls behind without a fault of its records (it is full, others are not).
   void leave_behind(std::size_t lane, Position resume, TimePoint now);
+  /// All of its suspects are settled.
+  void clear_suspects(std::size_t lane) { lanes_[lane].suspects = {}; }
+  /// Opens each lane that lags, has settled and has no suspect: the main pass, which has come to
+  /// `until`, leaves nothing of it behind from there on.
+  void open(Position until);
+  bool is_open(std::size_t lane) const { return lanes_[lane].until.has_value(); }
   /// Its own pass has come this far.
   void move(std::size_t lane, Position resume) { lanes_[lane].resume = resume; }
   /// Its own pass has caught up with the main pass.

@@ -80,10 +80,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   }
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
-  if (catching_up_ == lane) {
-    own_.drop();
-    catching_up_.reset();
-  }
+  if (catching_up_ == lane) end_own_pass();
   if (!delay) return;
   if (delivery.alone && lanes_.has_poison(lane)) return judge(delivery, now);
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
@@ -95,8 +92,7 @@ void Pipe::lose_in_flight() {
   for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
     const auto epoch = parts_.sink.epoch({route_, static_cast<std::int32_t>(lane)});
     if (!lanes_.lost(lane, epoch, ledger_.front()) || catching_up_ != lane) continue;
-    own_.drop();
-    catching_up_.reset();
+    end_own_pass();
   }
 }
 
@@ -104,7 +100,7 @@ void Pipe::lose_in_flight() {
 // is not done is gone through again. What lags behind catches up by the old count before: by the
 // new one it could come to a partition that has later records. Partitions that are gone take
 // nothing any more, so that there is nothing to wait for.
-bool Pipe::mapping_stands() {
+bool Pipe::mapping_stands(TimePoint now) {
   const auto count = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
   if (count == lanes_.count()) return true;
   if (count > lanes_.count() && lanes_.lagging() > 0) return true;
@@ -115,10 +111,13 @@ bool Pipe::mapping_stands() {
   }
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);
-  own_.drop();
-  catching_up_.reset();
+  end_own_pass();
   main_.restart(ledger_.front());
   at_end_ = false;
+  // In relaxed order all that is there counts as a backlog.
+  const bool has_records = parts_.checkpoint.format() != Format::none;
+  for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
+    lanes_.leave_behind(lane, ledger_.front(), now);
   return true;
 }
 
@@ -147,9 +146,10 @@ Position Pipe::stripe_end(Position at) const {
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
-  if (has_shrunk(now) || !mapping_stands() || ledger_.must_pause()) return wait_without_chunks();
+  if (has_shrunk(now) || !mapping_stands(now) || ledger_.must_pause()) return wait_without_chunks();
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
+  if (is_relaxed()) return feed_relaxed(now);
   if (!rate_limit_.is_open(now)) return Fed::waiting;
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
@@ -160,6 +160,15 @@ Pipe::Fed Pipe::feed(TimePoint now) {
     }
   }
   return feed_main(now);
+}
+
+// The main pass reads on whatever lags, so that what is appended now is sent as soon as it can be;
+// the backlog takes the room that is left.
+Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
+  const auto live = feed_main(now);
+  if (!rate_limit_.is_open(now) || lanes_.lagging() == 0) return live;
+  const auto backlog = feed_lagging(now);
+  return live == Fed::more || backlog == Fed::more ? Fed::more : backlog;
 }
 
 // Nothing has been appended so far: the first record says in which format.
@@ -214,6 +223,7 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   look_earliest_ = now + kWakesTogether;
   if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
+  if (is_relaxed()) lanes_.open(main_.at());
   return Fed::at_end;
 }
 
@@ -243,10 +253,10 @@ bool Pipe::pass_record(TimePoint now) {
     main_.skip();
     return true;
   }
-  if (!lanes_.lags(lane)) {
+  if (!lanes_.lags(lane) || lanes_.is_open(lane)) {
     auto until = std::min(until_, stripe_end(range.begin));
     if (seen) until = std::min(until, gauges_.high_water());
-    if (offer(main_, lane, until) > 0) {
+    if (offer(main_, lane, until, now) > 0) {
       if (!seen) gauges_.count_read({range.begin, main_.taken_to()}, main_.taken());
       return true;
     }
@@ -258,12 +268,18 @@ bool Pipe::pass_record(TimePoint now) {
   return true;
 }
 
-std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
+// In relaxed order it is the backlog that drain_rate is for.
+bool Pipe::is_paced(const Pass& pass, std::size_t lane) const {
+  return !is_relaxed() || (&pass == &own_ && lanes_[lane].suspects.empty());
+}
+
+std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
   const auto room = parts_.sink.room(to);
-  if (room.records == 0 || rate_limit_.left() == 0) return 0;
+  const auto rate = is_paced(pass, lane) ? rate_limit_.left() : room.payload_bytes;
+  if (room.records == 0 || rate == 0) return 0;
   auto run = pass.run(until, room.records);
-  const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate_limit_.left());
+  const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
   run = of_one_lane(run.first(fitting(run, bytes)));
   if (run.front().range().begin < gauges_.high_water()) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
@@ -272,9 +288,10 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
     run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
   const auto taken = parts_.sink.offer(to, run);
-  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to));
+  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to), now);
   if (envelope_.has_keys()) count_keyless(run.first(taken));
-  if (config_.drain_rate > 0) rate_limit_.take(payload_bytes(run.first(taken)));
+  if (config_.drain_rate > 0 && is_paced(pass, lane))
+    rate_limit_.take(payload_bytes(run.first(taken)));
   pass.take(taken);
   return taken;
 }
@@ -288,10 +305,16 @@ void Pipe::count_keyless(std::span<const Record> sent) {
 // A lane that is full and hears nothing, while others do, does not hold them up.
 bool Pipe::leave_behind(std::size_t lane, TimePoint now) {
   const auto& at = lanes_[lane];
-  if (at.in_flight == 0 || at.reported + kFullLanePatience > now) return false;
+  if (at.in_flight == 0 || at.waiting_since + kFullLanePatience > now) return false;
   if (!lanes_.any_reported_since(now - kFullLanePatience)) return false;
   lanes_.leave_behind(lane, main_.at(), now);
+  if (catching_up_ == lane) end_own_pass();
   return true;
+}
+
+void Pipe::end_own_pass() {
+  own_.drop();
+  catching_up_.reset();
 }
 
 void Pipe::close_partial_line(TimePoint now) {
@@ -366,7 +389,8 @@ void Pipe::show(TimePoint now) {
     parts_.metrics.set_state(BufferState::idle);
   } else if (all_refused_) {
     parts_.metrics.set_state(BufferState::refused);
-  } else if (lanes_.count() == 0 || lanes_.all_lag()) {
+  } else if (lanes_.count() == 0 ||
+             (lanes_.all_lag() && (!is_relaxed() || lanes_.in_flight() == 0))) {
     parts_.metrics.set_state(BufferState::kafka_away);
   } else {
     parts_.metrics.set_state(BufferState::forwarding);

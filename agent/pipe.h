@@ -88,7 +88,7 @@ class Pipe {
   std::uint32_t owner() const { return owner_; }
 
  private:
-  bool mapping_stands();
+  bool mapping_stands(TimePoint now);
   std::size_t lane_of(const Record& record) const;
   std::span<const Record> of_one_lane(std::span<const Record> run) const;
   Position stripe_end(Position at) const;
@@ -103,13 +103,20 @@ class Pipe {
   bool is_settled(ByteRange range) const;
   void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();
+  bool is_relaxed() const { return config_.order == Order::relaxed; }
+  Fed feed_relaxed(TimePoint now);
   Fed feed_main(TimePoint now);
   Fed feed_lagging(TimePoint now);
   Fed catch_up(std::size_t lane, TimePoint now);
+  void end_own_pass();
   Fed rest_at_end(TimePoint now);
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
-  std::size_t offer(Pass& pass, std::size_t lane, Position until);
+  std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
+  bool is_paced(const Pass& pass, std::size_t lane) const;
+  bool seeks_suspect(std::size_t lane) const {
+    return is_relaxed() && !lanes_[lane].suspects.empty();
+  }
   void count_keyless(std::span<const Record> sent);
   bool leave_behind(std::size_t lane, TimePoint now);
   bool is_droppable(const Record& record) const;
@@ -134,6 +141,7 @@ class Pipe {
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
+  std::size_t caught_up_last_ = 0;
   Quarantine quarantine_;
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;

@@ -13,25 +13,32 @@ constexpr Duration kRetryDelay = std::chrono::seconds(1);
 
 Pipe::Fed Pipe::feed_lagging(TimePoint now) {
   if (catching_up_) return catch_up(*catching_up_, now);
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
+  for (std::size_t i = 1; i <= lanes_.count(); ++i) {  // each has its turn
+    const auto lane = (caught_up_last_ + i) % lanes_.count();
     if (!lanes_.is_due(lane, now)) continue;
     if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
+    const auto& at = lanes_[lane];
+    if (seeks_suspect(lane) && at.in_flight > 0) continue;
+    const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume;
     // The front may have passed it, and the file been collapsed up to there.
-    own_.restart(std::max(*lanes_[lane].resume, ledger_.front()));
-    catching_up_ = lane;
+    own_.restart(std::max(from, ledger_.front()));
+    catching_up_ = caught_up_last_ = lane;
     return catch_up(lane, now);
   }
   return Fed::waiting;
 }
 
-// One chunk of a lagging lane: its records that are not done, up to where the main pass stands.
+// One chunk of a lagging lane: its records that are not done, up to where the main pass stands, or
+// where it took over.
 Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
-  const auto until = main_.at();
+  const auto& at = lanes_[lane];
+  const bool seeks = seeks_suspect(lane);
+  const auto until = seeks ? at.suspects.end : at.until.value_or(main_.at());
   const auto filled = own_.fill(until);
   if (!filled) {
     gauges_.say(filled.error(), now);
     lanes_.leave_behind(lane, own_.at(), now + kRetryDelay);
-    catching_up_.reset();
+    end_own_pass();
     return Fed::waiting;
   }
   if (*filled == Pass::Fill::no_memory) {
@@ -46,19 +53,23 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
       own_.skip();
       continue;
     }
-    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)));
+    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)), now);
     parts_.metrics.records_resent.add(taken);
     if (taken > 0) continue;
-    lanes_.move(lane, own_.at());
-    own_.drop();
-    catching_up_.reset();
+    if (!seeks) lanes_.move(lane, own_.at());
+    end_own_pass();
     return Fed::waiting;
   }
-  lanes_.move(lane, own_.at());
+  if (!seeks) lanes_.move(lane, own_.at());
   if (own_.at() < until && *filled != Pass::Fill::end_of_data) return Fed::more;
-  own_.drop();
-  lanes_.level(lane);
-  catching_up_.reset();
+  end_own_pass();
+  if (!seeks) {
+    lanes_.level(lane);
+  } else if (at.in_flight == 0) {  // else once their reports are in
+    lanes_.clear_suspects(lane);
+  } else {
+    return Fed::waiting;
+  }
   return Fed::more;
 }
 

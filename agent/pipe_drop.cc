@@ -13,7 +13,10 @@ bool Pipe::is_droppable(const Record& record) const {
   if (begin >= main_.at()) return true;
   if (lanes_.count() == 0) return false;
   const auto& lane = lanes_[lane_of(record)];
-  return lane.resume && lane.in_flight == 0 && begin >= *lane.resume;
+  if (!lane.resume || begin < *lane.resume) return false;
+  // Of an open lane what its own pass has not come to yet is offered by nobody.
+  const bool untouched = lane.until && begin < *lane.until && !(catching_up_ && begin < own_.at());
+  return lane.in_flight == 0 || untouched;
 }
 
 // A chunk a turn, from the front on, until what was over the limit when it was last measured is

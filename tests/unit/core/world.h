@@ -85,6 +85,7 @@ class World {
   void advance(Duration by) { now_ += by; }
   void stop();
 
+  bool is_open() const { return forwarder_ != nullptr; }
   Forwarder& forwarder() { return *forwarder_; }
   Pipe& pipe() { return forwarder_->pipe(0); }
   BufferMetrics& metrics() { return metrics_->buffers.front(); }

@@ -37,6 +37,7 @@ class Life {
     world_.limits.collapse = {4096, random_() % 3 == 0 ? 0 : 4096U << (random_() % 4), 0};
     world_.limits.collapse_retry_delay = std::chrono::seconds(1);
     world_.config.drain_rate = random_() % 8 == 0 ? 20'000 + random_() % 1'000'000 : 0;
+    if (seed % 4 == 3) world_.config.order = Order::relaxed;
     world_.pool_bytes = random_() % 4 == 0 ? 1 : 1 << 20;
     world_.sink.moods.window = 1 + random_() % 50;
     world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
