@@ -38,6 +38,7 @@ class Lanes {
     int refusals = 0;                ///< ... so often in a row.
     TimePoint due{};                 ///< Not to be offered before.
     TimePoint reported{};            ///< When its last report came.
+    TimePoint silent_since{};        ///< That, or when it began to have something in flight.
     Backoff backoff{kRetryFirst, kRetryMost, 0};
   };
 
@@ -47,7 +48,7 @@ class Lanes {
   const Lane& operator[](std::size_t at) const { return lanes_[at]; }
 
   /// `epoch` is that of the lane in the sink.
-  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch);
+  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now);
   /// A report. Returns the delay before the lane is tried again, where this report began one.
   std::optional<Backoff::Millis> take(const Delivery& delivery, TimePoint now);
   /// The sink has reached this epoch: if anything was in flight its fate is unknown, the lane goes
@@ -76,6 +77,8 @@ class Lanes {
   TimePoint next_due(TimePoint now) const;
   /// Any lane with a report since `since`.
   bool any_reported_since(TimePoint since) const;
+  /// Any lane that is level and has nothing in flight.
+  bool any_idle() const;
 
  private:
   void lag(Lane& lane, Position resume);

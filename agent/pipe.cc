@@ -246,7 +246,7 @@ bool Pipe::pass_record(TimePoint now) {
   if (!lanes_.lags(lane)) {
     auto until = std::min(until_, stripe_end(range.begin));
     if (seen) until = std::min(until, gauges_.high_water());
-    if (offer(main_, lane, until) > 0) {
+    if (offer(main_, lane, until, now) > 0) {
       if (!seen) gauges_.count_read({range.begin, main_.taken_to()}, main_.taken());
       return true;
     }
@@ -258,10 +258,17 @@ bool Pipe::pass_record(TimePoint now) {
   return true;
 }
 
-std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
+// What partitions that do not answer hold in memory must not be all there is, neither for the other
+// lanes nor for other pipes: the last quarter is for lanes that have nothing in flight.
+bool Pipe::may_hold_more(std::size_t lane) const {
+  const auto& pool = parts_.pool;
+  return lanes_[lane].in_flight == 0 || pool.lent_bytes() <= pool.bytes_max() / 4 * 3;
+}
+
+std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
   const auto room = parts_.sink.room(to);
-  if (room.records == 0 || rate_limit_.left() == 0) return 0;
+  if (room.records == 0 || rate_limit_.left() == 0 || !may_hold_more(lane)) return 0;
   auto run = pass.run(until, room.records);
   const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate_limit_.left());
   run = of_one_lane(run.first(fitting(run, bytes)));
@@ -272,7 +279,7 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until) {
     run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
   const auto taken = parts_.sink.offer(to, run);
-  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to));
+  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to), now);
   if (envelope_.has_keys()) count_keyless(run.first(taken));
   if (config_.drain_rate > 0) rate_limit_.take(payload_bytes(run.first(taken)));
   pass.take(taken);
@@ -285,11 +292,13 @@ void Pipe::count_keyless(std::span<const Record> sent) {
   parts_.metrics.records_keyless.add(static_cast<std::uint64_t>(count));
 }
 
-// A lane that is full and hears nothing, while others do, does not hold them up.
+// A lane that is full and hears nothing does not hold up others: those that do hear, and those that
+// have nothing left to hear of. Whether the latter are any better shows when they are given
+// something; where nobody answers all have something in flight soon, and the main pass stops.
 bool Pipe::leave_behind(std::size_t lane, TimePoint now) {
   const auto& at = lanes_[lane];
-  if (at.in_flight == 0 || at.reported + kFullLanePatience > now) return false;
-  if (!lanes_.any_reported_since(now - kFullLanePatience)) return false;
+  if (at.in_flight == 0 || at.silent_since + kFullLanePatience > now) return false;
+  if (!lanes_.any_reported_since(now - kFullLanePatience) && !lanes_.any_idle()) return false;
   lanes_.leave_behind(lane, main_.at(), now);
   return true;
 }

@@ -109,7 +109,8 @@ class Pipe {
   Fed rest_at_end(TimePoint now);
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
-  std::size_t offer(Pass& pass, std::size_t lane, Position until);
+  bool may_hold_more(std::size_t lane) const;
+  std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
   void count_keyless(std::span<const Record> sent);
   bool leave_behind(std::size_t lane, TimePoint now);
   bool is_droppable(const Record& record) const;

@@ -16,6 +16,7 @@ Pipe::Fed Pipe::feed_lagging(TimePoint now) {
   for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
     if (!lanes_.is_due(lane, now)) continue;
     if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
+    if (!may_hold_more(lane)) continue;
     // The front may have passed it, and the file been collapsed up to there.
     own_.restart(std::max(*lanes_[lane].resume, ledger_.front()));
     catching_up_ = lane;
@@ -46,7 +47,7 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
       own_.skip();
       continue;
     }
-    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)));
+    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)), now);
     parts_.metrics.records_resent.add(taken);
     if (taken > 0) continue;
     lanes_.move(lane, own_.at());

@@ -6,14 +6,14 @@
 
 namespace punchline {
 
-// What may be in flight stays: its report is still to come. A lane that lags and has all its
-// reports holds nothing from its resume position on.
+// What may be in flight stays: its report is still to come. A lane that lags has nothing out from
+// its resume position on, but where a report put that back and others are still to come.
 bool Pipe::is_droppable(const Record& record) const {
   const auto begin = record.range().begin;
   if (begin >= main_.at()) return true;
   if (lanes_.count() == 0) return false;
   const auto& lane = lanes_[lane_of(record)];
-  return lane.resume && lane.in_flight == 0 && begin >= *lane.resume;
+  return lane.resume && !lane.failed && begin >= *lane.resume;
 }
 
 // A chunk a turn, from the front on, until what was over the limit when it was last measured is
