@@ -52,6 +52,7 @@ TEST_CASE("a broker's only disk is full, it gives up; with room and a restart al
   KafkaCluster kafka({.properties = {{"log.dirs", disk.logs()}}});
   Scene scene(kafka, {.topic = "full", .partitions = 2});
   scene.during("the only log directory is full", lane_records_max(2), [&](Scene&) {
+    scene.goes_on();
     disk.fill();
     REQUIRE(eventually(kPatience, [&] { return !kafka.running(0); }));
     CHECK(kafka.words(0).find("No space left on device") != std::string::npos);
@@ -75,6 +76,7 @@ TEST_CASE("one of a broker's two disks is full: its partitions wait, the others 
                                      {"metadata.log.dir", large.file("logs")}}});
   Scene scene(kafka, {.topic = "half", .partitions = 4});
   scene.during("one of two log directories is full", lane_records_max(4), [&](Scene&) {
+    scene.goes_on();
     disk.fill();
     REQUIRE(eventually(kPatience, [&] {
       return kafka.words(0).find("No space left on device") != std::string::npos;
@@ -98,10 +100,11 @@ TEST_CASE("one packet of a hundred is lost: all arrives") {
     return;
   }
   KafkaCluster kafka;
-  Scene scene(kafka, {.topic = "lossy", .partitions = 2});
+  constexpr std::uint64_t kRate = 8 * kLinesPerSecond;
+  Scene scene(kafka, {.topic = "lossy", .partitions = 2, .lines_per_second = kRate});
   const auto before = network.lost();
   scene.during("1 % of the packets are lost", lane_records_max(2), [](Scene& it) {
-    it.wait_for_lines(8 * kLinesPerSecond);
+    it.wait_for_lines(8 * kRate);
   });
   const auto lost = network.lost() - before;
   std::cout << lost << " packets lost\n";

@@ -15,7 +15,11 @@ constexpr std::uint64_t kEndless = 100'000'000;  // lines; the producer is stopp
 }  // namespace
 
 Scene::Scene(KafkaCluster& kafka, const Setup& setup)
-    : kafka_(kafka), topic_(setup.topic), partitions_(setup.partitions), folder_(setup.topic) {
+    : kafka_(kafka),
+      topic_(setup.topic),
+      partitions_(setup.partitions),
+      lines_per_second_(setup.lines_per_second),
+      folder_(setup.topic) {
   if (setup.topic_is_there) kafka_.create_topic(topic_, partitions_);
   setup_ = {.buffer = folder_.file("buffer"),
             .brokers = setup.brokers.empty() ? kafka_.bootstrap() : setup.brokers,
@@ -51,8 +55,8 @@ void Scene::during(const std::string& name, std::uint64_t twice_max,
   const auto begin = Clock::now();
   const auto number = static_cast<std::uint32_t>(offsets_.size());
   producer_.emplace(corpus_, number, buffer(),
-                    Producer::Load{.lines = kEndless, .lines_per_second = kLinesPerSecond});
-  wait_for_lines(kLinesPerSecond / 5);
+                    Producer::Load{.lines = kEndless, .lines_per_second = lines_per_second_});
+  wait_for_lines(lines_per_second_ / 5);
   event(*this);
   producer_->stop();
   offsets_.push_back(producer_->join());

@@ -15,7 +15,7 @@
 
 namespace punchline::testing {
 
-constexpr std::uint64_t kLinesPerSecond = 5'000;  // what a scene's producer appends
+constexpr std::uint64_t kLinesPerSecond = 5'000;  // what a scene's producers append
 constexpr std::chrono::seconds kPatience{90};
 
 // What one lane may have in the client is 1.25 requests, and at most four more while it runs fast
@@ -35,6 +35,7 @@ class Scene {
     std::string brokers = {};              ///< Empty: the cluster's own.
     std::vector<std::string> before = {};  ///< A command that runs the agent.
     bool topic_is_there = true;            ///< false: whoever tells the story creates it.
+    std::uint64_t lines_per_second = kLinesPerSecond;
   };
 
   Scene(KafkaCluster& kafka, const Setup& setup);
@@ -69,6 +70,7 @@ class Scene {
   KafkaCluster& kafka_;
   const std::string topic_;
   std::int32_t partitions_;
+  const std::uint64_t lines_per_second_;
   const TempDir folder_;
   const LogCorpus corpus_ = LogCorpus::from_machine();
   RunSetup setup_;
