@@ -19,7 +19,7 @@ Lanes::Lanes(std::size_t count, std::uint32_t seed) {
 }
 
 void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now) {
-  if (lanes_[lane].in_flight == 0) lanes_[lane].waiting_since = now;
+  if (lanes_[lane].in_flight == 0) lanes_[lane].silent_since = now;
   lanes_[lane].in_flight += records;
   lanes_[lane].epoch = epoch;
   in_flight_ += records;
@@ -36,7 +36,7 @@ std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint n
   assert(delivery.records <= lane.in_flight);
   lane.in_flight -= delivery.records;
   in_flight_ -= delivery.records;
-  lane.reported = lane.waiting_since = now;
+  lane.reported = lane.silent_since = now;
   if (delivery.outcome != Outcome::persisted) {
     lag(lane, delivery.range.begin);
     lane.failed = true;
@@ -127,6 +127,11 @@ TimePoint Lanes::next_due(TimePoint now) const {
 bool Lanes::any_reported_since(TimePoint since) const {
   return std::any_of(lanes_.begin(), lanes_.end(),
                      [since](const Lane& lane) { return lane.reported > since; });
+}
+
+bool Lanes::any_idle() const {
+  return std::any_of(lanes_.begin(), lanes_.end(),
+                     [](const Lane& lane) { return !lane.resume && lane.in_flight == 0; });
 }
 
 }  // namespace punchline

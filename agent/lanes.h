@@ -45,7 +45,7 @@ class Lanes {
     int refusals = 0;                ///< ... so often in a row.
     TimePoint due{};                 ///< Not to be offered before.
     TimePoint reported{};            ///< When its last report came.
-    TimePoint waiting_since{};  ///< The same, or when the first of what is in flight was offered.
+    TimePoint silent_since{};        ///< That, or when it began to have something in flight.
     Backoff backoff{kRetryFirst, kRetryMost, 0};
   };
 
@@ -90,6 +90,8 @@ class Lanes {
   TimePoint next_due(TimePoint now) const;
   /// Any lane with a report since `since`.
   bool any_reported_since(TimePoint since) const;
+  /// Any lane that is level and has nothing in flight.
+  bool any_idle() const;
 
  private:
   void lag(Lane& lane, Position resume);

@@ -273,11 +273,18 @@ bool Pipe::is_paced(const Pass& pass, std::size_t lane) const {
   return !is_relaxed() || (&pass == &own_ && lanes_[lane].suspects.empty());
 }
 
+// What partitions that do not answer hold in memory must not be all there is, neither for the other
+// lanes nor for other pipes: the last quarter is for lanes that have nothing in flight.
+bool Pipe::may_hold_more(std::size_t lane) const {
+  const auto& pool = parts_.pool;
+  return lanes_[lane].in_flight == 0 || pool.lent_bytes() <= pool.bytes_max() / 4 * 3;
+}
+
 std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
   const auto room = parts_.sink.room(to);
   const auto rate = is_paced(pass, lane) ? rate_limit_.left() : room.payload_bytes;
-  if (room.records == 0 || rate == 0) return 0;
+  if (room.records == 0 || rate == 0 || !may_hold_more(lane)) return 0;
   auto run = pass.run(until, room.records);
   const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
   run = of_one_lane(run.first(fitting(run, bytes)));
@@ -302,11 +309,13 @@ void Pipe::count_keyless(std::span<const Record> sent) {
   parts_.metrics.records_keyless.add(static_cast<std::uint64_t>(count));
 }
 
-// A lane that is full and hears nothing, while others do, does not hold them up.
+// A lane that is full and hears nothing does not hold up others: those that do hear, and those that
+// have nothing left to hear of. Whether the latter are any better shows when they are given
+// something; where nobody answers all have something in flight soon, and the main pass stops.
 bool Pipe::leave_behind(std::size_t lane, TimePoint now) {
   const auto& at = lanes_[lane];
-  if (at.in_flight == 0 || at.waiting_since + kFullLanePatience > now) return false;
-  if (!lanes_.any_reported_since(now - kFullLanePatience)) return false;
+  if (at.in_flight == 0 || at.silent_since + kFullLanePatience > now) return false;
+  if (!lanes_.any_reported_since(now - kFullLanePatience) && !lanes_.any_idle()) return false;
   lanes_.leave_behind(lane, main_.at(), now);
   if (catching_up_ == lane) end_own_pass();
   return true;

@@ -112,6 +112,7 @@ class Pipe {
   Fed rest_at_end(TimePoint now);
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
+  bool may_hold_more(std::size_t lane) const;
   std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
   bool is_paced(const Pass& pass, std::size_t lane) const;
   bool seeks_suspect(std::size_t lane) const {
@@ -141,7 +142,6 @@ class Pipe {
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
-  std::size_t caught_up_last_ = 0;
   Quarantine quarantine_;
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;

@@ -13,16 +13,16 @@ constexpr Duration kRetryDelay = std::chrono::seconds(1);
 
 Pipe::Fed Pipe::feed_lagging(TimePoint now) {
   if (catching_up_) return catch_up(*catching_up_, now);
-  for (std::size_t i = 1; i <= lanes_.count(); ++i) {  // each has its turn
-    const auto lane = (caught_up_last_ + i) % lanes_.count();
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
     if (!lanes_.is_due(lane, now)) continue;
     if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
+    if (!may_hold_more(lane)) continue;
     const auto& at = lanes_[lane];
     if (seeks_suspect(lane) && at.in_flight > 0) continue;
     const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume;
     // The front may have passed it, and the file been collapsed up to there.
     own_.restart(std::max(from, ledger_.front()));
-    catching_up_ = caught_up_last_ = lane;
+    catching_up_ = lane;
     return catch_up(lane, now);
   }
   return Fed::waiting;

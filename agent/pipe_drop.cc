@@ -6,17 +6,15 @@
 
 namespace punchline {
 
-// What may be in flight stays: its report is still to come. A lane that lags and has all its
-// reports holds nothing from its resume position on.
+// What may be in flight stays: its report is still to come. A lane that lags has nothing out from
+// its resume position on, but where a report put that back and others are still to come.
 bool Pipe::is_droppable(const Record& record) const {
   const auto begin = record.range().begin;
   if (begin >= main_.at()) return true;
   if (lanes_.count() == 0) return false;
   const auto& lane = lanes_[lane_of(record)];
-  if (!lane.resume || begin < *lane.resume) return false;
-  // Of an open lane what its own pass has not come to yet is offered by nobody.
-  const bool untouched = lane.until && begin < *lane.until && !(catching_up_ && begin < own_.at());
-  return lane.in_flight == 0 || untouched;
+  if (!lane.resume || begin < *lane.resume || (lane.until && begin >= *lane.until)) return false;
+  return lane.in_flight == 0 || !(lane.failed || seeks_suspect(lane_of(record)));
 }
 
 // A chunk a turn, from the front on, until what was over the limit when it was last measured is

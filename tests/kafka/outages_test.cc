@@ -4,20 +4,16 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <iostream>
-#include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include <signal.h>
 
+#include "tests/kafka/scene.h"
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
-#include "tests/support/kafka_cluster.h"
 #include "tests/support/kcat.h"
-#include "tests/support/producer.h"
-#include "tests/support/program.h"
 #include "tests/support/proxy.h"
 
 namespace punchline::testing {
@@ -26,129 +22,12 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::uint64_t kEndless = 100'000'000;  // lines; the test stops the producer
-constexpr std::uint64_t kLinesPerSecond = 5'000;
-constexpr seconds kPatience{90};
 const std::vector<int> kAll = {0, 1, 2};
-
-// What one lane may have in the client is 1.25 requests, and at most four more while it runs fast
-// (LaneWindow, W2); a request holds batch.num.messages records, here few of them.
-constexpr std::uint64_t kRequestRecords = 1'000;
-constexpr std::uint64_t lane_records_max(std::uint64_t lanes) {
-  return lanes * (kRequestRecords + kRequestRecords / 4 + 4 * kRequestRecords);
-}
 
 KafkaCluster& shared_cluster() {
   static KafkaCluster cluster({.brokers = 3, .doors = true});
   return cluster;
 }
-
-// An agent with its buffer, its topic and those who append, of whom each event has one of its own.
-class Scene {
- public:
-  explicit Scene(const std::string& topic, std::int32_t partitions, bool by_doors = false)
-      : topic_(topic), partitions_(partitions), folder_(topic) {
-    kafka_.create_topic(topic, partitions);
-    setup_ = {.buffer = folder_.file("buffer"),
-              .brokers = by_doors ? kafka_.bootstrap_by_doors() : kafka_.bootstrap(),
-              .topic = topic,
-              // A frozen broker is noticed by this; the default is half a minute.
-              .more = {"-X", "batch.num.messages=" + std::to_string(kRequestRecords), "-X",
-                       "socket.timeout.ms=4000", "-X", "request.timeout.ms=3000"}};
-    start_agent();
-  }
-
-  void start_agent() { agent_.emplace(setup_); }
-  Agent& agent() { return *agent_; }
-  const std::string& topic() const { return topic_; }
-  const std::string& buffer() const { return setup_.buffer; }
-  const LogCorpus& corpus() const { return corpus_; }
-  Producer& producer() { return *producer_; }
-  const TempDir& folder() const { return folder_; }
-
-  double confirmed() { return agent_->metric("punchline_records_confirmed_total"); }
-  // Lines that are appended and not confirmed.
-  double behind() {
-    const auto lines = static_cast<double>(appended_ + producer_->appended());
-    return lines - confirmed();
-  }
-  std::uint64_t arrived() const { return static_cast<std::uint64_t>(kafka_.record_count(topic_)); }
-
-  // All that is appended by now gets through, whatever else is appended.
-  void goes_on() {
-    const auto bytes = static_cast<double>(std::filesystem::file_size(buffer()));
-    const bool on = eventually(
-        kPatience, [&] { return agent_->metric("punchline_bytes_confirmed_total") >= bytes; });
-    if (!on) std::cerr << agent_->log();
-    REQUIRE(on);
-  }
-
-  void wait_for_lines(std::uint64_t more) {
-    const auto wanted = producer_->appended() + more;
-    REQUIRE(eventually(kPatience, [&] { return producer_->appended() >= wanted; }));
-  }
-
-  // `event` while somebody appends; then all of it arrives. At most `twice_max` records more than
-  // before are there twice.
-  void during(const std::string& name, std::uint64_t twice_max,
-              const std::function<void(Scene&)>& event) {
-    INFO(name);
-    const auto begin = Clock::now();
-    const auto number = static_cast<std::uint32_t>(offsets_.size());
-    producer_.emplace(corpus_, number, buffer(),
-                      Producer::Load{.lines = kEndless, .lines_per_second = kLinesPerSecond});
-    wait_for_lines(kLinesPerSecond / 5);
-    event(*this);
-    producer_->stop();
-    offsets_.push_back(producer_->join());
-    appended_ += offsets_.back().size();
-    const bool drained = agent_->drains(kPatience);
-    if (!drained) std::cerr << agent_->log();
-    REQUIRE(drained);
-    kafka_.await_in_sync(topic_);
-    // A leader that is thawed or new knows the end a little later.
-    const bool there = eventually(kPatience, [&] { return arrived() >= appended_ + twice_; });
-    const auto twice = arrived() - appended_;
-    const std::chrono::duration<double> took = Clock::now() - begin;
-    std::cout << name << ": " << offsets_.back().size() << " lines, "
-              << (there ? twice - twice_ : 0) << " of them twice, " << took.count() << " s\n";
-    CHECK(there);
-    CHECK(twice <= twice_ + twice_max);
-    twice_ = twice;
-    twice_max_ += twice_max;
-  }
-
-  // Looks at everything, byte for byte.
-  void close() {
-    CHECK(agent_->stop().code == 0);
-    const auto account = settle(
-        corpus_, offsets_, read_topic(kafka_.bootstrap(), topic_, partitions_, folder_.path()));
-    std::cout << topic_ << ": " << account.text() << "\n";
-    INFO(account.text() << "\n" << agent_->log());
-    CHECK(account.sound());
-    CHECK(account.duplicates <= twice_max_);
-    CHECK(inspect(buffer()).waiting_records == 0);
-    CHECK(inspect(buffer()).set_aside == 0);
-  }
-
-  void have_partitions(std::int32_t count) {
-    kafka_.add_partitions(topic_, count);
-    partitions_ = count;
-  }
-
- private:
-  KafkaCluster& kafka_ = shared_cluster();
-  const std::string topic_;
-  std::int32_t partitions_;
-  const TempDir folder_;
-  const LogCorpus corpus_ = LogCorpus::from_machine();
-  RunSetup setup_;
-  std::optional<Agent> agent_;
-  std::optional<Producer> producer_;
-  std::vector<std::vector<std::uint64_t>> offsets_;
-  std::uint64_t appended_ = 0;
-  std::uint64_t twice_ = 0;  // records there beyond those appended
-  std::uint64_t twice_max_ = 0;
-};
 
 void kill_a_leader(Scene& scene) {
   auto& kafka = shared_cluster();
@@ -162,6 +41,32 @@ void freeze_a_leader(Scene& scene) {
   auto& kafka = shared_cluster();
   const int broker = kafka.leader(scene.topic(), 0);
   kafka.freeze(broker);
+  scene.goes_on();
+  kafka.thaw(broker);
+}
+
+// Else nothing happened.
+void await_other_controller(int than) {
+  REQUIRE(eventually(kPatience, [&] {
+    const int now = shared_cluster().controller();
+    return now >= 0 && now != than;
+  }));
+}
+
+void kill_the_controller(Scene& scene) {
+  auto& kafka = shared_cluster();
+  const int broker = kafka.controller();
+  kafka.kill9(broker);
+  await_other_controller(broker);
+  scene.goes_on();
+  kafka.restart(broker);
+}
+
+void freeze_the_controller(Scene& scene) {
+  auto& kafka = shared_cluster();
+  const int broker = kafka.controller();
+  kafka.freeze(broker);
+  await_other_controller(broker);
   scene.goes_on();
   kafka.thaw(broker);
 }
@@ -227,10 +132,11 @@ void add_partitions(Scene& scene) {
 }
 
 TEST_CASE("what happens to three brokers, one after the other: all arrives, in order") {
-  Scene scene("outages", 4);
+  Scene scene(shared_cluster(), {.topic = "outages", .partitions = 4});
   constexpr auto kMost = lane_records_max(4);
   scene.during("kill -9 of a leader", kMost, kill_a_leader);
   scene.during("a leader freezes", kMost, freeze_a_leader);
+  scene.during("the active controller freezes", kMost, freeze_the_controller);
   scene.during("all freeze", kMost, [](Scene& it) { freeze_these(it, kAll); });
   scene.during("too few replicas in sync", kMost, lack_replicas);
   scene.during("max.message.bytes lowered below what a request holds", 0, lower_the_limit);
@@ -239,8 +145,9 @@ TEST_CASE("what happens to three brokers, one after the other: all arrives, in o
 }
 
 TEST_CASE("... and what takes longer", "[.slow]") {
-  Scene scene("long", 4);
+  Scene scene(shared_cluster(), {.topic = "long", .partitions = 4});
   constexpr auto kMost = lane_records_max(6);
+  scene.during("kill -9 of the active controller", kMost, kill_the_controller);
   scene.during("kill -9 of two of three", kMost, [](Scene& it) { kill_these(it, {0, 1}); });
   scene.during("two of three freeze", kMost, [](Scene& it) { freeze_these(it, {1, 2}); });
   scene.during("kill -9 of all", kMost, [](Scene& it) { kill_these(it, kAll); });
@@ -253,7 +160,7 @@ TEST_CASE("... and what takes longer", "[.slow]") {
 TEST_CASE("answers are lost after the append: none is there twice unless the agent dies, too") {
   auto& kafka = shared_cluster();
   Proxy proxy(kafka.doors());
-  Scene scene("hole", 2, true);
+  Scene scene(kafka, {.topic = "hole", .partitions = 2, .brokers = kafka.bootstrap_by_doors()});
   const auto lose_answers = [&] {
     scene.goes_on();
     proxy.swallow_answers();
@@ -277,7 +184,7 @@ TEST_CASE("answers are lost after the append: none is there twice unless the age
 TEST_CASE("300,000 records through the restart of a broker, in order") {
   constexpr std::uint64_t kLines = 300'000;
   auto& kafka = shared_cluster();
-  Scene scene("restart", 1);
+  Scene scene(kafka, {.topic = "restart"});
   Producer producer(scene.corpus(), 0, scene.buffer(),
                     {.lines = kLines, .lines_per_second = 30'000});
   REQUIRE(eventually(kPatience, [&] { return scene.confirmed() > kLines / 10.0; }));
@@ -318,7 +225,7 @@ Account account_from(Scene& scene, std::uint64_t lines, std::uint64_t first,
 
 TEST_CASE("a topic is deleted, and made again later: what was not confirmed before is there then") {
   auto& kafka = shared_cluster();
-  Scene scene("deleted", 1);
+  Scene scene(kafka, {.topic = "deleted"});
   Producer producer(scene.corpus(), 0, scene.buffer(),
                     {.lines = kEndless, .lines_per_second = kLinesPerSecond});
   REQUIRE(eventually(kPatience, [&] { return scene.confirmed() > kLinesPerSecond; }));
@@ -344,7 +251,7 @@ TEST_CASE("a topic is deleted, and made again later: what was not confirmed befo
 
 TEST_CASE("a topic is deleted and made again at once: nothing is missing from where it begins") {
   auto& kafka = shared_cluster();
-  Scene scene("remade", 1);
+  Scene scene(kafka, {.topic = "remade"});
   Producer producer(scene.corpus(), 0, scene.buffer(),
                     {.lines = kEndless, .lines_per_second = kLinesPerSecond});
   REQUIRE(eventually(kPatience, [&] { return scene.confirmed() > 0; }));

@@ -31,6 +31,12 @@ std::filesystem::path jar_folder(const std::string& version) {
          ("kafka-" + version);
 }
 
+// The number in JSON behind this name; -1 if it is not there.
+std::int64_t number_behind(const std::string& json, const std::string& name) {
+  const auto at = json.find(name);
+  return at == std::string::npos ? -1 : std::strtoll(json.c_str() + at + name.size(), nullptr, 10);
+}
+
 // For 3.x (reload4j) and 4.x (log4j2): warnings to standard output, which the test keeps.
 constexpr const char* kReload4j =
     "log4j.rootLogger=WARN, out\n"
@@ -282,6 +288,15 @@ void KafkaCluster::thaw(int broker) const {
   brokers_.at(static_cast<std::size_t>(broker))->process->signal(SIGCONT);
 }
 
+bool KafkaCluster::running(int broker) {
+  return brokers_.at(static_cast<std::size_t>(broker))->process->running();
+}
+
+std::string KafkaCluster::words(int broker) const {
+  const auto& process = brokers_.at(static_cast<std::size_t>(broker))->process;
+  return process->out() + process->err();
+}
+
 void KafkaCluster::create_topic(const std::string& topic, std::int32_t partitions,
                                 const TopicConfig& config) {
   testing::create_topic(bootstrap_, topic, partitions, static_cast<std::int16_t>(options_.brokers),
@@ -308,6 +323,21 @@ void KafkaCluster::add_partitions(const std::string& topic, std::int32_t partiti
 int KafkaCluster::leader(const std::string& topic, std::int32_t partition) const {
   const auto state = topic_state(bootstrap_, topic);
   return state.leaders.at(static_cast<std::size_t>(partition)) - 1;
+}
+
+// Each node keeps who leads the metadata's own partition, and since which epoch: the highest one is
+// right. (A broker's metadata answer names any broker: clients are not to know.)
+int KafkaCluster::controller() const {
+  std::int64_t latest = -1;
+  std::int64_t leader = 0;
+  for (const auto& broker : brokers_) {
+    const auto text = read_file(broker->data + "/__cluster_metadata-0/quorum-state");
+    const auto epoch = number_behind(text, "\"leaderEpoch\":");
+    if (epoch <= latest) continue;
+    latest = epoch;
+    leader = number_behind(text, "\"leaderId\":");
+  }
+  return static_cast<int>(leader > 0 ? leader - 1 : -1);
 }
 
 void KafkaCluster::await_in_sync(const std::string& topic) const {

@@ -60,6 +60,8 @@ class KafkaCluster {
   void restart(int broker);       ///< After stop() or kill9(): same port, same data.
   void freeze(int broker) const;  ///< SIGSTOP: connections stay, nothing answers.
   void thaw(int broker) const;    ///< SIGCONT.
+  bool running(int broker);       ///< false: stopped, killed, or ended by itself.
+  std::string words(int broker) const;  ///< What it has said since its last start.
 
   void create_topic(const std::string& topic, std::int32_t partitions,
                     const TopicConfig& config = {});
@@ -69,6 +71,8 @@ class KafkaCluster {
   void add_partitions(const std::string& topic, std::int32_t partitions);
   /// The broker that leads this partition.
   int leader(const std::string& topic, std::int32_t partition) const;
+  /// The broker that is the active controller, as the cluster's own files say; -1 for none.
+  int controller() const;
   /// Waits until all replicas of the topic are in sync.
   void await_in_sync(const std::string& topic) const;
   /// What each client may send to each broker; 0: as much as it likes.

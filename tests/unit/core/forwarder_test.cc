@@ -291,6 +291,71 @@ TEST_CASE(
   CHECK(world.sink.log(2).size() > 0);
 }
 
+TEST_CASE("a dead partition does not hold up others that have nothing left to be reported") {
+  World world(3, 9);
+  world.config.stripe_bytes = 256;
+  world.sink.moods.window = 10;
+  append_many(world, 0, 200);
+  world.open();
+  world.drain();
+  world.sink.mute = {0, 1};
+  append_many(world, 200, 2000);
+  world.pipe().wake();
+  world.turn(100);  // all at one moment: what the living one was given is reported by now
+  for (int i = 0; i < 200; ++i) {
+    world.advance(2s);
+    world.turn(5);
+  }
+  CHECK(world.sink.log(2).size() > 600);
+  world.sink.mute.clear();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+}
+
+TEST_CASE("what a dead partition holds in memory leaves some for the others") {
+  World world(3, 11);
+  world.pool_bytes = 16 * ChunkPool::kChunkBytes;
+  world.config.stripe_bytes = 256;
+  append_many(world, 0, 200);
+  world.open();
+  world.drain();
+  world.sink.mute = {0};
+  for (std::size_t i = 0; i < 400; ++i) {  // each read is a chunk of its own
+    append_many(world, 200 + i * 5, 5);
+    world.pipe().wake();
+    world.turn();
+    world.advance(20ms);
+  }
+  CHECK(world.sink.log(1).size() > 600);
+  CHECK(world.sink.log(2).size() > 600);
+  world.sink.mute.clear();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+}
+
+TEST_CASE("where no partition answers the agent does not read on") {
+  World world(3, 10);
+  world.config.stripe_bytes = 256;
+  world.sink.moods.window = 40;
+  append_many(world, 0, 200);
+  world.open();
+  world.drain();
+  world.sink.mute = {0, 1, 2};
+  append_many(world, 200, 5000);
+  world.pipe().wake();
+  for (int i = 0; i < 200; ++i) {
+    world.advance(2s);
+    world.turn(5);
+  }
+  CHECK(world.metrics().records_read.get() < 200 + 6 * 40);
+  world.sink.mute.clear();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+}
+
 TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered") {
   World world(1, 6);
   append_many(world, 0, 3);

@@ -109,12 +109,12 @@ TEST_CASE("a lane waits from its first offer on, and from each report") {
   Lanes lanes(1, 1);
   lanes.offered(0, 1, 0, kStart);
   lanes.offered(0, 1, 0, kStart + 1s);
-  CHECK(lanes[0].waiting_since == kStart);
+  CHECK(lanes[0].silent_since == kStart);
   lanes.take(delivery(0, {0, 10}, 1, Outcome::persisted), kStart + 2s);
-  CHECK(lanes[0].waiting_since == kStart + 2s);
+  CHECK(lanes[0].silent_since == kStart + 2s);
   lanes.take(delivery(0, {10, 20}, 1, Outcome::persisted), kStart + 3s);
   lanes.offered(0, 1, 0, kStart + 1h);
-  CHECK(lanes[0].waiting_since == kStart + 1h);
+  CHECK(lanes[0].silent_since == kStart + 1h);
 }
 
 TEST_CASE("an open lane closes at a failure, and opens once no suspect is left") {
