@@ -16,6 +16,11 @@ namespace {
 
 using std::chrono::seconds;
 
+KafkaCluster& shared_cluster() {
+  static KafkaCluster cluster;
+  return cluster;
+}
+
 // A small filesystem for a broker's logs, and a file that takes up what is left of it.
 class SmallDisk {
  public:
@@ -42,7 +47,8 @@ std::size_t count_of(const std::string& text, std::string_view word) {
   return count;
 }
 
-TEST_CASE("a broker's only disk is full, it gives up; with room and a restart all arrives") {
+TEST_CASE("a broker's only disk is full, it gives up; with room and a restart all arrives",
+          "[.slow]") {
   FsMounts mounts;
   const SmallDisk disk(mounts);
   if (disk.folder().empty()) {
@@ -129,7 +135,7 @@ std::vector<std::string> with_names_of(const TempDir& folder) {
 
 TEST_CASE("the broker's name does not resolve at first: said once, and all arrives later") {
   const TempDir names("names");
-  KafkaCluster kafka;
+  auto& kafka = shared_cluster();
   const auto port = kafka.bootstrap().substr(kafka.bootstrap().find(':'));
   Scene scene(kafka, {.topic = "names",
                       .brokers = "kafka.punchline.invalid" + port,
@@ -148,7 +154,7 @@ TEST_CASE("the broker's name does not resolve at first: said once, and all arriv
 }
 
 TEST_CASE("the topic does not exist and is not made by itself: said once, and all arrives later") {
-  KafkaCluster kafka;
+  auto& kafka = shared_cluster();
   Scene scene(kafka, {.topic = "later", .partitions = 2, .topic_is_there = false});
   scene.during("the topic is not there yet", 0, [&](Scene&) {
     REQUIRE(scene.agent().logs("topic 'later' does not exist", kPatience));

@@ -244,6 +244,7 @@ TEST_CASE("a topic is deleted, and made again later: what was not confirmed befo
   const auto read = read_topic(kafka.bootstrap(), scene.topic(), 1, scene.folder().path());
   const auto account = account_from(scene, lines, gone, read[0]);
   std::cout << "deleted, noticed: " << gone << " gone; " << account.text() << "\n";
+  INFO(scene.agent().log());
   CHECK(account.sound());
   CHECK(first_number(read[0]) == gone);
   CHECK(account.duplicates <= lane_records_max(1));
@@ -273,6 +274,7 @@ TEST_CASE("a topic is deleted and made again at once: nothing is missing from wh
   const auto account = account_from(scene, lines, first, read[0]);
   std::cout << "deleted and made again: begins " << static_cast<double>(first) - confirmed
             << " lines behind what was confirmed before; " << account.text() << "\n";
+  INFO(scene.agent().log());
   CHECK(account.sound());
   CHECK(account.duplicates <= lane_records_max(1));
 }
