@@ -109,9 +109,8 @@ TEST_CASE("one packet of a hundred is lost: all arrives") {
   constexpr std::uint64_t kRate = 8 * kLinesPerSecond;
   Scene scene(kafka, {.topic = "lossy", .partitions = 2, .lines_per_second = kRate});
   const auto before = network.lost();
-  scene.during("1 % of the packets are lost", lane_records_max(2), [](Scene& it) {
-    it.wait_for_lines(8 * kRate);
-  });
+  scene.during("1 % of the packets are lost", lane_records_max(2),
+               [](Scene& it) { it.wait_for_lines(8 * kRate); });
   const auto lost = network.lost() - before;
   std::cout << lost << " packets lost\n";
   CHECK(lost > 100);

@@ -79,8 +79,8 @@ void Scene::during(const std::string& name, std::uint64_t twice_max,
 
 void Scene::close() {
   CHECK(agent_->stop().code == 0);
-  const auto account = settle(
-      corpus_, offsets_, read_topic(kafka_.bootstrap(), topic_, partitions_, folder_.path()));
+  const auto account = settle(corpus_, offsets_,
+                              read_topic(kafka_.bootstrap(), topic_, partitions_, folder_.path()));
   std::cout << topic_ << ": " << account.text() << "\n";
   INFO(account.text() << "\n" << agent_->log());
   CHECK(account.sound());

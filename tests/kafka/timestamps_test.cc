@@ -84,8 +84,8 @@ std::optional<Arrival> parse(const std::string& line) {
   }
   arrival.time_ms = time_ms;
   const auto payload = payload_of(arrival.number);
-  const auto whole = std::to_string(time_ms) + " -1 " + std::to_string(payload.size()) + " |" +
-                     payload + "|";
+  const auto whole =
+      std::to_string(time_ms) + " -1 " + std::to_string(payload.size()) + " |" + payload + "|";
   return line == whole ? std::optional(arrival) : std::nullopt;
 }
 
@@ -125,9 +125,9 @@ std::set<std::size_t> numbers(std::size_t count, const std::set<std::size_t>& wi
 TEST_CASE("a topic with times of its own: frames of years ago arrive, with the time of now") {
   constexpr std::size_t kRecords = 20'000;
   auto& kafka = shared_cluster();
-  kafka.create_topic("append-time", kPartitions,
-                     {{"message.timestamp.type", "LogAppendTime"},
-                      {"message.timestamp.before.max.ms", "60000"}});
+  kafka.create_topic(
+      "append-time", kPartitions,
+      {{"message.timestamp.type", "LogAppendTime"}, {"message.timestamp.before.max.ms", "60000"}});
   const TempDir folder("append-time");
   const auto buffer = folder.file("buffer");
   write_file(buffer, "");
@@ -201,9 +201,9 @@ TEST_CASE("records that claim another time than a topic allows are set aside, th
     CHECK(all.lost == 0);
     CHECK(all.twice == 0);
     CHECK(all.invented == 0);
-    const auto as_claimed = std::count_if(
-        all.arrivals.begin(), all.arrivals.end(),
-        [&](const Arrival& it) { return it.time_ms == times[it.number]; });
+    const auto as_claimed =
+        std::count_if(all.arrivals.begin(), all.arrivals.end(),
+                      [&](const Arrival& it) { return it.time_ms == times[it.number]; });
     CHECK(as_claimed == kRecords);
   }
 }

@@ -55,12 +55,12 @@ class KafkaCluster {
   /// Starts whatever is not running; returns when a metadata answer names all brokers.
   void start();
 
-  void stop(int broker);          ///< SIGTERM, and waits for the orderly end.
-  void kill9(int broker);         ///< SIGKILL.
-  void restart(int broker);       ///< After stop() or kill9(): same port, same data.
-  void freeze(int broker) const;  ///< SIGSTOP: connections stay, nothing answers.
-  void thaw(int broker) const;    ///< SIGCONT.
-  bool running(int broker);       ///< false: stopped, killed, or ended by itself.
+  void stop(int broker);                ///< SIGTERM, and waits for the orderly end.
+  void kill9(int broker);               ///< SIGKILL.
+  void restart(int broker);             ///< After stop() or kill9(): same port, same data.
+  void freeze(int broker) const;        ///< SIGSTOP: connections stay, nothing answers.
+  void thaw(int broker) const;          ///< SIGCONT.
+  bool running(int broker);             ///< false: stopped, killed, or ended by itself.
   std::string words(int broker) const;  ///< What it has said since its last start.
 
   void create_topic(const std::string& topic, std::int32_t partitions,

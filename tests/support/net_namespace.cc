@@ -37,10 +37,11 @@ bool NetNamespace::run_here(const std::string& command) {
 }
 
 bool NetNamespace::lose_percent(int share) {
-  return ready_ && run_here("nft 'add table inet lossy { counter lost { } ; chain in { "
-                            "type filter hook input priority 0; policy accept; "
-                            "numgen random mod 100 < " +
-                            std::to_string(share) + " counter name lost drop; }; }'");
+  return ready_ && run_here(
+                       "nft 'add table inet lossy { counter lost { } ; chain in { "
+                       "type filter hook input priority 0; policy accept; "
+                       "numgen random mod 100 < " +
+                       std::to_string(share) + " counter name lost drop; }; }'");
 }
 
 void NetNamespace::lose_none() {
