@@ -49,8 +49,7 @@ struct BufferConfig {
   std::uint64_t bytes_max = 0;               ///< In its data segments; 0: no limit.
   WhenFull when_full = WhenFull::keep;
   Order order = Order::strict;
-  std::uint64_t drain_rate =
-      0;  ///< Bytes a second offered at most (relaxed: of the backlog); 0: no limit.
+  std::uint64_t drain_rate = 0;  ///< Bytes a second, of the backlog if relaxed; 0: no limit.
   std::chrono::milliseconds partial_timeout{0};  ///< 0: an unfinished last line waits.
   std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.
   mode_t mode = 0600;                            ///< Of a file that we create.

@@ -165,6 +165,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
 // The main pass reads on whatever lags, so that what is appended now is sent as soon as it can be;
 // the backlog takes the room that is left.
 Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
+  if (at_end_) lanes_.open(main_.at());  // what has settled since
   const auto live = feed_main(now);
   if (!rate_limit_.is_open(now) || lanes_.lagging() == 0) return live;
   const auto backlog = feed_lagging(now);

@@ -105,6 +105,21 @@ TEST_CASE("relaxed: a partition that comes back takes first what is appended now
   CHECK(world.duplicates() == 0);
 }
 
+TEST_CASE("relaxed: a lane that has settled while all was quiet is open for what comes") {
+  Backlog backlog(1);
+  World& world = backlog.world;
+  world.sink.moods.fail_percent = 100;
+  append_many(world, "failed ", 10);
+  world.turn(20);
+  world.sink.moods.fail_percent = 0;
+  world.turn(300);  // settled, and its delay over; the next look without a wake is later
+  append_many(world, "new ", 10);
+  world.turn(50);
+  CHECK(arrived(world, "new ") == 10);
+  CHECK(arrived(world, "old ") < kBacklog);
+  backlog.end();
+}
+
 TEST_CASE("relaxed: failures of either are taken up again, nothing is lost or freed early") {
   Backlog backlog(2);
   World& world = backlog.world;
