@@ -192,3 +192,29 @@ TEST_CASE("relaxed: the oldest of the backlog are dropped though live records ar
   CHECK(world.metrics().records_confirmed.get() + world.metrics().records_dropped.get() ==
         static_cast<std::uint64_t>(kBacklog + appended));
 }
+
+TEST_CASE("relaxed: what is in flight is not dropped, however full the buffer") {
+  World world(1, 32);
+  world.config.order = Order::relaxed;
+  world.config.drain_rate = 1;
+  world.config.bytes_max = 20'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  append_many(world, "old ", 50);
+  world.open();
+  world.turn(10);
+  world.sink.moods.report_percent = 0;
+  append_many(world, "new ", 300);
+  for (int i = 0; i < 50; ++i) {
+    world.turn(2);
+    world.advance(std::chrono::milliseconds(20));
+  }
+  REQUIRE(world.pipe().in_flight() >= 300);
+  const auto dropped = world.metrics().records_dropped.get();
+  CHECK(dropped > 0);
+  CHECK(dropped <= 50);
+  world.sink.moods.report_percent = 100;
+  world.turn(10);
+  CHECK(arrived(world, "new ") == 300);
+  CHECK(world.metrics().records_dropped.get() == dropped);
+  world.check_honest();
+}
