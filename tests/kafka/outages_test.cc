@@ -213,13 +213,13 @@ std::uint64_t first_number(const std::filesystem::path& partition) {
   return id->number;
 }
 
-// What a topic of one partition holds against one producer's lines; those before `first` need not
+// What a topic of one partition holds against one producer's lines; those before `sure` need not
 // be there.
-Account account_from(Scene& scene, std::uint64_t lines, std::uint64_t first,
+Account account_from(Scene& scene, std::uint64_t lines, std::uint64_t sure,
                      const std::filesystem::path& partition) {
   Written written;
   written.fates.assign(lines, Written::Fate::whole);
-  std::fill_n(written.fates.begin(), first, Written::Fate::perhaps);
+  std::fill_n(written.fates.begin(), sure, Written::Fate::perhaps);
   return settle(scene.corpus(), std::vector{written}, std::vector{partition});
 }
 
@@ -250,18 +250,35 @@ TEST_CASE("a topic is deleted, and made again later: what was not confirmed befo
   CHECK(account.duplicates <= lane_records_max(1));
 }
 
-TEST_CASE("a topic is deleted and made again at once: nothing is missing from where it begins") {
+// The topic as its leader knows it, which for a moment may be nobody.
+bool holds_less(const Scene& scene, std::uint64_t records) {
+  try {
+    return scene.arrived() < records;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+// A broker learns of it late: the old topic may take records after its name was given to a new one,
+// and the new one takes any batch as a producer's first, so one that was refused meanwhile comes
+// behind those that followed it. What holds: whatever was not confirmed when the new topic was
+// there is in it.
+TEST_CASE("a topic is deleted and made again at once: what was not confirmed by then is there") {
   auto& kafka = shared_cluster();
   Scene scene(kafka, {.topic = "remade"});
   Producer producer(scene.corpus(), 0, scene.buffer(),
                     {.lines = kEndless, .lines_per_second = kLinesPerSecond});
   REQUIRE(eventually(kPatience, [&] { return scene.confirmed() > 0; }));
-  double confirmed = 0;
+  std::uint64_t appended = 0;
+  std::uint64_t confirmed = 0;
   for (int round = 0; round < 5; ++round) {
     scene.goes_on();
-    confirmed = scene.confirmed();
+    const auto before = scene.arrived();
     kafka.delete_topic(scene.topic());
     kafka.create_topic(scene.topic(), 1);
+    REQUIRE(eventually(kPatience, [&] { return holds_less(scene, before); }));
+    appended = producer.appended();
+    confirmed = static_cast<std::uint64_t>(scene.confirmed());
   }
   scene.goes_on();
   producer.stop();
@@ -270,12 +287,15 @@ TEST_CASE("a topic is deleted and made again at once: nothing is missing from wh
   CHECK(scene.agent().stop().code == 0);
 
   const auto read = read_topic(kafka.bootstrap(), scene.topic(), 1, scene.folder().path());
-  const auto first = first_number(read[0]);
-  const auto account = account_from(scene, lines, first, read[0]);
-  std::cout << "deleted and made again: begins " << static_cast<double>(first) - confirmed
-            << " lines behind what was confirmed before; " << account.text() << "\n";
+  const auto account = account_from(scene, lines, appended, read[0]);
+  const auto missing = lines - (account.arrivals - account.duplicates);
+  std::cout << "deleted and made again: " << missing << " of " << confirmed
+            << " that were confirmed by then went with it; " << account.text() << "\n";
   INFO(scene.agent().log());
-  CHECK(account.sound());
+  CHECK(account.lost == 0);
+  CHECK(account.invented == 0);
+  CHECK(missing <= confirmed);
+  CHECK(account.disordered <= lane_records_max(1));
   CHECK(account.duplicates <= lane_records_max(1));
 }
 
