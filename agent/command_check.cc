@@ -63,27 +63,35 @@ TopicUse use_of(const std::string& topic, const Config& config) {
   return use;
 }
 
+void take(const TopicAdvice& advice, Checklist& list) {
+  switch (advice.kind) {
+    case TopicAdvice::Kind::good:
+      return list.yes("kafka: " + advice.text);
+    case TopicAdvice::Kind::note:
+      return list.note("kafka: " + advice.text);
+    case TopicAdvice::Kind::bad:
+      return list.no(ExitCode::unavailable, "kafka: " + advice.text);
+  }
+}
+
 void take_settings(const KafkaCheck::Topic& topic, const Config& config, Checklist& list) {
   if (!topic.settings) return;
   if (!*topic.settings) {
     return list.note("kafka: topic " + topic.name + ": its settings cannot be seen (" +
                      topic.settings->error().message() + ")");
   }
-  for (const auto& advice : judge_topic(topic.name, **topic.settings, use_of(topic.name, config))) {
-    switch (advice.kind) {
-      case TopicAdvice::Kind::good:
-        list.yes("kafka: " + advice.text);
-        break;
-      case TopicAdvice::Kind::note:
-        list.note("kafka: " + advice.text);
-        break;
-      case TopicAdvice::Kind::bad:
-        list.no(ExitCode::unavailable, "kafka: " + advice.text);
-        break;
-    }
-  }
+  for (const auto& advice : judge_topic(topic.name, **topic.settings, use_of(topic.name, config)))
+    take(advice, list);
 }
 
+void take_topic(const KafkaCheck::Topic& topic, const KafkaCheck& check, bool may_ask,
+                Checklist& list) {
+  if (!topic.missing()) return take(topic.usable, list);
+  const bool seen = check.cluster && check.cluster->ok();
+  take(judge_missing(topic.name, seen ? &**check.cluster : nullptr, may_ask), list);
+}
+
+// Dead-letter topics are among them: a quarantine file with one is a buffer, too.
 void check_cluster(const Config& config, Checklist& list) {
   const auto properties = check_properties(config, list);
   if (!properties) return;
@@ -95,8 +103,11 @@ void check_cluster(const Config& config, Checklist& list) {
   for (const auto& name : check->names)
     take(name.resolves, list);
   take(check->broker, list);
+  if (check->producer_id) take(*check->producer_id, list);
+  const auto asks = properties->find("allow.auto.create.topics");
+  const bool may_ask = asks != properties->end() && asks->second == "true";
   for (const auto& topic : check->topics) {
-    take(topic.usable, list);
+    take_topic(topic, *check, may_ask, list);
     take_settings(topic, config, list);
   }
 }

@@ -1,6 +1,7 @@
 #include "sinks/kafka_check.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -10,7 +11,7 @@
 
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
-#include "sinks/kafka_topic_settings.h"
+#include "sinks/kafka_described.h"
 
 namespace punchline {
 namespace {
@@ -21,6 +22,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kAllDownPatience{2};
 /// A cluster that does not know the question gives no answer.
 constexpr std::chrono::milliseconds kSettingsPatience{3000};
+/// A producer asks for its id as soon as a broker is there.
+constexpr std::chrono::milliseconds kProducerIdPatience{2000};
+constexpr std::chrono::milliseconds kStep{100};
 
 struct ClientDelete {
   void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
@@ -59,10 +63,22 @@ KafkaFinding resolve(const std::string& server) {
                     (addresses == 1 ? " address" : " addresses")};
 }
 
+/// As `run` would have it.
+std::string given(const KafkaProperties& properties, std::string_view canonical) {
+  for (const auto& [name, value] : properties) {
+    if (canonical_property(name) == canonical) return value;
+  }
+  return {};
+}
+
 Result<Client> open_client(const KafkaProperties& properties) {
   KafkaProperties all = connection_properties(properties);
   all.insert_or_assign("log.queue", "true");  // and nobody reads it: stderr stays clean
   all.insert_or_assign("allow.auto.create.topics", "false");
+  const std::string idempotence = given(properties, "enable.idempotence");
+  if (!idempotence.empty()) all.insert_or_assign("enable.idempotence", idempotence);
+  auto& debug = all["debug"];
+  debug += debug.empty() ? "eos" : ",eos";  // which tells of the producer id
   auto conf = make_kafka_conf(all);
   if (!conf) return conf.error();
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
@@ -72,33 +88,41 @@ Result<Client> open_client(const KafkaProperties& properties) {
   return Client(*client);
 }
 
-/// What the client complained of so far.
-struct Complaints {
-  std::string last;       ///< "All brokers down" only if there is nothing better.
-  bool all_down = false;  ///< Every broker failed at least once.
+/// What the client has said so far.
+struct Sayings {
+  std::string last;         ///< Its last error; "all brokers down" only if there is nothing better.
+  bool all_down = false;    ///< Every broker failed at least once.
   std::string certificate;  ///< Why a broker's is not trusted; the errors do not say it.
+  bool producer_id = false;  ///< It has one.
 };
 
-void take_log(rd_kafka_event_t* event, Complaints& complaints) {
+void take_log(rd_kafka_event_t* event, Sayings& sayings) {
   const char* facility = nullptr;
   const char* text = nullptr;
   int level = 0;
   if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
-  if (auto trouble = certificate_trouble(facility, text)) complaints.certificate = *trouble;
+  if (auto trouble = certificate_trouble(facility, text)) sayings.certificate = *trouble;
+  // rd_kafka_idemp_pid_update; there is no event for it.
+  const bool id = std::string_view(facility) == "GETPID";
+  if (id && std::string_view(text).find("Acquired ") != std::string_view::npos) {
+    sayings.producer_id = true;
+  }
 }
 
-void take_error(rd_kafka_event_t* event, Complaints& complaints) {
+void take_error(rd_kafka_event_t* event, Sayings& sayings) {
   const bool all = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-  if (all) complaints.all_down = true;
-  if (all && !complaints.last.empty()) return;
-  complaints.last = explained(rd_kafka_event_error_string(event), complaints.certificate);
+  if (all) sayings.all_down = true;
+  if (all && !sayings.last.empty()) return;
+  sayings.last = explained(rd_kafka_event_error_string(event), sayings.certificate);
 }
 
-void take_complaints(rd_kafka_t* client, Complaints& complaints) {
+/// Waits up to `wait` for the first.
+void hear(rd_kafka_t* client, Sayings& sayings, std::chrono::milliseconds wait = {}) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
-  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 0)) {
-    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) take_error(event, complaints);
-    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG) take_log(event, complaints);
+  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, static_cast<int>(wait.count()))) {
+    wait = {};
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) take_error(event, sayings);
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG) take_log(event, sayings);
     rd_kafka_event_destroy(event);
   }
   rd_kafka_queue_destroy(queue);
@@ -110,26 +134,46 @@ int milliseconds_to(Clock::time_point deadline) {
 }
 
 /// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
-KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline) {
-  Complaints complaints;
+KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline, Sayings& sayings,
+                        std::int32_t& broker) {
   do {
     const rd_kafka_metadata_t* metadata = nullptr;
     const int wait = std::min(milliseconds_to(deadline), 500);
     const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait);
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const int brokers = metadata->broker_cnt;
+      broker = brokers > 0 ? metadata->brokers[0].id : -1;
       rd_kafka_metadata_destroy(metadata);
       return {true, "a broker answers; the cluster has " + std::to_string(brokers) +
                         (brokers == 1 ? " broker" : " brokers")};
     }
-    const bool were_up = !complaints.all_down;
-    take_complaints(client, complaints);
-    if (were_up && complaints.all_down) {
+    const bool were_up = !sayings.all_down;
+    hear(client, sayings);
+    if (were_up && sayings.all_down) {
       deadline = std::min(deadline, Clock::now() + kAllDownPatience);
     }
   } while (Clock::now() < deadline);
-  return {false, "no broker answers: " +
-                     (complaints.last.empty() ? "nothing came in time" : complaints.last)};
+  return {false,
+          "no broker answers: " + (sayings.last.empty() ? "nothing came in time" : sayings.last)};
+}
+
+/// Nothing where the brokers neither gave nor denied one in time.
+std::optional<KafkaFinding> ask_producer_id(rd_kafka_t* client, Clock::time_point deadline,
+                                            Sayings& sayings) {
+  deadline = std::min(deadline, Clock::now() + kProducerIdPatience);
+  do {
+    std::array<char, 256> why{};
+    if (const auto code = rd_kafka_fatal_error(client, why.data(), why.size())) {
+      std::string text = std::string("no producer id is given: ") + why.data();
+      if (code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) {
+        text += "; grant Write on the topic (before Kafka 2.8 IdempotentWrite on the cluster)";
+      }
+      return KafkaFinding{false, text};
+    }
+    if (sayings.producer_id) return KafkaFinding{true, "a producer id is given"};
+    hear(client, sayings, kStep);
+  } while (Clock::now() < deadline);
+  return std::nullopt;
 }
 
 KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topic_t& told) {
@@ -139,6 +183,9 @@ KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topi
     topic.usable.text = "topic " + name +
                         (missing ? " does not exist in the cluster"
                                  : " cannot be used: " + kafka_error_text(told.err));
+    if (told.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+      topic.usable.text += "; grant Write on it";
+    }
     return topic;
   }
   topic.partitions = told.partition_cnt;
@@ -190,6 +237,10 @@ KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
 
 }  // namespace
 
+bool KafkaCheck::Topic::missing() const {
+  return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 bool KafkaCheck::good() const {
   return broker.good && std::all_of(topics.begin(), topics.end(),
                                     [](const Topic& topic) { return topic.usable.good; });
@@ -230,8 +281,18 @@ Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
   auto client = open_client(properties);
   if (!client) return client.error();
   const auto deadline = Clock::now() + timeout;
-  check.broker = ask_broker(client->get(), deadline);
+  Sayings sayings;
+  std::int32_t broker = -1;
+  check.broker = ask_broker(client->get(), deadline, sayings, broker);
   if (!check.broker.good) return check;
+  const std::chrono::milliseconds left(milliseconds_to(deadline));
+  check.cluster = ask_cluster_settings(client->get(), broker, std::min(left, kSettingsPatience));
+  if (check.cluster->ok() && !(*check.cluster)->version.empty()) {
+    check.broker.text += ", version " + (*check.cluster)->version;
+  }
+  if (given(properties, "enable.idempotence") == "true") {
+    check.producer_id = ask_producer_id(client->get(), deadline, sayings);
+  }
   for (const std::string& name : topics) {
     check.topics.push_back(ask_topic(client->get(), name, deadline));
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "buffer/result.h"
+#include "sinks/kafka_described.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/topic_rules.h"
 
@@ -32,10 +33,15 @@ struct KafkaCheck {
     std::int32_t leaderless = 0;
     /// Only of a usable topic; where they cannot be seen, why not.
     std::optional<Result<TopicSettings>> settings = std::nullopt;
+    bool missing() const;  ///< The cluster says that it does not exist.
   };
 
   std::vector<Name> names;
-  KafkaFinding broker;        ///< Some broker answered in time.
+  KafkaFinding broker;  ///< Some broker answered in time.
+  /// Only where one answered; where they cannot be seen, why not.
+  std::optional<Result<ClusterSettings>> cluster;
+  /// Whether an idempotent producer is let in; only where it asked and was answered in time.
+  std::optional<KafkaFinding> producer_id;
   std::vector<Topic> topics;  ///< Empty where no broker answered.
 
   bool good() const;

@@ -67,4 +67,20 @@ std::vector<TopicAdvice> judge_topic(const std::string& name, const TopicSetting
   return advice;
 }
 
+TopicAdvice judge_missing(const std::string& name, const ClusterSettings* cluster, bool may_ask) {
+  const auto topic = "topic " + name;
+  const auto missing = topic + " does not exist in the cluster: create it";
+  if (cluster == nullptr) return {Kind::bad, missing};
+  const auto partitions = "with num.partitions=" + std::to_string(cluster->new_partitions);
+  if (!cluster->creates_topics) {
+    return {Kind::bad, missing + "; the brokers make none (auto.create.topics.enable=false)"};
+  }
+  if (may_ask) {
+    return {Kind::note, topic + " does not exist yet: the brokers make it when it is first used, " +
+                            partitions};
+  }
+  return {Kind::bad, missing + ", or let the brokers make it, " + partitions +
+                         ", by the kafka property allow.auto.create.topics=true"};
+}
+
 }  // namespace punchline

@@ -14,6 +14,14 @@ struct TopicSettings {
   std::string cleanup_policy;            ///< "delete", "compact", "compact,delete".
 };
 
+/// What a broker says of the cluster, as far as it matters before the first record.
+struct ClusterSettings {
+  /// inter.broker.protocol.version, as "3.9-IV0"; empty where brokers do not say it.
+  std::string version;
+  bool creates_topics = false;      ///< auto.create.topics.enable
+  std::int32_t new_partitions = 0;  ///< num.partitions: of a topic that is made by itself.
+};
+
 /// What we would send to it.
 struct TopicUse {
   std::uint64_t record_bytes_max = 0;  ///< Largest payload, with the headers that are configured.
@@ -34,5 +42,9 @@ struct TopicAdvice {
 /// How the settings fit the use: first what they are, then what to change. Pure.
 std::vector<TopicAdvice> judge_topic(const std::string& name, const TopicSettings& settings,
                                      const TopicUse& use);
+
+/// What becomes of a topic that does not exist. `cluster`: null where its settings cannot be seen;
+/// `may_ask`: our client lets the brokers make it (allow.auto.create.topics). Pure.
+TopicAdvice judge_missing(const std::string& name, const ClusterSettings* cluster, bool may_ask);
 
 }  // namespace punchline

@@ -228,12 +228,53 @@ TEST_CASE("check says beforehand what a topic would refuse") {
   CHECK(small.out.find("topic small: max.message.bytes is 4000: records of more than some 3903 "
                        "bytes would be set aside") != std::string::npos);
   CHECK(small.out.find("is compacted and refuses records without key") != std::string::npos);
+  CHECK(small.out.find("yes   kafka: a producer id is given") != std::string::npos);
   const auto keyed = check("small", {"PUNCHLINE_KEY_COLUMN=1", "PUNCHLINE_RECORD_BYTES_MAX=3900"});
   CHECK(keyed.out.find("would be set aside") == std::string::npos);
   CHECK(keyed.out.find("is compacted") == std::string::npos);
   const auto strict = check("strict", {});
   CHECK(strict.exit.code == 69);
   CHECK(strict.out.find("it takes no record at all") != std::string::npos);
+
+  const auto missing = check("none", {});
+  INFO(missing.out);
+  CHECK(missing.exit.code == 69);
+  CHECK(missing.out.find("topic none does not exist in the cluster: create it; the brokers make "
+                         "none (auto.create.topics.enable=false)") != std::string::npos);
+  const auto letters = check("small", {"PUNCHLINE_DEAD_LETTER_TOPIC=dead"});
+  INFO(letters.out);
+  CHECK(letters.exit.code == 69);
+  CHECK(letters.out.find("topic dead does not exist") != std::string::npos);
+}
+
+TEST_CASE("a topic that brokers make by themselves: check says how, and run has it made") {
+  KafkaCluster kafka(
+      {.properties = {{"auto.create.topics.enable", "true"}, {"num.partitions", "3"}}});
+  const TempDir folder("made");
+  write_file(folder.file("buffer"), "one\n");
+  const RunSetup as_given{
+      .buffer = folder.file("buffer"), .brokers = kafka.bootstrap(), .topic = "made"};
+  auto asking = as_given;
+  asking.more = {"-X", "allow.auto.create.topics=true"};
+  const auto check = [](const RunSetup& setup) {
+    auto command = run_command(setup);
+    command.argv[1] = "check";
+    return run(command, seconds(60));
+  };
+  const auto refused = check(as_given);
+  INFO(refused.out);
+  CHECK(refused.exit.code == 69);
+  CHECK(refused.out.find("topic made does not exist in the cluster: create it, or let the brokers "
+                         "make it, with num.partitions=3, by the kafka property "
+                         "allow.auto.create.topics=true") != std::string::npos);
+  const auto granted = check(asking);
+  INFO(granted.out);
+  CHECK(granted.exit.code == 0);
+  CHECK(granted.out.find("topic made does not exist yet: the brokers make it when it is first "
+                         "used, with num.partitions=3") != std::string::npos);
+  CHECK(check(as_given).exit.code == 69);  // a look makes none
+  CHECK(run_once(asking).exit.code == 0);
+  CHECK(kafka.record_count("made") == 1);
 }
 
 }  // namespace

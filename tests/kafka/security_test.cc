@@ -402,10 +402,18 @@ TEST_CASE("an ACL is revoked under way and granted again: all arrive in order") 
   auto& kafka = shared_kafka();
   kafka.set_password("rita", "SCRAM-SHA-256", kPassword);
   kafka.cluster().create_topic("acl", 2);
-  kafka.grant("rita", "acl");
   const Place place("acl");
   place.put_password(kPassword);
-  Work work(place, place.setup("SASL", "acl", place.sasl_with_file("SCRAM-SHA-256", "rita")));
+  const auto setup = place.setup("SASL", "acl", place.sasl_with_file("SCRAM-SHA-256", "rita"));
+  const auto denied = run(check_command(setup));
+  INFO(denied.out);
+  CHECK(denied.exit.code == 69);
+  CHECK_THAT(denied.out, Contains("no producer id is given") && Contains("grant Write on the") &&
+                             Contains("topic acl cannot be used: ") &&
+                             Contains("; grant Write on it"));
+  kafka.grant("rita", "acl");
+  REQUIRE(eventually(seconds(30), [&] { return run(check_command(setup)).exit.code == 0; }));
+  Work work(place, setup);
   REQUIRE(work.goes_on());
   kafka.revoke("rita", "acl");
   REQUIRE(work.agent().logs("AUTHORIZATION_FAILED"));

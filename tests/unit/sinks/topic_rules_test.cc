@@ -1,5 +1,7 @@
 #include "sinks/topic_rules.h"
 
+#include <optional>
+
 #include "tests/support/catch.h"
 
 namespace punchline {
@@ -44,6 +46,29 @@ TEST_CASE("the largest record against max.message.bytes") {
 TEST_CASE("a compacted topic and records without key") {
   CHECK_THAT(words({3, 2, 0, "compact,delete"}, {1, true}), Contains("is compacted and refuses"));
   CHECK_THAT(words({3, 2, 0, "compact"}, {1, false}), !Contains("note"));
+}
+
+TEST_CASE("a topic that does not exist") {
+  using Kind = TopicAdvice::Kind;
+  struct Case {
+    std::optional<ClusterSettings> cluster;
+    bool may_ask;
+    Kind kind;
+    std::string words;
+  };
+  const ClusterSettings makes{"", true, 3};
+  const ClusterSettings makes_none{"", false, 3};
+  for (const Case& c : {Case{std::nullopt, true, Kind::bad, "in the cluster: create it"},
+                        Case{makes_none, true, Kind::bad, "auto.create.topics.enable=false"},
+                        Case{makes, false, Kind::bad, "allow.auto.create.topics=true"},
+                        Case{makes, true, Kind::note,
+                             "when it is first used, with "
+                             "num.partitions=3"}}) {
+    const auto advice = judge_missing("t", c.cluster ? &*c.cluster : nullptr, c.may_ask);
+    INFO(advice.text);
+    CHECK(advice.kind == c.kind);
+    CHECK_THAT(advice.text, Contains("topic t does not exist") && Contains(c.words));
+  }
 }
 
 }  // namespace
