@@ -142,6 +142,7 @@ class Pipe {
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
+  std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
   Quarantine quarantine_;
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;

@@ -13,7 +13,9 @@ constexpr Duration kRetryDelay = std::chrono::seconds(1);
 
 Pipe::Fed Pipe::feed_lagging(TimePoint now) {
   if (catching_up_) return catch_up(*catching_up_, now);
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
+  for (std::size_t i = 0; i < lanes_.count(); ++i) {
+    // A backlog that is paced would else drain lane after lane.
+    const auto lane = is_relaxed() ? (next_lane_ + i) % lanes_.count() : i;
     if (!lanes_.is_due(lane, now)) continue;
     if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
     if (!may_hold_more(lane)) continue;
@@ -23,6 +25,7 @@ Pipe::Fed Pipe::feed_lagging(TimePoint now) {
     // The front may have passed it, and the file been collapsed up to there.
     own_.restart(std::max(from, ledger_.front()));
     catching_up_ = lane;
+    next_lane_ = lane + 1;
     return catch_up(lane, now);
   }
   return Fed::waiting;

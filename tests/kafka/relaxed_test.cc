@@ -20,9 +20,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// Lines by name, and what has arrived of them.
-class Ledger {
+class Tally {
  public:
-  Ledger(std::string buffer, const KafkaCluster& kafka) : buffer_(std::move(buffer)) {
+  Tally(std::string buffer, const KafkaCluster& kafka) : buffer_(std::move(buffer)) {
     auto reader = KafkaReader::open({{"bootstrap.servers", kafka.bootstrap()}}, "t", seconds(20));
     REQUIRE(reader.ok());
     reader_ = std::move(*reader);
@@ -90,8 +90,8 @@ TEST_CASE("relaxed: what is appended now goes before a backlog, through kill -9 
   kafka.create_topic("t", 2);
   const TempDir folder("relaxed");
   const auto buffer = folder.file("buffer");
-  Ledger ledger(buffer, kafka);
-  ledger.append("backlog", kBacklog);
+  Tally tally(buffer, kafka);
+  tally.append("backlog", kBacklog);
   RunSetup setup{.buffer = buffer,
                  .brokers = kafka.bootstrap(),
                  .topic = "t",
@@ -102,11 +102,11 @@ TEST_CASE("relaxed: what is appended now goes before a backlog, through kill -9 
     bool came = false;
     for (int round = 0; round < 10 && !came; ++round) {
       const auto line = name + std::to_string(round);
-      ledger.append(line, kLive);
-      came = ledger.comes(line, seconds(10));
+      tally.append(line, kLive);
+      came = tally.comes(line, seconds(10));
     }
     REQUIRE(came);
-    CHECK(ledger.arrived("backlog") < kBacklog);
+    CHECK(tally.arrived("backlog") < kBacklog);
   };
   // What is there when it connects is the backlog: all of it has been read, some been sent.
   const auto forwards = [&](Agent& agent) {
@@ -128,7 +128,7 @@ TEST_CASE("relaxed: what is appended now goes before a backlog, through kill -9 
     forwards(agent);
     goes_first("second");
     kafka.kill9(0);
-    ledger.append("outage", kLive);
+    tally.append("outage", kLive);
     kafka.restart(0);
     goes_first("third");
     agent.kill9();
@@ -136,13 +136,13 @@ TEST_CASE("relaxed: what is appended now goes before a backlog, through kill -9 
   setup.before = {"env", "PUNCHLINE_ORDER=relaxed"};
   Agent agent(setup);
   REQUIRE(agent.drains());
-  REQUIRE(ledger.comes("backlog"));
-  REQUIRE(ledger.comes("outage"));
-  CHECK(ledger.lost() == 0);
-  CHECK(ledger.invented() == 0);
+  REQUIRE(tally.comes("backlog"));
+  REQUIRE(tally.comes("outage"));
+  CHECK(tally.lost() == 0);
+  CHECK(tally.invented() == 0);
   // What was confirmed and not freed yet at the kill, or unanswered at either.
-  CHECK(ledger.twice() < 5 * kLive);
-  std::printf("twice: %llu\n", static_cast<unsigned long long>(ledger.twice()));
+  CHECK(tally.twice() < 5 * kLive);
+  std::printf("twice: %llu\n", static_cast<unsigned long long>(tally.twice()));
   CHECK(agent.stop().code == 0);
   const auto left = inspect(buffer);
   CHECK(left.front == left.logical_bytes);

@@ -69,6 +69,23 @@ TEST_CASE("relaxed: what is appended now goes first, the backlog follows at drai
   CHECK(world.duplicates() == 0);
 }
 
+TEST_CASE("relaxed: a paced backlog leaves all partitions alike, not one after the other") {
+  World world(4, 11);
+  world.config.order = Order::relaxed;
+  world.config.drain_rate = 10'000;
+  world.config.stripe_bytes = 256;
+  append_many(world, "old ", kBacklog);
+  world.open();
+  world.turn(4'000);
+  for (std::int32_t partition = 0; partition < 4; ++partition) {
+    CHECK(world.sink.log(partition).size() > 50);
+    CHECK(world.sink.log(partition).size() < 200);
+  }
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+}
+
 TEST_CASE("relaxed: a lane that was idle takes a burst, whoever reports meanwhile") {
   Backlog backlog(2);
   World& world = backlog.world;
