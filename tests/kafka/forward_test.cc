@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <iostream>
 
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
@@ -98,6 +99,40 @@ TEST_CASE("the broker is absent at start, is killed in the middle and comes back
   CHECK(account.sound());
   CHECK(account.duplicate_share() < 0.1);
   CHECK(allocated_bytes(buffer) <= kLeftBytesMax);
+}
+
+TEST_CASE("two gigabytes appended while the broker is away arrive when it is back", "[.backlog]") {
+  constexpr std::uint64_t kBacklog = std::uint64_t{2} << 30;
+  auto& kafka = shared_cluster();
+  kafka.create_topic("backlog", 4);
+  const TempDir folder("backlog");
+  const auto buffer = folder.file("buffer");
+  const auto corpus = LogCorpus::from_machine();
+  Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "backlog"});
+  const auto confirmed = [&] { return agent.metric("punchline_records_confirmed_total"); };
+  Producer before(corpus, 0, buffer, {.lines = 100'000, .lines_per_second = 50'000});
+  REQUIRE(eventually(seconds(30), [&] { return confirmed() > 10'000; }));
+  kafka.kill9(0);
+  Producer outage(corpus, 1, buffer, {.lines = 100'000'000, .lines_per_write = 1'000});
+  REQUIRE(eventually(minutes(5), [&] { return fs::file_size(buffer) > kBacklog; }));
+  outage.stop();
+  const std::vector<std::vector<std::uint64_t>> offsets = {before.join(), outage.join()};
+  const auto behind = static_cast<double>(offsets[0].size() + offsets[1].size()) - confirmed();
+  CHECK(behind > 0.9 * static_cast<double>(offsets[1].size()));
+  kafka.restart(0);
+  REQUIRE(agent.drains(minutes(10)));
+  const auto exit = agent.stop();
+  CHECK(exit.code == 0);
+  CHECK(exit.rss_bytes_max < 128 << 20);
+  CHECK(allocated_bytes(buffer) <= kLeftBytesMax);
+
+  const auto account =
+      settle(corpus, offsets, read_topic(kafka.bootstrap(), "backlog", 4, folder.path()));
+  std::cout << "backlog of " << static_cast<std::uint64_t>(behind) << " lines: " << account.text()
+            << "; the agent took at most " << exit.rss_bytes_max / (1 << 20) << " MiB\n";
+  INFO(agent.log());
+  CHECK(account.sound());
+  CHECK(account.duplicates <= 50'000);  // what was in flight when the broker died
 }
 
 TEST_CASE("a broker that stops answering for a while") {
