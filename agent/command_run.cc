@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
+
 #include "agent/buffers.h"
 #include "agent/clock.h"
 #include "agent/commands.h"
@@ -52,6 +54,7 @@ class Run {
   std::optional<ExitCode> open_buffers();
   std::optional<ExitCode> open_http();
   ExitCode loop();
+  void give_memory_back(TimePoint now);
   void wake_pipes();
   void hear(int signal);
   void stop();
@@ -74,6 +77,7 @@ class Run {
 
   TimePoint started_{};
   TimePoint files_from_{};  // wakes by changed files are taken again from here on
+  TimePoint memory_due_{};
   std::optional<TimePoint> stop_by_;
   bool stop_now_ = false;
 };
@@ -161,6 +165,7 @@ ExitCode Run::loop() {
     const auto now = clock_now();
     buffers_->look(now);
     auto due = forwarder_->turn(now);
+    give_memory_back(now);
     if (const auto code = outcome(now)) return *code;
     if (stop_by_) due = std::min(due, *stop_by_);
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
@@ -170,6 +175,13 @@ ExitCode Run::loop() {
     if (woken.files) wake_pipes();
     if (woken.signal) hear(*woken.signal);
   }
+}
+
+// What an outage or a burst has taken is not needed for long, by us as by the client.
+void Run::give_memory_back(TimePoint now) {
+  if (now < memory_due_) return;
+  memory_due_ = now + 1min;
+  if (pool_.trim() > 0) ::malloc_trim(0);
 }
 
 // Single appends come one event each; after one the next are left to gather for a millisecond.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <set>
 #include <utility>
 
 namespace punchline {
@@ -33,6 +34,7 @@ Chunk* ChunkPool::lend(std::size_t bytes) {
   if (bytes == kChunkBytes && !free_.empty()) {
     chunk = free_.back();
     free_.pop_back();
+    idle_ = std::min(idle_, free_.size());
   } else {
     chunks_.push_back(std::make_unique<Chunk>(*this, bytes));
     chunk = chunks_.back().get();
@@ -55,6 +57,15 @@ void ChunkPool::take_back(Chunk& chunk) {
   }
   // Large ones are rare: their memory goes back at once.
   std::erase_if(chunks_, [&](const auto& held) { return held.get() == &chunk; });
+}
+
+std::size_t ChunkPool::trim() {
+  const auto idle_end = free_.begin() + static_cast<std::ptrdiff_t>(idle_);
+  const std::set<Chunk*> idle(free_.begin(), idle_end);
+  free_.erase(free_.begin(), idle_end);
+  idle_ = free_.size();
+  std::erase_if(chunks_, [&](const auto& held) { return idle.contains(held.get()); });
+  return idle.size() * kChunkBytes;
 }
 
 }  // namespace punchline

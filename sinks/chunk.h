@@ -106,7 +106,8 @@ class Chunk {
   std::uint32_t holds_ = 0;
 };
 
-/// Lends chunks and takes them back; bounded, allocates nothing once warm.
+/// Lends chunks and takes them back; bounded, allocates nothing once warm. What a burst needed is
+/// kept until trim() finds it idle.
 ///
 /// Must outlive every chunk lent. Not thread-safe.
 class ChunkPool {
@@ -124,6 +125,10 @@ class ChunkPool {
   /// whichever is more; nullptr when the bound is reached: wait for a release.
   Chunk* lend(std::size_t bytes = kChunkBytes);
 
+  /// Frees the chunks that nobody needed since the last call; returns their bytes. To be called
+  /// now and then, as once a minute.
+  std::size_t trim();
+
   std::size_t lent_bytes() const { return lent_bytes_; }
   std::size_t bytes_max() const { return bytes_max_; }
 
@@ -134,7 +139,8 @@ class ChunkPool {
   std::size_t bytes_max_;
   std::size_t lent_bytes_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;  // all that exist
-  std::vector<Chunk*> free_;                    // standard size, ready to lend
+  std::vector<Chunk*> free_;                    // standard size, ready to lend, last in first out
+  std::size_t idle_ = 0;                        // so many at its front since the last trim()
 };
 
 inline const char* Record::data() const {

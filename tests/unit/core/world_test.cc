@@ -56,8 +56,10 @@ class Life {
 
   void live(int actions) {
     world_.open();
-    for (; actions > 0; --actions)
+    for (; actions > 0; --actions) {
       act();
+      if (actions % 10 == 0) world_.pool().trim();
+    }
     world_.file.heal();
     world_.store.fails_add = world_.store.fails_sync = false;
     world_.sink.moods.fail_percent = 0;

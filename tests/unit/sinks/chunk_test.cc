@@ -1,0 +1,54 @@
+#include "sinks/chunk.h"
+
+#include <vector>
+
+#include "tests/support/catch.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::size_t kBytes = ChunkPool::kChunkBytes;
+
+std::vector<Chunk*> lend(ChunkPool& pool, int count) {
+  std::vector<Chunk*> lent;
+  for (int i = 0; i < count; ++i)
+    lent.push_back(pool.lend());
+  return lent;
+}
+
+void give_back(const std::vector<Chunk*>& chunks) {
+  for (Chunk* chunk : chunks)
+    chunk->release(1);
+}
+
+TEST_CASE("chunks are bounded, and one of any size may always be lent") {
+  ChunkPool pool(2 * kBytes);
+  const auto lent = lend(pool, 2);
+  CHECK(pool.lent_bytes() == 2 * kBytes);
+  CHECK(pool.lend() == nullptr);
+  give_back(lent);
+  CHECK(pool.lent_bytes() == 0);
+  Chunk* large = pool.lend(10 * kBytes);
+  REQUIRE(large != nullptr);
+  CHECK(pool.lend() == nullptr);
+  large->release(1);
+}
+
+TEST_CASE("trim frees what was not needed since the last one, and no more") {
+  ChunkPool pool(100 * kBytes);
+  give_back(lend(pool, 10));
+  CHECK(pool.trim() == 0);  // all of them were needed
+  give_back(lend(pool, 3));
+  const auto held = lend(pool, 1);
+  CHECK(pool.trim() == 7 * kBytes);
+  give_back(held);
+  CHECK(pool.trim() == 2 * kBytes);  // but one was lent when this time began
+  CHECK(pool.trim() == kBytes);
+  CHECK(pool.trim() == 0);
+  const auto again = lend(pool, 2);
+  CHECK(again[0] != again[1]);
+  give_back(again);
+}
+
+}  // namespace
+}  // namespace punchline
