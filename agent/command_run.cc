@@ -3,6 +3,7 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <malloc.h>
@@ -20,6 +21,7 @@
 #include "agent/metrics.h"
 #include "agent/pages.h"
 #include "agent/pipe.h"
+#include "agent/service_manager.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
 #include "sinks/kafka_client.h"
@@ -55,6 +57,7 @@ class Run {
   std::optional<ExitCode> open_http();
   ExitCode loop();
   void give_memory_back(TimePoint now);
+  void tell(std::string_view state);
   void wake_pipes();
   void hear(int signal);
   void stop();
@@ -156,6 +159,7 @@ ExitCode Run::go() {
     }
   }
   metrics_.ready = true;
+  tell("READY=1");
   return end(loop());
 }
 
@@ -215,12 +219,19 @@ void Run::reconnect() {
   }
 }
 
+void Run::tell(std::string_view state) {
+  if (const auto told = tell_service_manager(state); !told) {
+    log_.warning("{}", told.error().message());
+  }
+}
+
 void Run::stop() {
   if (stop_by_) {
     stop_now_ = true;
     return;
   }
   log_.info("stopping: waiting for what is in flight");
+  tell("STOPPING=1");
   metrics_.stopping = true;
   // What is left of the time is for the last sync and for the client to end.
   const auto settle = std::max(config_.stop_timeout / 2, config_.stop_timeout - 1500ms);

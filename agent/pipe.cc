@@ -43,6 +43,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       rate_limit_(config.drain_rate),
       gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
       until_(kNoLimit),
+      began_(now),
       look_due_(now),
       look_earliest_(now),
       partial_since_(now) {

@@ -154,6 +154,7 @@ class Pipe {
   bool at_end_ = false;  // the main pass has come to the end
   bool shrunk_ = false;
   std::uint64_t size_seen_ = 0;  // of the file, when last looked at
+  TimePoint began_;
   TimePoint shrink_look_due_{};  // look at it even without a wake()
   TimePoint look_due_;           // look for growth even without a wake()
   TimePoint look_earliest_;      // wakes before are answered together

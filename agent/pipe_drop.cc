@@ -5,6 +5,11 @@
 #include "agent/pipe.h"
 
 namespace punchline {
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(10);
+
+}  // namespace
 
 // What may be in flight stays: its report is still to come. A lane that lags has nothing out from
 // its resume position on, but where a report put that back and others are still to come.
@@ -22,6 +27,7 @@ bool Pipe::is_droppable(const Record& record) const {
 void Pipe::drop_oldest(TimePoint now) {
   auto& over = gauges_.over_limit_bytes();
   if (config_.when_full != WhenFull::drop_oldest || over == 0) return;
+  if (now < began_ + kPatience) return;  // Kafka may take in seconds what has gathered meanwhile
   dropping_.restart(std::max(ledger_.front(), dropped_to_));
   const auto filled = dropping_.fill(until_);
   if (!filled) return gauges_.say(filled.error(), now);

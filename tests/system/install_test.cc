@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <sstream>
 
 #include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
@@ -89,6 +90,35 @@ TEST_CASE("check understands the example config") {
   text = replaced(text, "\"group\": \"punchline\"", "\"group\": \"\"");
   text = replaced(text, "localhost:9092", (*broker)->bootstrap());
   text = replaced(text, "127.0.0.1:9377", "127.0.0.1:0");
+  write_file(folder.file("punchline.json"), text);
+  const auto checked = run(punchline({"check", "-c", folder.file("punchline.json")}));
+  INFO(checked.out << checked.err);
+  CHECK(checked.exit.code == 0);
+}
+
+// What stands in a file of YAML under `name`, as it would be mounted.
+std::string block_of(const std::string& yaml, const std::string& name) {
+  std::istringstream lines(yaml);
+  std::string text;
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (inside && !line.starts_with("    ")) break;
+    if (inside) text += line.substr(4) + "\n";
+    if (line == "  " + name + ": |") inside = true;
+  }
+  REQUIRE_FALSE(text.empty());
+  return text;
+}
+
+TEST_CASE("check understands the config of the sidecar") {
+  const TempDir folder("sidecar");
+  const auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("logs", 1).ok());
+  const auto yaml = read_file(fs::path(PUNCHLINE_SOURCE_DIR) / "deploy/kubernetes.yaml");
+  auto text = replaced(block_of(yaml, "punchline.json"), "/buffer/app.buf", folder.file("app.buf"));
+  text = replaced(text, "kafka:9092", (*broker)->bootstrap());
+  text = replaced(text, "0.0.0.0:9377", "127.0.0.1:0");
   write_file(folder.file("punchline.json"), text);
   const auto checked = run(punchline({"check", "-c", folder.file("punchline.json")}));
   INFO(checked.out << checked.err);

@@ -1,4 +1,10 @@
+#include <algorithm>
+
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "sinks/embedded_broker.h"
 #include "tests/support/account.h"
@@ -50,6 +56,59 @@ TEST_CASE("SIGTERM and SIGINT end an idle agent at once, with all freed") {
     CHECK(stopped.took < seconds(2));
     CHECK(allocated_bytes(buffer) <= 64 * 1024);
   }
+}
+
+// Where systemd listens for what its services are up to.
+class NotifySocket {
+ public:
+  explicit NotifySocket(const std::string& path)
+      : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    REQUIRE(path.size() < sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~NotifySocket() { ::close(fd_); }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  // What comes next; empty where nothing does in time.
+  std::string next() const {
+    pollfd wanted{fd_, POLLIN, 0};
+    if (::poll(&wanted, 1, 20'000) != 1) return {};
+    char text[256];
+    const auto size = ::recv(fd_, text, sizeof text, 0);
+    return {text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  }
+  bool silent() const {
+    pollfd wanted{fd_, POLLIN, 0};
+    return ::poll(&wanted, 1, 0) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+TEST_CASE("the service manager hears when producers may start, and of the end") {
+  const TempDir folder("notify");
+  const auto buffer = folder.file("buffer");
+  write_file(buffer, "torn");
+  const NotifySocket manager(folder.file("notify"));
+  auto command =
+      run_command({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t", .more = {"--fence"}});
+  command.environment = {"NOTIFY_SOCKET=" + folder.file("notify")};
+  Agent agent(buffer, command);
+  CHECK(manager.next() == "READY=1");
+  CHECK(read_file(buffer) == std::string("torn\0\n", 6));  // the fence stands
+  CHECK(manager.silent());
+  CHECK(stop(agent).exit.code == 0);
+  CHECK(manager.next() == "STOPPING=1");
+
+  command.environment = {"NOTIFY_SOCKET=" + folder.file("nobody")};
+  Agent alone(buffer, command);
+  CHECK(alone.logs("NOTIFY_SOCKET " + folder.file("nobody")));
+  CHECK(stop(alone).exit.code == 0);
 }
 
 TEST_CASE("with the broker away it ends within the deadline and keeps everything") {

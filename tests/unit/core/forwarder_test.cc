@@ -509,6 +509,7 @@ TEST_CASE("full, and the operator wants that: the oldest that are not in flight 
   world.sink.moods.window = 20;
   world.sink.mute = {0, 1};
   world.open();
+  world.advance(10s);
   append_many(world, 0, 2000);
   for (int i = 0; i < 200; ++i) {
     world.turn();
@@ -534,6 +535,21 @@ TEST_CASE("full, and the operator wants that: the oldest that are not in flight 
                          [](const auto& a, const auto& b) { return a.position < b.position; }));
   }
   CHECK(last == 2);
+}
+
+TEST_CASE("full at a start: what Kafka takes in the first seconds is not dropped") {
+  World world(2, 33);
+  world.config.bytes_max = 20'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  append_many(world, 0, 2000);
+  world.open();
+  for (int i = 0; i < 80; ++i) {
+    world.turn();
+    world.advance(100ms);
+  }
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.metrics().records_dropped.get() == 0);
 }
 
 TEST_CASE("full, and nothing may be dropped: a warning, and everything stays") {

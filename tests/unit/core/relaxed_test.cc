@@ -193,6 +193,7 @@ TEST_CASE("relaxed: the oldest of the backlog are dropped though live records ar
   world.sink.moods.report_percent = 20;
   append_many(world, "old ", kBacklog);
   world.open();
+  world.advance(std::chrono::seconds(10));
   int appended = 0;
   for (int i = 0; i < 200; ++i) {
     append_many(world, "new " + std::to_string(i) + " ", 3);
@@ -218,6 +219,7 @@ TEST_CASE("relaxed: what is in flight is not dropped, however full the buffer") 
   world.config.when_full = WhenFull::drop_oldest;
   append_many(world, "old ", 50);
   world.open();
+  world.advance(std::chrono::seconds(10));
   world.turn(10);
   world.sink.moods.report_percent = 0;
   append_many(world, "new ", 300);
