@@ -23,7 +23,28 @@ void check(rd_kafka_resp_err_t error) {
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(rd_kafka_err2str(error));
 }
 
+/// A broker that is just becoming the leader of a new partition.
+bool passes(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 }  // namespace
+
+std::int64_t TopicTail::end_of(std::int32_t partition) {
+  std::int64_t low = 0;
+  std::int64_t end = 0;
+  auto error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  const bool is_led = eventually(std::chrono::milliseconds(kPatienceMs), [&] {
+    error = rd_kafka_query_watermark_offsets(client_, topic_.c_str(), partition, &low, &end,
+                                             kPatienceMs);
+    return !passes(error);
+  });
+  if (!is_led) throw std::runtime_error(topic_ + ": nobody leads it");
+  check(error);
+  return end;
+}
 
 TopicTail::TopicTail(const std::string& bootstrap, std::string topic, std::int32_t partitions)
     : topic_(std::move(topic)),
@@ -59,11 +80,8 @@ bool TopicTail::is_behind() {
 }
 
 std::vector<Arrival> TopicTail::read_new() {
-  for (std::size_t at = 0; at < ends_.size(); ++at) {
-    std::int64_t low = 0;
-    check(rd_kafka_query_watermark_offsets(client_, topic_.c_str(), static_cast<std::int32_t>(at),
-                                           &low, &ends_[at], kPatienceMs));
-  }
+  for (std::size_t at = 0; at < ends_.size(); ++at)
+    ends_[at] = end_of(static_cast<std::int32_t>(at));
   std::vector<Arrival> arrivals;
   const auto deadline = Clock::now() + std::chrono::milliseconds(kPatienceMs);
   while (is_behind()) {
@@ -77,7 +95,7 @@ std::vector<Arrival> TopicTail::read_new() {
       next_[static_cast<std::size_t>(message->partition)] = message->offset + 1;
     }
     rd_kafka_message_destroy(message);
-    check(error);
+    if (!passes(error)) check(error);
   }
   return arrivals;
 }

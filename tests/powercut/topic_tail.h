@@ -28,6 +28,7 @@ class TopicTail {
 
  private:
   bool is_behind();
+  std::int64_t end_of(std::int32_t partition);
 
   std::string topic_;
   std::vector<std::int64_t> next_;  // offset, by partition
