@@ -79,6 +79,9 @@ class World {
   void cut_power(Unsynced unsynced, std::mt19937& random);
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
   void replace_by_copy();
+  /// From now on order is not asked for: an agent that starts anew sends by the new count what an
+  /// earlier one had not delivered by the old.
+  void add_partition();
   void turn(int times = 1);
   /// Turns, the clock moving on to what is due, until nothing is left to do.
   void drain(int turns_max = 20'000);
@@ -122,6 +125,7 @@ class World {
   bool has_been_at(const Appended& appended, Position position) const;
   Known appended_;
   Known undeliverable_;
+  bool has_grown_ = false;
   std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;

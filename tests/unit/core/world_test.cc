@@ -38,6 +38,7 @@ class Life {
     world_.limits.collapse_retry_delay = std::chrono::seconds(1);
     world_.config.drain_rate = random_() % 8 == 0 ? 20'000 + random_() % 1'000'000 : 0;
     if (seed % 4 == 3) world_.config.order = Order::relaxed;
+    grows_ = seed % 6 == 5;
     world_.pool_bytes = random_() % 4 == 0 ? 1 : 1 << 20;
     world_.sink.moods.window = 1 + random_() % 50;
     world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
@@ -59,6 +60,7 @@ class Life {
     for (; actions > 0; --actions) {
       act();
       if (actions % 10 == 0) world_.pool().trim();
+      if (actions % 40 == 0 && grows_) world_.add_partition();
     }
     world_.file.heal();
     world_.store.fails_add = world_.store.fails_sync = false;
@@ -202,6 +204,7 @@ class Life {
 
   std::mt19937 random_;
   World world_;
+  bool grows_ = false;  // the topic gets more partitions
   int next_ = 0;
   std::size_t poisons_ = 0;
 };
