@@ -103,6 +103,7 @@ class Audit {
       return;
     }
     seen = true;
+    if (!written_[id.producer].in_order) return;
     const auto place = place_of_(id);
     if (place.rank < furthest_[place.row]) {
       ++account_.disordered;

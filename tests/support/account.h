@@ -45,6 +45,7 @@ struct Written {
   std::vector<std::string> torn =
       {};                ///< Lines: what kills left, without newline (FORMAT.md, Limits).
   bool has_key = false;  ///< All of it belongs into one partition.
+  bool in_order = true;  ///< False: whatever order it arrives in.
 };
 
 /// The same where the order in the file is known for each producer alone.

@@ -78,6 +78,16 @@ void Proxy::tell() {
   eventfd_write(wake_, 1);
 }
 
+void Proxy::hold() {
+  holding_ = true;
+  tell();
+}
+
+void Proxy::release() {
+  holding_ = false;
+  tell();
+}
+
 void Proxy::cut() {
   cut_ = true;
   tell();
@@ -91,9 +101,10 @@ void Proxy::work() {
     std::vector<pollfd> fds = {{wake_, POLLIN, 0}};
     for (const auto& listener : listeners_)
       fds.push_back({listener.fd, POLLIN, 0});
+    const bool holding = holding_;
     for (const auto& pair : pairs_) {
-      fds.push_back({pair.client, POLLIN, 0});
-      fds.push_back({pair.broker, POLLIN, 0});
+      fds.push_back({holding ? -1 : pair.client, POLLIN, 0});  // poll(2) leaves out what is below 0
+      fds.push_back({holding ? -1 : pair.broker, POLLIN, 0});
     }
     poll(fds.data(), fds.size(), -1);
     const auto* ready = fds.data() + 1 + listeners_.size();
@@ -111,6 +122,7 @@ void Proxy::work() {
     if (!cut_) continue;
     close_all();
     swallowing_ = false;
+    holding_ = false;
     cut_ = false;
   }
 }

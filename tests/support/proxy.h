@@ -9,7 +9,8 @@
 namespace punchline::testing {
 
 /// Stands between clients and brokers, TCP on 127.0.0.1, and can keep the brokers' answers to
-/// itself: what a client sends is done, and it does not hear of it.
+/// itself: what a client sends is done, and it does not hear of it. Or it holds everything back for
+/// a while: what was sent comes late, also that of a client that has died meanwhile.
 ///
 /// A thread of its own does the work. Throws std::runtime_error where it cannot listen.
 class Proxy {
@@ -26,6 +27,9 @@ class Proxy {
 
   /// From now on nothing that brokers send gets through; it is lost.
   void swallow_answers() { swallowing_ = true; }
+  /// From now on nothing gets through in either direction, until release(). New clients connect.
+  void hold();
+  void release();
   /// Closes all connections, so that no client meets a hole in what it reads, and lets everything
   /// through again.
   void cut();
@@ -50,6 +54,7 @@ class Proxy {
   std::vector<Listener> listeners_;
   int wake_ = -1;
   std::atomic<bool> swallowing_ = false;
+  std::atomic<bool> holding_ = false;
   std::atomic<bool> cut_ = false;
   std::atomic<bool> stop_ = false;
   std::list<Pair> pairs_;  // the thread's
