@@ -194,8 +194,8 @@ void SoakScene::start_agent() {
   (void)agent_->page("/healthz");  // it has come up
 }
 
-// A moment before its end it has told what it had sent again and what is not done, and just behind it
-// the buffer says what the next one takes up again.
+// A moment before its end it has told what it had sent again and what is not done, and just behind
+// it the buffer says what the next one takes up again.
 template <class End>
 void SoakScene::end_life(End end) {
   watch();
@@ -332,8 +332,8 @@ std::uint64_t SoakScene::clients_lost() {
   return static_cast<std::uint64_t>(agent_->metric("punchline_kafka_instances_renewed_total"));
 }
 
-// In a life a record comes twice only if it was sent again: after a report that does not say that it
-// was persisted, or without one where a client was lost with what was in flight.
+// In a life a record comes twice only if it was sent again: after a report that does not say that
+// it was persisted, or without one where a client was lost with what was in flight.
 std::uint64_t SoakScene::sent_again_max(const Buffer& buffer) {
   const auto again = figure(buffer, "punchline_records_resent_total");
   const auto errors = figure(buffer, "punchline_kafka_errors_total");
@@ -344,13 +344,15 @@ std::uint64_t SoakScene::sent_again_max(const Buffer& buffer) {
 }
 
 // The next life repeats what was in flight at the end of this one, and what is confirmed above the
-// front and not freed yet: what waits without being `undone`, and at most half of unfreed_bytes_max,
-// since then all is freed. As much as can be in flight may have been confirmed since `undone` was told.
+// front and not freed yet: what waits without being `undone`, and at most half of
+// unfreed_bytes_max, since then all is freed. As much as can be in flight may have been confirmed
+// since `undone` was told.
 std::uint64_t SoakScene::taken_up_again_max(const Buffer& buffer, std::uint64_t undone) {
   const auto there = inspect(buffer.path);
   const auto done = there.waiting_bytes - std::min(there.waiting_bytes, undone);
-  const auto record_bytes = there.waiting_bytes / std::max<std::uint64_t>(1, there.waiting_records);
-  const auto repeated = std::min(done, kUnfreedBytesMax / 2) / std::max<std::uint64_t>(1, record_bytes);
+  if (there.waiting_records == 0) return 0;
+  const auto record_bytes = std::max<std::uint64_t>(1, there.waiting_bytes / there.waiting_records);
+  const auto repeated = std::min(done, kUnfreedBytesMax / 2) / record_bytes;
   return std::min(there.waiting_records, 2 * in_flight_max(buffer) + repeated);
 }
 

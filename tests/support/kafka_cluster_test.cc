@@ -60,5 +60,17 @@ TEST_CASE("of three brokers one may be away; two away stop the writing and lose 
   CHECK(kafka.record_count("t") >= 3000);
 }
 
+TEST_CASE("a proxy holds back what passes it, and lets it through later") {
+  KafkaCluster kafka({.doors = true});
+  Proxy proxy(kafka.doors());
+  const auto by_doors = kafka.bootstrap_by_doors();
+  CHECK(broker_count(by_doors, milliseconds(10'000)) == 1);
+  proxy.hold();
+  CHECK(broker_count(by_doors, milliseconds(1'000)) == 0);
+  CHECK(broker_count(kafka.bootstrap(), milliseconds(10'000)) == 1);
+  proxy.release();
+  CHECK(broker_count(by_doors, milliseconds(10'000)) == 1);
+}
+
 }  // namespace
 }  // namespace punchline::testing
