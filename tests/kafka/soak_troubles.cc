@@ -108,7 +108,7 @@ constexpr SoakTrouble kOfBrokers[] = {
      thaw_all},
 };
 
-// kill -9 of the agent comes as often as all the others together.
+// The first kKills are drawn more often, and so is the last.
 constexpr SoakEvent kEvents[] = {
     {"kill -9 of the agent",
      [](SoakScene& it, std::uint64_t) {
@@ -161,12 +161,14 @@ const T& one_of(std::span<const T> all, std::mt19937_64& random) {
 
 const SoakEvent& draw_event(std::mt19937_64& random) {
   const std::span<const SoakEvent> all(kEvents);
-  switch (between(random, 0, 3)) {
+  switch (between(random, 0, 4)) {
     case 0:
     case 1:
       return one_of(all.first(kKills), random);
     case 2:
       return one_of(all.subspan(kKills), random);
+    case 3:
+      return all.back();  // a client is lost with what it had in flight
     default:
       return one_of(std::span<const SoakEvent>(kOfBuffers), random);
   }
