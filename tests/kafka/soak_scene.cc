@@ -66,8 +66,7 @@ void insist(const std::string& what, const std::function<void()>& request) {
 std::string time_of_day() {
   const auto now = std::chrono::system_clock::now();
   const auto whole = std::chrono::system_clock::to_time_t(now);
-  const auto ms =
-      std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count() % 1'000;
+  const auto ms = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count() % 1'000;
   std::tm parts{};
   localtime_r(&whole, &parts);
   std::array<char, 32> text{};
@@ -412,9 +411,9 @@ SoakAccount SoakScene::account_of(const Buffer& buffer, const TempDir& folder) {
     written[number] = written_[number];
     account.torn += victims_[number]->torn();
   }
-  account.lines = settle(corpus_, written,
-                         read_topic(kafka_.bootstrap(), buffer.name, buffer.partitions,
-                                    folder.path()));
+  account.lines =
+      settle(corpus_, written,
+             read_topic(kafka_.bootstrap(), buffer.name, buffer.partitions, folder.path()));
   account.duplicates_max = buffer.duplicates_max;
   account.waiting_records = inspect(buffer.path).waiting_records;
   account.verified = run(punchline({"verify", buffer.path})).exit.code;
@@ -433,8 +432,8 @@ void SoakScene::look_into_quarantine(const Buffer& buffer, SoakAccount& account)
     account.torn_kept += seen.set_aside();  // the agent was killed while it wrote there
     for (const auto& record : seen.records) {
       // In frames it is the whole frame that is kept.
-      const auto which = std::find_if(
-          buffer.poison.begin(), buffer.poison.end(), [&](const std::string& poison) {
+      const auto which =
+          std::find_if(buffer.poison.begin(), buffer.poison.end(), [&](const std::string& poison) {
             return buffer.is_frames ? record.payload.find(poison) != std::string::npos
                                     : record.payload == poison;
           });

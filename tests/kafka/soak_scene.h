@@ -49,7 +49,7 @@ class SoakScene {
     bool is_frames = false;
     bool is_relaxed = false;
     std::vector<std::string> poison = {};  ///< What was appended of it.
-    std::uint64_t duplicates_max = 0;       ///< So far.
+    std::uint64_t duplicates_max = 0;      ///< So far.
     std::vector<std::size_t> victims = {};
     std::vector<std::size_t> producers = {};
   };

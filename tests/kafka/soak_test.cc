@@ -5,8 +5,8 @@
 // rights and passwords (security_test), full disks (broker_trouble_test).
 //
 // Known, and kept out of the way by SoakScene::add_partition(): partitions that are added while one
-// of them lags, and the agent ends before it has taken the new count. The next one sends what lagged
-// by the new count, behind later records in their partition.
+// of them lags, and the agent ends before it has taken the new count. The next one sends what
+// lagged by the new count, behind later records in their partition.
 
 #include <chrono>
 #include <cstdlib>
@@ -33,9 +33,9 @@ std::string text(const SoakScene::Buffer& buffer, const SoakAccount& account) {
   return buffer.name + ": " + account.lines.text() + "; at most " +
          std::to_string(account.duplicates_max) + " duplicates allowed; " +
          std::to_string(account.poison) + " poison, " + std::to_string(account.poison_missing) +
-         " of it missing, " + std::to_string(account.poison_twice) + " twice; kept besides: " +
-         std::to_string(account.torn_kept) + " torn, " + std::to_string(account.others_kept) +
-         " others";
+         " of it missing, " + std::to_string(account.poison_twice) +
+         " twice; kept besides: " + std::to_string(account.torn_kept) + " torn, " +
+         std::to_string(account.others_kept) + " others";
 }
 
 // What should not be, in words.

@@ -52,13 +52,19 @@ void restart_others(SoakScene& scene, int broker) {
 // What needs the cluster's ear comes first and is undone last.
 constexpr SoakTrouble kOfTopics[] = {
     {"max.message.bytes below what a request holds",
-     [](SoakScene& it, int) { it.alter_topics({{"max.message.bytes", "10000"}}); },
+     [](SoakScene& it, int) {
+       it.alter_topics({{"max.message.bytes", "10000"}});
+     },
      [](SoakScene& it, int) {
        it.alter_topics({{"max.message.bytes", std::to_string(SoakScene::kMessageBytesMax)}});
      }},
     {"min.insync.replicas 3",
-     [](SoakScene& it, int) { it.alter_topics({{"min.insync.replicas", "3"}}); },
-     [](SoakScene& it, int) { it.alter_topics({{"min.insync.replicas", "2"}}); }},
+     [](SoakScene& it, int) {
+       it.alter_topics({{"min.insync.replicas", "3"}});
+     },
+     [](SoakScene& it, int) {
+       it.alter_topics({{"min.insync.replicas", "2"}});
+     }},
     {"a partition more for lines", [](SoakScene& it, int) { it.add_partition(0); }, nothing},
     {"a partition more for relaxed", [](SoakScene& it, int) { it.add_partition(2); }, nothing},
     {"a quota", [](SoakScene& it, int) { it.limit_clients(20'000); },
