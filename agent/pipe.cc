@@ -81,15 +81,23 @@ void Pipe::lose_in_flight() {
 // is not done is gone through again. What lags behind catches up by the old count before: by the
 // new one it could come to a partition that has later records. Partitions that are gone take
 // nothing any more, so that there is nothing to wait for.
+// An agent that ended meanwhile has left to the next one to send by the old count what was there.
 bool Pipe::mapping_stands(TimePoint now) {
-  const auto count = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
-  if (count == lanes_.count()) return true;
-  if (count > lanes_.count() && lanes_.lagging() > 0) return true;
+  const auto told = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
+  if (told == lanes_.count()) return true;
+  const bool grows = lanes_.count() > 0 && told > lanes_.count();
+  if (grows && (lanes_.lagging() > 0 || main_.at() < by_old_count_until_)) return true;
   if (lanes_.in_flight() > 0) return false;
+  const auto count = lanes_.count() == 0 ? first_count(told) : told;
   if (lanes_.count() > 0) {
     parts_.log.info("{}: topic {} now has {} partitions, {} before", config_.path, config_.topic,
                     count, lanes_.count());
+    if (look_for_shrinking()) return false;
+    for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
+      gauges_.say(trouble, now);
   }
+  if (count > 0) parts_.checkpoint.note_partitions(static_cast<std::uint32_t>(count));
+  if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);
   end_own_pass();
@@ -100,6 +108,14 @@ bool Pipe::mapping_stands(TimePoint now) {
   for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
     lanes_.leave_behind(lane, ledger_.front(), now);
   return true;
+}
+
+std::size_t Pipe::first_count(std::size_t told) {
+  const std::size_t before = parts_.checkpoint.partitions();
+  const auto facts = parts_.file.facts();
+  if (before == 0 || before >= told || !facts) return told;
+  by_old_count_until_ = parts_.checkpoint.base() + facts->size;
+  return before;
 }
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.

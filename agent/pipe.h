@@ -89,6 +89,7 @@ class Pipe {
 
  private:
   bool mapping_stands(TimePoint now);
+  std::size_t first_count(std::size_t told);
   std::size_t lane_of(const Record& record) const;
   std::span<const Record> of_one_lane(std::span<const Record> run) const;
   Position stripe_end(Position at) const;
@@ -149,9 +150,10 @@ class Pipe {
   bool all_refused_ = false;  // told that nothing more is set aside
   PipeGauges gauges_;
 
-  Position until_;       // nothing that begins at or above is forwarded
-  bool changed_ = true;  // since the main pass last came to the end
-  bool at_end_ = false;  // the main pass has come to the end
+  Position by_old_count_until_ = 0;  // where the file ended when a topic had grown without us
+  Position until_;                   // nothing that begins at or above is forwarded
+  bool changed_ = true;              // since the main pass last came to the end
+  bool at_end_ = false;              // the main pass has come to the end
   bool shrunk_ = false;
   std::uint64_t size_seen_ = 0;  // of the file, when last looked at
   TimePoint began_;

@@ -136,6 +136,17 @@ Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts) 
   return decode_list(bytes, salts);
 }
 
+std::string encode_partitions(std::uint32_t count) {
+  return encode_last(std::vector{count}, 1);
+}
+
+Decoded decode_partitions(std::string_view bytes, std::uint32_t& count) {
+  std::vector<std::uint32_t> list;
+  if (decode_list(bytes, list) != Decoded::ok || list.size() != 1) return Decoded::damaged;
+  count = list.front();
+  return Decoded::ok;
+}
+
 std::uint64_t fold_boot_id(std::string_view boot_id) {
   std::uint64_t halves[2] = {0, 0};
   int digits = 0;

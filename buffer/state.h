@@ -15,6 +15,7 @@ inline constexpr std::string_view kStateAttribute = "user.punchline";
 inline constexpr std::string_view kFencesAttribute = "user.punchline.fences";
 inline constexpr std::string_view kLimitsAttribute = "user.punchline.limits";
 inline constexpr std::string_view kSaltsAttribute = "user.punchline.salts";
+inline constexpr std::string_view kPartitionsAttribute = "user.punchline.partitions";
 
 using Uuid = std::array<std::uint8_t, 16>;
 
@@ -70,6 +71,10 @@ Decoded decode_fences(std::string_view bytes, std::vector<Position>& fences);
 inline constexpr std::size_t kSaltsMax = 16;
 std::string encode_salts(const std::vector<std::uint32_t>& salts);
 Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts);
+
+/// The value of kPartitionsAttribute.
+std::string encode_partitions(std::uint32_t count);
+Decoded decode_partitions(std::string_view bytes, std::uint32_t& count);
 
 /// The text of /proc/sys/kernel/random/boot_id as a number: 128 bits folded into 64.
 std::uint64_t fold_boot_id(std::string_view boot_id);

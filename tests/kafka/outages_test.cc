@@ -157,6 +157,51 @@ TEST_CASE("... and what takes longer", "[.slow]") {
   scene.close();
 }
 
+TEST_CASE("partitions are added while one lags and the agent dies: order within each holds") {
+  auto& kafka = shared_cluster();
+  const std::string topic = "grown";
+  kafka.create_topic(topic, 2);
+  while (kafka.leader(topic, 0) == kafka.leader(topic, 1)) {
+    kafka.delete_topic(topic);
+    kafka.create_topic(topic, 2);
+  }
+  const TempDir folder(topic);
+  const RunSetup setup{.buffer = folder.file("buffer"),
+                       .brokers = kafka.bootstrap(),
+                       .topic = topic,
+                       .before = {"env", "PUNCHLINE_STRIPE_BYTES=8192"}};
+  const auto corpus = LogCorpus::from_machine();
+  std::vector<std::vector<std::uint64_t>> offsets;
+  {
+    Agent agent(setup);
+    offsets.push_back(Producer(corpus, 0, setup.buffer, {.lines = 2'000}).join());
+    REQUIRE(agent.drains(kPatience));
+    const int frozen = kafka.leader(topic, 0);
+    kafka.freeze(frozen);
+    offsets.push_back(Producer(corpus, 1, setup.buffer, {.lines = 1'000}).join());
+    REQUIRE(eventually(kPatience, [&] {
+      return agent.metric("punchline_records_confirmed_total") > 2'200;  // of the other one
+    }));
+    agent.kill9();
+    kafka.thaw(frozen);
+  }
+  kafka.await_in_sync(topic);
+  kafka.add_partitions(topic, 3);
+  REQUIRE(eventually(kPatience,
+                     [&] { return topic_state(kafka.bootstrap(), topic).leaders.size() == 3; }));
+  Agent agent(setup);
+  REQUIRE(agent.drains(kPatience));
+  offsets.push_back(Producer(corpus, 2, setup.buffer, {.lines = 2'000}).join());
+  REQUIRE(agent.drains(kPatience));
+  CHECK(agent.metric("punchline_partitions") == 3);
+  CHECK(agent.stop().code == 0);
+  const auto read = read_topic(kafka.bootstrap(), topic, 3, folder.path());
+  const auto account = settle(corpus, offsets, read);
+  std::cout << "partitions added meanwhile: " << account.text() << "\n";
+  CHECK(account.sound());
+  CHECK(std::filesystem::file_size(read[2]) > 0);
+}
+
 TEST_CASE("answers are lost after the append: none is there twice unless the agent dies, too") {
   auto& kafka = shared_cluster();
   Proxy proxy(kafka.doors());

@@ -251,8 +251,6 @@ void SoakScene::kill_producer(std::mt19937_64& random) {
   victims_[all[between(random, 0, all.size() - 1)]]->kill9(random, between(random, 0, 1) == 0);
 }
 
-// In strict order the agent takes the new count before anything else happens: one that ends before
-// it does has nowhere written down by which count its records went (see soak_test.cc).
 void SoakScene::add_partition(std::size_t buffer) {
   auto& one = buffers_.at(buffer);
   if (one.partitions == kPartitionsMax) return;
@@ -262,12 +260,7 @@ void SoakScene::add_partition(std::size_t buffer) {
     if (there < static_cast<std::size_t>(one.partitions))
       kafka_.add_partitions(one.name, one.partitions);
   });
-  if (one.is_relaxed) return;
   reload_agent();  // it asks once a minute otherwise
-  REQUIRE(eventually(kPatience, [&] {
-    wait(kWatchEvery);
-    return figure(one, "punchline_partitions") == one.partitions;
-  }));
 }
 
 void SoakScene::alter_topics(const TopicConfig& changes) {

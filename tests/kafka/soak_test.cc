@@ -3,10 +3,6 @@
 // between, while producers append to three buffers. What may not happen is counted at the end, byte
 // for byte. Left out, since nothing is told by it here: topics that are deleted (outages_test),
 // rights and passwords (security_test), full disks (broker_trouble_test).
-//
-// Known, and kept out of the way by SoakScene::add_partition(): partitions that are added while one
-// of them lags, and the agent ends before it has taken the new count. The next one sends what
-// lagged by the new count, behind later records in their partition.
 
 #include <chrono>
 #include <cstdlib>

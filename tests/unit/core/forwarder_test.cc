@@ -291,6 +291,40 @@ TEST_CASE(
   CHECK(world.sink.log(2).size() > 0);
 }
 
+TEST_CASE(
+    "more partitions while one lags, and the agent ends: the next one goes by the old count") {
+  World world(2, 6);
+  world.config.stripe_bytes = 256;
+  world.sink.mute = {0};
+  world.sink.moods.window = 20;
+  append_many(world, 0, 1000);
+  world.open();
+  for (int i = 0; i < 100; ++i) {
+    world.turn(5);
+    world.advance(100ms);
+  }
+  REQUIRE(world.sink.log(0).empty());
+  REQUIRE(world.sink.log(1).size() > 400);
+  world.crash();
+  world.sink.set_partitions(3);
+  world.sink.mute.clear();
+  world.open();
+  world.turn(5);
+  CHECK(world.metrics().partitions.get() == 2);
+  world.drain();
+  append_many(world, 1000, 300);
+  world.pipe().wake();
+  world.drain();
+  world.check_all_arrived();
+  CHECK(world.metrics().partitions.get() == 3);
+  CHECK(world.sink.log(2).size() > 0);
+  // A later start knows of them.
+  world.crash();
+  world.open();
+  world.turn(5);
+  CHECK(world.metrics().partitions.get() == 3);
+}
+
 TEST_CASE("a dead partition does not hold up others that have nothing left to be reported") {
   World world(3, 9);
   world.config.stripe_bytes = 256;

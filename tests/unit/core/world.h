@@ -79,8 +79,8 @@ class World {
   void cut_power(Unsynced unsynced, std::mt19937& random);
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
   void replace_by_copy();
-  /// From now on order is not asked for: an agent that starts anew sends by the new count what an
-  /// earlier one had not delivered by the old.
+  /// From now on order is not asked for: failing calls, power cuts and copies may leave an agent
+  /// that starts without the count that the one before went by.
   void add_partition();
   void turn(int times = 1);
   /// Turns, the clock moving on to what is due, until nothing is left to do.
