@@ -317,6 +317,7 @@ void Pipe::finish(TimePoint now) {
   for (const auto& trouble : ledger_.finish(now))
     gauges_.say(trouble, now);
   gauges_.show_now(ledger_, lanes_.in_flight(), now);
+  gauges_.say_the_rest(now);
 }
 
 TimePoint Pipe::due(TimePoint now) const {

@@ -35,12 +35,6 @@ const char* remedy(SetAsideReason reason) {
   return "";
 }
 
-bool is_power_of_ten(std::uint64_t n) {
-  while (n % 10 == 0 && n > 0)
-    n /= 10;
-  return n == 1;
-}
-
 }  // namespace
 
 PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
@@ -76,23 +70,20 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   parts_.metrics.set_aside(item.reason, 1, item.range.size());
   ++set_aside_records_;
   if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
-  const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
-  if (!is_power_of_ten(nth)) return;
-  const auto where =
-      config_.is_quarantine ? "in its place" : "in " + quarantine_path(path_) + " or in its place";
-  parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, {}, and the rest "
-      "goes "
-      "on",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, where);
+  if (const auto sentence = notes_.note(item, why)) {
+    const auto where =
+        config_.is_quarantine ? "in its place" : "in " + quarantine_path(path_) + " or in its place";
+    say_set_aside(*sentence + "; it is kept, " + where + ", and the rest goes on");
+  }
+}
+
+void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {
+  if (sentence) parts_.log.warning("{}: {}", path_, *sentence);
 }
 
 void PipeGauges::count_quarantined(ByteRange range) {
   set_aside_.erase(range);
   parts_.metrics.records_quarantined.add(1);
-  const auto nth = parts_.metrics.records_quarantined.get();
-  if (!is_power_of_ten(nth)) return;
-  parts_.log.info("{}: {} set aside so far moved to {}", path_, nth, quarantine_path(path_));
 }
 
 void PipeGauges::count_dropped(ByteRange range) {
@@ -160,6 +151,7 @@ void PipeGauges::say(const Error& error, TimePoint now) {
 bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
   show_counts(ledger, in_flight);
   show_waiting(ledger);
+  say_set_aside(notes_.due(now));
   if (!trouble_.empty() && now > trouble_at_ + kTroubleOver) {
     parts_.log.info("{}: over: {}", path_, trouble_);
     trouble_.clear();
