@@ -8,6 +8,7 @@
 #include "agent/commands.h"
 #include "agent/open_buffer.h"
 #include "agent/progress.h"
+#include "agent/quarantine_contents.h"
 #include "agent/view_json.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
@@ -129,6 +130,9 @@ ExitCode command_inspect(const InspectOptions& options) {
     return printed ? ExitCode::ok : ExitCode::io;
   }
   print(*view, holder, held && *held, options.path);
+  if (const auto quarantine = look_into_quarantine(options.path, *facts)) {
+    std::printf("\n  %s\n", quarantine->text().c_str());
+  }
   return std::fflush(stdout) == 0 ? ExitCode::ok : ExitCode::io;
 }
 
