@@ -221,6 +221,7 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   bool more = poll(main_, deliveries, notices);
   more = poll(side_, deliveries, notices) || more;
   hear_answers(notices);
+  notices_.remind(now_, notices);
   if (!more) drained_ = now_;
   look_for_loss(notices);
   move_on(notices);
