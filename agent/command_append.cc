@@ -16,6 +16,7 @@
 #include "agent/commands.h"
 #include "agent/line_splitter.h"
 #include "buffer/append_writer.h"
+#include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/state.h"
 
@@ -81,6 +82,7 @@ class Appending {
  private:
   bool refuse(const LineSplitter::Line& line, const std::string& why);
   bool wait_for_room(std::size_t bytes);
+  void tell_of_waiting(const AppendWriter::Held& held);
   bool take_frame(const LineSplitter::Line& line);
   bool note(const Status& added);
   bool fail_writing(const Error& error, std::size_t unwritten);
@@ -106,12 +108,21 @@ bool Appending::wait_for_room(std::size_t bytes) {
   if (unasked_bytes_ < kAskedEachBytes) return true;
   unasked_bytes_ = 0;
   for (bool told = false;; told = true) {
-    const auto full = writer_.is_full();
-    if (!full) return fail(full.error().message());
-    if (!*full) return true;
-    if (!told) std::fputs("append: the buffer holds its bytes_max: waiting for room\n", stderr);
+    const auto held = writer_.held();
+    if (!held) return fail(held.error().message());
+    if (!held->is_full()) return true;
+    if (!told) tell_of_waiting(*held);
     if (!settle() || !input_.wait(kLookMs)) return false;
   }
+}
+
+void Appending::tell_of_waiting(const AppendWriter::Held& held) {
+  const auto agent = Lock::is_held(writer_.file());
+  std::fprintf(stderr,
+               "append: %s holds %" PRIu64 " bytes, its bytes_max is %" PRIu64
+               ": waiting for room%s\n",
+               writer_.file().path().c_str(), held.bytes, held.bytes_max,
+               agent && !*agent ? "; no agent is at work on it" : "");
 }
 
 bool Appending::take(const LineSplitter::Line& line) {
