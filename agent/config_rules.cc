@@ -111,16 +111,21 @@ void check_buffers(const Config& config, ExitCode missing) {
 }
 
 void check_brokers(const Config& config, ExitCode missing) {
-  for (const auto* name : {"bootstrap.servers", "metadata.broker.list"}) {
-    const auto found = config.kafka.find(name);
-    if (found != config.kafka.end() && !found->second.empty()) return;
-  }
+  if (has_brokers(config)) return;
   throw ConfigError(missing,
                     "no brokers given; name them with --brokers HOST:PORT,..., or "
                     "\"kafka\": {\"bootstrap.servers\": ...} in the config file");
 }
 
 }  // namespace
+
+bool has_brokers(const Config& config) {
+  const auto is_given = [&](const char* name) {
+    const auto found = config.kafka.find(name);
+    return found != config.kafka.end() && !found->second.empty();
+  };
+  return is_given("bootstrap.servers") || is_given("metadata.broker.list");
+}
 
 void check_config(const Config& config, ExitCode missing) {
   check_buffers(config, missing);

@@ -200,6 +200,7 @@ void KafkaSink::reconnect(const KafkaSettings& settings) {
     settings_.properties.erase(name);
   settings_.properties.merge(connection_properties(settings.properties));
   settings_.hidden = settings.hidden;
+  settings_.given = settings.given;
   settings_.credentials = settings.credentials;
   now_ = Clock::now();
   main_.renew(settings_, now_);

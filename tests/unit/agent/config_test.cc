@@ -29,12 +29,13 @@ std::vector<FlagValue> flag_values(const Flags& flags) {
   return values;
 }
 
-bool knows_property(const std::string& name) {
-  return name == "linger.ms" || name == "sasl.password";
+Status check_property(const std::string& name) {
+  if (name == "linger.ms" || name == "sasl.password") return {};
+  return Error(ErrorKind::refused, 0, "no property " + name);
 }
 
 Config load(const Flags& flags, const Environment& environment = {}) {
-  return load_config(flag_values(flags), environment, knows_property).config;
+  return load_config(flag_values(flags), environment, check_property).config;
 }
 
 /// The error of a start, as "CODE text".
@@ -278,7 +279,7 @@ TEST_CASE("a variable that only looks like ours is a warning") {
   const auto loaded = load_config(
       flag_values(kSmallestFlags),
       {{"PUNCHLINE_TOPIK", "t"}, {"PUNCHLINER", "x"}, {"PUNCHLINE_KAFKA_SERVICE_HOST", "10.0.0.1"}},
-      knows_property);
+      check_property);
   CHECK(loaded.warnings ==
         std::vector<std::string>{
             "environment: PUNCHLINE_TOPIK is ignored: it is not an option; the nearest is "
@@ -296,6 +297,11 @@ TEST_CASE("what is missing is usage without a file and config with one") {
   CHECK_THAT(FromFile("{}").error(), StartsWith("78 no buffer given"));
   CHECK_THAT(FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t"}]})").error(),
              StartsWith("78 no brokers given"));
+  CHECK(FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t"}],)"
+                 R"("kafka": {"linger.ms": 5, "bootstrap.server": "k"}})")
+            .error() == "78 no property bootstrap.server");
+  CHECK(error_of({{"--buffer", "/x/a"}, {"--topic", "t"}, {"-X", "bootstrap.server=k"}}) ==
+        "78 no property bootstrap.server");
   CHECK(FromFile(R"({"buffers": [{"topic": "t"}]})").error() == "78 a buffer has no \"path\"");
   CHECK(error_of(smallest_and({{"--timeout", "5"}})) ==
         "64 --timeout is for --once, which was not given");
