@@ -198,6 +198,9 @@ TEST_CASE("a value of the wrong type is named with what is wanted") {
   CHECK_THAT(wrong("record_bytes_max", "\"64kb\""), Contains("\"64kb\" is not a size"));
   CHECK_THAT(wrong("partial_timeout", "\"soon\""),
              Contains("is not a time") && Contains("allowed: 0 to 24h"));
+  CHECK_THAT(wrong("record_bytes_max", "\"10M\""),
+             Contains("\"64KiB\" (units: B, KiB, MiB, GiB, TiB); allowed: 1 to 64MiB"));
+  CHECK_THAT(wrong("partial_timeout", "\"5 min\""), Contains("(units: ms, s, m, h); allowed: "));
   CHECK_THAT(wrong("mode", "640"), Contains("640 is not permissions as octal text"));
   CHECK(with_top_keys(R"("log_level": "loud")").error() ==
         "78 FILE: log_level: \"loud\" is not one of debug|info|warning|error");
