@@ -184,6 +184,14 @@ TEST_CASE("the ends of a range are allowed") {
         64 << 20);
 }
 
+TEST_CASE("a buffer holds one record at least") {
+  CHECK(with_buffer_keys(R"("bytes_max": "64KiB")").error() ==
+        "78 buffer /x/a: bytes_max 64KiB is below record_bytes_max 1MiB");
+  CHECK(with_buffer_keys(R"("bytes_max": "1MiB")").error() == "no error");
+  CHECK(with_buffer_keys(R"("bytes_max": 0)").error() == "no error");
+  CHECK(with_buffer_keys(R"("bytes_max": 1000, "record_bytes_max": 1000)").error() == "no error");
+}
+
 TEST_CASE("a value of the wrong type is named with what is wanted") {
   const auto wrong = [](const std::string& key, const std::string& value) {
     return with_buffer_keys('"' + key + "\": " + value).error();
