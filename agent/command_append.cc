@@ -19,6 +19,7 @@
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/state.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -217,24 +218,24 @@ bool Appending::fail_writing(const Error& error, std::size_t unwritten) {
   fail(error.message());
   if (error.kind() == ErrorKind::refused) failed_as_ = ExitCode::config;
   std::fprintf(stderr,
-               "append: %" PRIu64 " records appended; line %" PRIu64
-               " and what follows it were not\n",
-               writer_.records_written(), waiting_.front());
+               "append: %s appended; line %" PRIu64 " and what follows it were not\n",
+               counted(writer_.records_written(), "record").c_str(), waiting_.front());
   return false;
 }
 
 ExitCode Appending::outcome(bool interrupted) const {
   if (nothing_ > 0) {
     std::fprintf(stderr,
-                 "append: %" PRIu64
-                 " lines left out: empty or only NULs is no record in format lines\n",
-                 nothing_);
+                 "append: %s left out: empty or only NULs is no record in format lines\n",
+                 counted(nothing_, "line").c_str());
   }
-  if (refused_ > 0) std::fprintf(stderr, "append: %" PRIu64 " lines refused\n", refused_);
+  if (refused_ > 0) {
+    std::fprintf(stderr, "append: %s refused\n", counted(refused_, "line").c_str());
+  }
   if (failed_) return failed_as_;
   if (interrupted) {
-    std::fprintf(stderr, "append: interrupted; %" PRIu64 " records appended\n",
-                 writer_.records_written());
+    std::fprintf(stderr, "append: interrupted; %s appended\n",
+                 counted(writer_.records_written(), "record").c_str());
     return ExitCode::temporary;
   }
   return refused_ > 0 ? ExitCode::data : ExitCode::ok;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sinks/counted.h"
+
 namespace punchline {
 namespace {
 
@@ -86,8 +88,8 @@ bool Pipe::mapping_stands(TimePoint now) {
   if (count > lanes_.count() && lanes_.lagging() > 0) return true;
   if (lanes_.in_flight() > 0) return false;
   if (lanes_.count() > 0) {
-    parts_.log.info("{}: topic {} now has {} partitions, {} before", config_.path, config_.topic,
-                    count, lanes_.count());
+    parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
+                    counted(count, "partition"), lanes_.count());
   }
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);

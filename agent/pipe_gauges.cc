@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "buffer/quarantine.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -16,7 +17,7 @@ constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
 constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
 
-const char* remedy(SetAsideReason reason) {
+std::string remedy(SetAsideReason reason, const BufferConfig& config) {
   switch (reason) {
     case SetAsideReason::torn:
       return "a crash or a dying writer left it, and it cannot be proved whole";
@@ -25,7 +26,7 @@ const char* remedy(SetAsideReason reason) {
     case SetAsideReason::gap:
       return "a producer writes without O_APPEND: open the buffer with >> or O_APPEND";
     case SetAsideReason::oversize:
-      return "it is longer than record_bytes_max";
+      return fmt::format("it is longer than record_bytes_max, {}", config.record_bytes_max);
     case SetAsideReason::damaged:
       return "it is no sound frame";
     case SetAsideReason::refused:  // the destination says why
@@ -59,7 +60,7 @@ void PipeGauges::count_read(ByteRange range, std::size_t records) {
 void PipeGauges::count_set_aside(const Item& item) {
   if (item.range.begin < high_water_) return;
   count_read(item.range, 1);
-  note_set_aside(item, remedy(item.reason));
+  note_set_aside(item, remedy(item.reason, config_));
 }
 
 void PipeGauges::count_refused(const Item& item, const std::string& error) {
@@ -96,8 +97,8 @@ void PipeGauges::count_dropped(ByteRange range) {
 
 void PipeGauges::tell_of_dropped() {
   if (dropped_records_ == 0) return;
-  parts_.log.warning("{}: full: {} records dropped between positions {} and {}", path_,
-                     dropped_records_, dropped_.begin, dropped_.end);
+  parts_.log.warning("{}: full: {} dropped between positions {} and {}", path_,
+                     counted(dropped_records_, "record"), dropped_.begin, dropped_.end);
   dropped_records_ = 0;
 }
 

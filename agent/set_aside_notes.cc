@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include "sinks/counted.h"
+
 namespace punchline {
 namespace {
 
@@ -26,12 +28,12 @@ std::optional<std::string> SetAsideNotes::note(const Item& item, const std::stri
   const auto reason = static_cast<std::size_t>(item.reason);
   if (!std::exchange(met_[reason], true)) {
     told_now_ = true;
-    return fmt::format("record at {} ({} bytes) set aside, {}: {}", item.range.begin,
-                       item.range.size(), name_of(item.reason), why);
+    return fmt::format("record at {} ({}) set aside, {}: {}", item.range.begin,
+                       counted(item.range.size(), "byte"), name_of(item.reason), why);
   }
   ++untold_[reason];
-  last_ = fmt::format("{} ({} bytes), {}: {}", item.range.begin, item.range.size(),
-                      name_of(item.reason), why);
+  last_ = fmt::format("{} ({}), {}: {}", item.range.begin,
+                      counted(item.range.size(), "byte"), name_of(item.reason), why);
   return std::nullopt;
 }
 

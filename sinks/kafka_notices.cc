@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sinks/counted.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_outcome.h"
 
@@ -99,7 +100,7 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
     topic_trouble_.erase(trouble);
     notices.push_back({Severity::info, 0,
                        quoted(topic) + " is there again, with " +
-                           std::to_string(answer.partitions) + " partitions"});
+                           counted(static_cast<std::uint64_t>(answer.partitions), "partition")});
     return;
   }
   if (trouble != topic_trouble_.end() && trouble->second == answer.code) return;

@@ -293,6 +293,9 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
   notices.topic_answer(there, "t", told);
   REQUIRE(told.size() == 4);
   CHECK(told[3].text == "topic 't' is there again, with 4 partitions");
+  notices.topic_answer(missing, "t", told);
+  notices.topic_answer({0, 0, true, 1}, "t", told);
+  CHECK(told.back().text == "topic 't' is there again, with 1 partition");
 }
 
 TEST_CASE("that no broker answers is told again while it lasts, with the last cause") {
