@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr Position kNoLimit = std::numeric_limits<Position>::max();
 constexpr int kChunksPerFeed = 8;
 constexpr Duration kLookDelay = 1s;       // the timer that alone suffices without inotify
+constexpr Duration kPartialToldAfter = 60s;
 constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
 
 std::uint32_t seed_from(const Uuid& uuid) {
@@ -238,13 +239,23 @@ void Pipe::close_partial_line(TimePoint now) {
   if (bytes != partial_bytes_) {
     partial_bytes_ = bytes;
     partial_since_ = now;
+    partial_told_ = false;
   }
-  if (bytes == 0 || config_.partial_timeout == 0ms || until_ != kNoLimit) return;
-  if (parts_.checkpoint.format() != Format::lines) return;
+  if (bytes == 0 || until_ != kNoLimit || parts_.checkpoint.format() != Format::lines) return;
+  if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
   if (now < partial_since_ + config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
     gauges_.say(closed.error(), now);
   }
+}
+
+// It counts as waiting, while there is nothing to send.
+void Pipe::tell_of_partial_line(TimePoint now) {
+  if (partial_told_ || now < partial_since_ + kPartialToldAfter) return;
+  partial_told_ = true;
+  parts_.log.info("{}: the last line has had no newline for 60 s: {} for one; partial_timeout would "
+                  "close it",
+                  config_.path, counted(partial_bytes_, "byte waits", "bytes wait"));
 }
 
 // Looked at before anything is remembered or freed: in a file that was truncated the same positions

@@ -416,6 +416,22 @@ TEST_CASE("an unfinished last line waits, or is closed after partial_timeout") {
   world.drain();
   CHECK(world.sink.log(0).size() == 1);
   CHECK(world.pipe().unfinished_bytes() == 10);
+  const auto told = [&] {
+    return std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+      return line.find("no newline for 60 s: 10 bytes wait for one; partial_timeout would") !=
+             std::string::npos;
+    });
+  };
+  const auto seconds_pass = [&](int seconds) {
+    for (; seconds > 0; --seconds) {
+      world.advance(1s);
+      world.turn();
+    }
+  };
+  seconds_pass(58);
+  CHECK(told() == 0);
+  seconds_pass(120);
+  CHECK(told() == 1);
   world.crash();
   world.config.partial_timeout = 2000ms;
   world.open();
