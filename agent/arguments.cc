@@ -1,8 +1,13 @@
 #include "agent/arguments.h"
 
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
 #include <CLI/CLI.hpp>
 
 #include "agent/config_error.h"
+#include "agent/option_value.h"
 #include "agent/reference.h"
 #include "agent/version.h"
 
@@ -26,6 +31,7 @@ class CommandLine {
   }
 
   Arguments parse(int argc, const char* const* argv) {
+    if (argc > 1) refuse_unknown_command(argv[1]);
     try {
       app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -34,6 +40,8 @@ class CommandLine {
       return Information{app_.help("", CLI::AppFormatMode::All)};
     } catch (const CLI::CallForVersion&) {
       return Information{app_.version() + "\n"};
+    } catch (const CLI::ExtrasError&) {
+      throw ConfigError(ExitCode::usage, extras());
     } catch (const CLI::ParseError& error) {
       throw ConfigError(ExitCode::usage, std::string(error.what()) + " (see --help)");
     }
@@ -41,6 +49,29 @@ class CommandLine {
   }
 
  private:
+  // CLI11 would only say that there has to be one.
+  void refuse_unknown_command(const std::string& word) const {
+    if (word.empty() || word.front() == '-') return;
+    std::vector<std::string> names;
+    for (const auto* command : app_.get_subcommands(nullptr))
+      names.push_back(command->get_name());
+    if (std::ranges::find(names, word) != names.end()) return;
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    throw ConfigError(ExitCode::usage, "there is no command \"" + word + "\"; the nearest is \"" +
+                                           std::string(nearest(word, known)) + "\" (see --help)");
+  }
+
+  // CLI11 names them in the order in which it took them off a stack.
+  std::string extras() const {
+    const auto words = app_.remaining(true);
+    std::string text = app_.get_subcommands().front()->get_name();
+    text += words.size() == 1 ? ": an argument that was not expected:"
+                              : ": arguments that were not expected:";
+    for (const auto& word : words)
+      text += " \"" + word + '"';
+    return text + " (see --help)";
+  }
+
   void add_run(const std::string& name, const std::string& description) {
     auto* command = app_.add_subcommand(name, description);
     command->footer(options_text());

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/quarantine_contents.h"
+
 namespace punchline {
 namespace {
 
@@ -23,25 +25,47 @@ std::string host_name() {
   return ::gethostname(name.data(), HOST_NAME_MAX) == 0 ? name.data() : "";
 }
 
+/// Keeps what is said until it is clear whether it is news.
+class Draft final : public Log {
+ public:
+  void write(LogLevel level, std::string_view text) override { lines_.emplace_back(level, text); }
+  void say(Log& log) const {
+    for (const auto& [level, text] : lines_)
+      log.write(level, text);
+  }
+
+ private:
+  std::vector<std::pair<LogLevel, std::string>> lines_;
+};
+
 }  // namespace
 
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   for (const auto& config : config_.buffers) {
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
-    if (auto failure = open_one(config, metrics, now)) return failure;
+    if (auto failure = open_one(config, metrics, now, parts_.log)) return failure;
+    tell_of_quarantine(config);
   }
   return std::nullopt;
 }
 
+// What an earlier run has set aside waits for somebody.
+void Buffers::tell_of_quarantine(const BufferConfig& config) {
+  if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
+  const auto facts = start_facts(false);
+  const auto contents = facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
+  if (contents) parts_.log.warning("{}: {}", config.path, contents->text());
+}
+
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                             TimePoint now) {
+                                             TimePoint now, Log& log) {
   auto held = std::make_unique<Held>(
       Held{config, metrics, make_key_source(config), {}, {}, nullptr, false, now});
   if (!config.is_quarantine) {
     held->quarantine = std::make_unique<QuarantineFile>(
         config.path, PosixFile::Creation{config.mode, config.group});
   }
-  if (auto failure = open_buffer(config, config_.fence, parts_.log, held->buffer)) return failure;
+  if (auto failure = open_buffer(config, config_.fence, log, held->buffer)) return failure;
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));
@@ -156,13 +180,12 @@ void Buffers::take_new_files(TimePoint now) {
       return &held->config == &config && !held->replaced;
     });
     if (live) continue;
-    const auto failure = open_one(config, parts_.metrics.buffers[i], now);
-    if (!failure) {
-      last_failure_.clear();
-    } else if (failure->text != last_failure_) {
-      last_failure_ = failure->text;
-      parts_.log.error("{}; trying again each second", failure->text);
-    }
+    Draft draft;
+    const auto failure = open_one(config, parts_.metrics.buffers[i], now, draft);
+    const auto text = failure ? failure->text : "";
+    const bool is_news = text != std::exchange(failures_[&config], text);
+    if (!failure || is_news) draft.say(parts_.log);
+    if (failure && is_news) parts_.log.error("{}; trying again each second", text);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,7 +67,8 @@ class Buffers {
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                      TimePoint now);
+                                      TimePoint now, Log& log);
+  void tell_of_quarantine(const BufferConfig& config);
   void add_pipe(Held& held, TimePoint now);
   void watch(const Held& held);
   void begin_anew(Held& held, TimePoint now);
@@ -81,7 +83,7 @@ class Buffers {
   const Config& config_;
   std::vector<std::unique_ptr<Held>> held_;
   TimePoint look_due_{};
-  std::string last_failure_;  // said once
+  std::map<const BufferConfig*, std::string> failures_;  // to open a new file; each said once
 };
 
 }  // namespace punchline

@@ -1,12 +1,16 @@
 #include "agent/checklist.h"
 
 #include <cstdio>
+#include <system_error>
 
 #include <grp.h>
 
+#include "agent/open_buffer.h"
+#include "agent/quarantine_contents.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/probe.h"
+#include "buffer/quarantine.h"
 #include "buffer/state.h"
 
 namespace punchline {
@@ -69,11 +73,32 @@ void check_creation(const BufferConfig& config, Checklist& list) {
   list.no(ExitCode::config, config.path + ": there is no group named " + group);
 }
 
+// What is set aside would stay in the buffer, where it is in the way of freeing. True if said.
+bool no_quarantine(const BufferConfig& config, const Error& probed, Checklist& list) {
+  if (config.is_quarantine || probed.kind() != ErrorKind::denied) return false;
+  const auto path = quarantine_path(config.path);
+  const auto file = PosixFile::open(path);
+  if (file || file.error().kind() != ErrorKind::not_found) return false;
+  list.no(exit_for(probed), path + " cannot be created: " +
+                                std::generic_category().message(probed.code()));
+  return true;
+}
+
+// One that is there has to take more.
+void check_quarantine_file(const BufferConfig& config, Checklist& list) {
+  if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
+  const auto file = PosixFile::open(quarantine_path(config.path));
+  const auto opened = file ? (*file)->open_for_writing() : file.error();
+  if (opened || opened.error().kind() == ErrorKind::not_found) return;
+  list.no(exit_for(opened.error()), opened.error().message());
+}
+
 void check_folder(const BufferConfig& config, bool file_exists, Checklist& list) {
   const auto& path = config.path;
   const auto folder = folder_of(path);
   const auto probe = probe_folder(folder);
   if (!probe && file_exists) {
+    if (no_quarantine(config, probe.error(), list)) return;
     return list.note(path + ": its filesystem cannot be tried out: " + probe.error().message());
   }
   if (!probe) {
@@ -87,6 +112,14 @@ void check_folder(const BufferConfig& config, bool file_exists, Checklist& list)
   check_capability(path + ": finding holes", probe->holes, false, list);
   check_capability(path + ": attributes", probe->attributes, false, list);
   check_capability(path + ": collapsing ranges", probe->collapse, false, list);
+}
+
+// What an earlier run has set aside waits for somebody, unless it goes on to a topic.
+void check_quarantine(const BufferConfig& config, Checklist& list) {
+  if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
+  const auto facts = start_facts(false);
+  const auto contents = facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
+  if (contents) list.note(contents->text());
 }
 
 }  // namespace
@@ -113,6 +146,8 @@ void check_buffer(const BufferConfig& config, Checklist& list) {
   }
   if (file) check_file(**file, list);
   check_folder(config, file.ok(), list);
+  check_quarantine_file(config, list);
+  check_quarantine(config, list);
 }
 
 }  // namespace punchline

@@ -12,7 +12,8 @@ namespace punchline {
 class Checklist {
  public:
   void yes(const std::string& text);
-  /// `run` would end with `code` because of this. The first one is the code of `check`.
+  /// `run` would end with `code` because of this, or not do what it is for. The first one is the
+  /// code of `check`.
   void no(ExitCode code, const std::string& text);
   /// `run` would go on, but not as well as it could.
   void note(const std::string& text);

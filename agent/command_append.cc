@@ -16,8 +16,10 @@
 #include "agent/commands.h"
 #include "agent/line_splitter.h"
 #include "buffer/append_writer.h"
+#include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/state.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -81,6 +83,7 @@ class Appending {
  private:
   bool refuse(const LineSplitter::Line& line, const std::string& why);
   bool wait_for_room(std::size_t bytes);
+  void tell_of_waiting(const AppendWriter::Held& held);
   bool take_frame(const LineSplitter::Line& line);
   bool note(const Status& added);
   bool fail_writing(const Error& error, std::size_t unwritten);
@@ -106,12 +109,21 @@ bool Appending::wait_for_room(std::size_t bytes) {
   if (unasked_bytes_ < kAskedEachBytes) return true;
   unasked_bytes_ = 0;
   for (bool told = false;; told = true) {
-    const auto full = writer_.is_full();
-    if (!full) return fail(full.error().message());
-    if (!*full) return true;
-    if (!told) std::fputs("append: the buffer holds its bytes_max: waiting for room\n", stderr);
+    const auto held = writer_.held();
+    if (!held) return fail(held.error().message());
+    if (!held->is_full()) return true;
+    if (!told) tell_of_waiting(*held);
     if (!settle() || !input_.wait(kLookMs)) return false;
   }
+}
+
+void Appending::tell_of_waiting(const AppendWriter::Held& held) {
+  const auto agent = Lock::is_held(writer_.file());
+  std::fprintf(stderr,
+               "append: %s holds %" PRIu64 " bytes, its bytes_max is %" PRIu64
+               ": waiting for room%s\n",
+               writer_.file().path().c_str(), held.bytes, held.bytes_max,
+               agent && !*agent ? "; no agent is at work on it" : "");
 }
 
 bool Appending::take(const LineSplitter::Line& line) {
@@ -206,24 +218,24 @@ bool Appending::fail_writing(const Error& error, std::size_t unwritten) {
   fail(error.message());
   if (error.kind() == ErrorKind::refused) failed_as_ = ExitCode::config;
   std::fprintf(stderr,
-               "append: %" PRIu64 " records appended; line %" PRIu64
-               " and what follows it were not\n",
-               writer_.records_written(), waiting_.front());
+               "append: %s appended; line %" PRIu64 " and what follows it were not\n",
+               counted(writer_.records_written(), "record").c_str(), waiting_.front());
   return false;
 }
 
 ExitCode Appending::outcome(bool interrupted) const {
   if (nothing_ > 0) {
     std::fprintf(stderr,
-                 "append: %" PRIu64
-                 " lines left out: empty or only NULs is no record in format lines\n",
-                 nothing_);
+                 "append: %s left out: empty or only NULs is no record in format lines\n",
+                 counted(nothing_, "line").c_str());
   }
-  if (refused_ > 0) std::fprintf(stderr, "append: %" PRIu64 " lines refused\n", refused_);
+  if (refused_ > 0) {
+    std::fprintf(stderr, "append: %s refused\n", counted(refused_, "line").c_str());
+  }
   if (failed_) return failed_as_;
   if (interrupted) {
-    std::fprintf(stderr, "append: interrupted; %" PRIu64 " records appended\n",
-                 writer_.records_written());
+    std::fprintf(stderr, "append: interrupted; %s appended\n",
+                 counted(writer_.records_written(), "record").c_str());
     return ExitCode::temporary;
   }
   return refused_ > 0 ? ExitCode::data : ExitCode::ok;

@@ -8,9 +8,11 @@
 #include "agent/commands.h"
 #include "agent/open_buffer.h"
 #include "agent/progress.h"
+#include "agent/quarantine_contents.h"
 #include "agent/view_json.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -51,10 +53,10 @@ void print_state(const BufferView& view) {
 }
 
 void print_contents(const BufferView& view) {
-  std::printf("  file       %s, of which %s data, %s allocated; %" PRIu64 " holes\n",
+  std::printf("  file       %s, of which %s data, %s allocated; %s\n",
               human_bytes(view.logical_bytes).c_str(), human_bytes(view.data_bytes).c_str(),
-              human_bytes(view.allocated_bytes).c_str(), view.hole_count);
-  std::printf("  waiting    %" PRIu64 " records, %s\n", view.waiting_records,
+              human_bytes(view.allocated_bytes).c_str(), counted(view.hole_count, "hole").c_str());
+  std::printf("  waiting    %s, %s\n", counted(view.waiting_records, "record").c_str(),
               human_bytes(view.waiting_bytes).c_str());
   if (view.unfinished_bytes > 0) {
     std::printf("  unfinished %s: a last record that is not whole\n",
@@ -66,7 +68,7 @@ constexpr std::size_t kPrintedMax = 20;
 
 void print_set_aside(const BufferView& view) {
   if (view.set_aside_records == 0) return;
-  std::printf("  set aside  %" PRIu64 " records, %s, in place\n", view.set_aside_records,
+  std::printf("  set aside  %s, %s, in place\n", counted(view.set_aside_records, "record").c_str(),
               human_bytes(view.set_aside_bytes).c_str());
   const auto printed = std::min(view.set_aside.size(), kPrintedMax);
   for (std::size_t i = 0; i < printed; ++i) {
@@ -129,6 +131,9 @@ ExitCode command_inspect(const InspectOptions& options) {
     return printed ? ExitCode::ok : ExitCode::io;
   }
   print(*view, holder, held && *held, options.path);
+  if (const auto quarantine = look_into_quarantine(options.path, *facts)) {
+    std::printf("\n  %s\n", quarantine->text().c_str());
+  }
   return std::fflush(stdout) == 0 ? ExitCode::ok : ExitCode::io;
 }
 

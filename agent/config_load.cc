@@ -68,12 +68,12 @@ std::vector<std::string_view> known_variables() {
 
 /// PUNCHLINE_KAFKA_SASL_PASSWORD_FILE=/run/secrets/x, as containers have it.
 std::optional<Setting> setting_of_file_variable(const std::string& name, const std::string& path,
-                                                const KnowsProperty& knows_property) {
+                                                const CheckProperty& check_property) {
   if (!name.ends_with(kFileSuffix)) return std::nullopt;
   const auto variable = std::string_view(name).substr(0, name.size() - kFileSuffix.size());
   if (!variable.starts_with(kPropertyPrefix)) return std::nullopt;
   const auto property = property_name(variable);
-  if (!knows_property(property)) return std::nullopt;
+  if (!check_property(property)) return std::nullopt;
   return Setting{
       &property_option(), {RawValue::Kind::file, path}, name, ExitCode::config, property};
 }
@@ -81,7 +81,7 @@ std::optional<Setting> setting_of_file_variable(const std::string& name, const s
 /// A variable that is not ours is no error: for services named punchline and punchline-kafka
 /// Kubernetes makes PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
 std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
-                                           const KnowsProperty& knows_property) {
+                                           const CheckProperty& check_property) {
   const RawValue raw{RawValue::Kind::untyped, value};
   for (const auto& option : option_table()) {
     if (option.key != "*" && option.environment == name) {
@@ -89,10 +89,10 @@ std::optional<Setting> setting_of_variable(const std::string& name, const std::s
     }
   }
   if (!name.starts_with(kPropertyPrefix)) return std::nullopt;
-  if (const auto property = property_name(name); knows_property(property)) {
+  if (const auto property = property_name(name); check_property(property)) {
     return Setting{&property_option(), raw, name, ExitCode::config, property};
   }
-  return setting_of_file_variable(name, value, knows_property);
+  return setting_of_file_variable(name, value, check_property);
 }
 
 /// A property is not to come from two variables: their order in the environment means nothing.
@@ -170,7 +170,8 @@ void warn_of_visible_secrets(const std::vector<FlagValue>& flags,
 
 class Loader {
  public:
-  explicit Loader(const Environment& environment) : environment_(environment) {}
+  Loader(const Environment& environment, const CheckProperty& check_property)
+      : environment_(environment), check_property_(check_property) {}
 
   void take_file(const std::string& path) {
     has_file_ = true;
@@ -208,6 +209,7 @@ class Loader {
     }
     for (auto& buffer : config_.buffers)
       expand_variables(buffer, environment_);
+    refuse_misspelt_brokers();
     check_config(config_, has_file_ ? ExitCode::config : ExitCode::usage);
     add_quarantines(config_);
     return std::move(config_);
@@ -258,7 +260,17 @@ class Loader {
       buffer.topic = added_topic_->value.text;
   }
 
+  // "No brokers given" does not help whoever wrote bootstrap.server.
+  void refuse_misspelt_brokers() const {
+    if (has_brokers(config_)) return;
+    for (const auto& [name, value] : config_.kafka) {
+      const auto known = check_property_(name);
+      if (!known) throw ConfigError(ExitCode::config, known.error().message());
+    }
+  }
+
   const Environment& environment_;
+  const CheckProperty& check_property_;
   Config config_;
   std::vector<BufferConfig> added_;     // by -b and PUNCHLINE_BUFFER
   std::optional<Setting> added_topic_;  // for these
@@ -277,13 +289,13 @@ std::string config_path(const std::vector<Setting>& settings) {
 }  // namespace
 
 LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
-                         const KnowsProperty& knows_property) {
+                         const CheckProperty& check_property) {
   LoadedConfig loaded;
   std::vector<Setting> settings;  // later ones win
   PropertiesOnce once;
   for (const auto& [name, value] : environment) {
     if (!name.starts_with(kPrefix)) continue;
-    auto setting = setting_of_variable(name, value, knows_property);
+    auto setting = setting_of_variable(name, value, check_property);
     if (setting) {
       once.take(*setting);
       settings.push_back(std::move(*setting));
@@ -294,7 +306,7 @@ LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment&
   std::ranges::transform(flags, std::back_inserter(settings), setting_of_flag);
   warn_of_visible_secrets(flags, loaded.warnings);
 
-  Loader loader(environment);
+  Loader loader(environment, check_property);
   if (const auto path = config_path(settings); !path.empty()) loader.take_file(path);
   for (const auto& setting : settings)
     loader.take(setting);

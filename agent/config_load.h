@@ -7,6 +7,7 @@
 
 #include "agent/config.h"
 #include "agent/options.h"
+#include "buffer/result.h"
 
 namespace punchline {
 
@@ -23,16 +24,17 @@ struct LoadedConfig {
   std::vector<std::string> warnings;  ///< Variables that look like ours and are not.
 };
 
-/// Whether librdkafka has a property of that name.
-using KnowsProperty = std::function<bool(const std::string& name)>;
+/// Whether librdkafka has a property of that name; the error says what may have been meant.
+using CheckProperty = std::function<Status(const std::string& name)>;
 
 /// Flags over environment over file; what "config" names among the first two is the file.
 ///
 /// Throws ConfigError: `usage` for a flag's value and for what is missing when there is no file,
 /// otherwise `config`. Whether librdkafka accepts its properties is not looked at here;
-/// `knows_property` only tells a property in the environment from another program's variable.
+/// `check_property` tells a property in the environment from another program's variable, and
+/// brokers that were not given from those given under a name that there is not.
 LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
-                         const KnowsProperty& knows_property);
+                         const CheckProperty& check_property);
 
 /// The variables of this process.
 Environment process_environment();

@@ -9,6 +9,7 @@
 
 #include "agent/config_error.h"
 #include "agent/listen_address.h"
+#include "agent/option_value.h"
 #include "buffer/quarantine.h"
 
 namespace punchline {
@@ -77,6 +78,15 @@ void check_keys(const BufferConfig& buffer) {
   }
 }
 
+// One record could be more than the buffer may hold: it would be full for ever, or drop it.
+void check_sizes(const BufferConfig& buffer) {
+  if (buffer.bytes_max == 0 || buffer.bytes_max >= buffer.record_bytes_max) return;
+  throw ConfigError(ExitCode::config, "buffer " + buffer.path + ": bytes_max " +
+                                          format_bytes(buffer.bytes_max) +
+                                          " is below record_bytes_max " +
+                                          format_bytes(buffer.record_bytes_max));
+}
+
 // Different spellings of one file come out alike; what does not exist yet is taken by its name.
 std::string same_for_all_spellings(const std::string& path) {
   std::error_code error;
@@ -106,21 +116,27 @@ void check_buffers(const Config& config, ExitCode missing) {
     }
     check_topics(buffer, missing);
     check_keys(buffer);
+    check_sizes(buffer);
   }
   check_no_file_twice(config.buffers);
 }
 
 void check_brokers(const Config& config, ExitCode missing) {
-  for (const auto* name : {"bootstrap.servers", "metadata.broker.list"}) {
-    const auto found = config.kafka.find(name);
-    if (found != config.kafka.end() && !found->second.empty()) return;
-  }
+  if (has_brokers(config)) return;
   throw ConfigError(missing,
                     "no brokers given; name them with --brokers HOST:PORT,..., or "
                     "\"kafka\": {\"bootstrap.servers\": ...} in the config file");
 }
 
 }  // namespace
+
+bool has_brokers(const Config& config) {
+  const auto is_given = [&](const char* name) {
+    const auto found = config.kafka.find(name);
+    return found != config.kafka.end() && !found->second.empty();
+  };
+  return is_given("bootstrap.servers") || is_given("metadata.broker.list");
+}
 
 void check_config(const Config& config, ExitCode missing) {
   check_buffers(config, missing);

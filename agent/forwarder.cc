@@ -1,8 +1,17 @@
 #include "agent/forwarder.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace punchline {
+namespace {
+
+std::uint64_t milliseconds_of(TimePoint at) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+}
+
+}  // namespace
 
 void Forwarder::add(std::unique_ptr<Pipe> pipe) {
   pipes_.push_back(std::move(pipe));
@@ -27,9 +36,8 @@ TimePoint Forwarder::turn(TimePoint now) {
   if (!stopping_) more = feed(now) || more;
   for (auto& pipe : pipes_)
     pipe->show(now);
-  const auto since_start =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
-  metrics_.heartbeat_ms.set(static_cast<std::uint64_t>(since_start.count()));
+  show_trouble(now);
+  metrics_.heartbeat_ms.set(milliseconds_of(now));
   if (more) return now;
   auto due = TimePoint::max();
   for (const auto& pipe : pipes_)
@@ -76,6 +84,14 @@ void Forwarder::say(const Notice& notice) {
     case Notice::Severity::error:
       return log_.error("kafka: {}", notice.text);
   }
+}
+
+void Forwarder::show_trouble(TimePoint now) {
+  auto trouble = sink_.trouble();
+  if (trouble == trouble_) return;
+  if (trouble_.empty()) metrics_.kafka_trouble_since_ms.set(milliseconds_of(now));
+  trouble_ = std::move(trouble);
+  metrics_.kafka_trouble.set(trouble_);
 }
 
 void Forwarder::stop() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/clock.h"
@@ -51,6 +52,7 @@ class Forwarder {
   Pipe* owner_of(const Delivery& delivery);
   bool feed(TimePoint now);
   void say(const Notice& notice);
+  void show_trouble(TimePoint now);
 
   Sink& sink_;
   Metrics& metrics_;
@@ -60,6 +62,7 @@ class Forwarder {
   std::vector<Delivery> deliveries_;  // reused
   std::vector<Notice> notices_;       // reused
   std::uint64_t losses_ = 0;
+  std::string trouble_;  // of the sink, as shown
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
   bool stopping_ = false;
 };

@@ -18,7 +18,7 @@ namespace {
 
 ExitCode run_or_check(const RunArguments& arguments) {
   const auto load = [&] {
-    return load_config(arguments.flags, process_environment(), knows_kafka_property);
+    return load_config(arguments.flags, process_environment(), check_kafka_property);
   };
   const auto loaded = load();
   const auto log = stderr_log(loaded.config.log_level, loaded.config.log_format);

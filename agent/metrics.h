@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,6 +62,23 @@ class CodeCounts {
   };
   std::array<Slot, kCodesMax + 1> slots_;
   std::atomic<std::size_t> used_{0};
+};
+
+/// A text that one thread writes, seldom, and any thread reads.
+class SharedText {
+ public:
+  void set(std::string text) {
+    const std::lock_guard guard(mutex_);
+    text_ = std::move(text);
+  }
+  std::string get() const {
+    const std::lock_guard guard(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
 };
 
 /// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
@@ -130,6 +148,9 @@ struct Metrics {
   std::deque<BufferMetrics> buffers;
   CodeCounts client_errors;        ///< Notices of the Kafka client itself, by code.
   Figure kafka_instances_renewed;  ///< Clients given up after a fatal error and made anew.
+
+  SharedText kafka_trouble;        ///< Why no broker answers; "" while one does.
+  Figure kafka_trouble_since_ms;   ///< By the clock of the heartbeat.
 
   /// Steady clock in ms, written each time the loop turns; 0 until the first turn.
   Figure heartbeat_ms;

@@ -41,6 +41,13 @@ std::string format(std::uint64_t value, std::span<const Unit> units) {
   return std::to_string(value / unit->factor) + std::string(unit->name);
 }
 
+std::string names_of(std::span<const Unit> units) {
+  std::string names;
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit)
+    names += (names.empty() ? "" : ", ") + std::string(unit->name);
+  return names;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -64,6 +71,14 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 
 std::optional<std::uint64_t> parse_duration_ms(std::string_view text) {
   return parse(text, kDurationUnits, 1000);
+}
+
+std::string byte_units() {
+  return names_of(kByteUnits);
+}
+
+std::string duration_units() {
+  return names_of(kDurationUnits);
 }
 
 std::string format_bytes(std::uint64_t bytes) {

@@ -45,6 +45,10 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 /// "500ms" -> 500, "5" and "5s" -> 5000. Nothing for anything else, or what exceeds 64 bits.
 std::optional<std::uint64_t> parse_duration_ms(std::string_view text);
 
+/// "B, KiB, MiB, GiB, TiB" and "ms, s, m, h": for messages.
+std::string byte_units();
+std::string duration_units();
+
 /// The shortest text that parses back to the same value: "64KiB", "1000", "500ms", "5s".
 std::string format_bytes(std::uint64_t bytes);
 std::string format_duration_ms(std::uint64_t ms);

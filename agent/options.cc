@@ -105,9 +105,11 @@ std::string wanted(const Option& option) {
     case OptionType::count:
       return "a whole number";
     case OptionType::bytes:
-      return "a size: a whole number of bytes, or text such as \"64KiB\"";
+      return "a size: a whole number of bytes, or text such as \"64KiB\" (units: " +
+             byte_units() + ")";
     case OptionType::duration:
-      return "a time: a whole number of seconds, or text such as \"500ms\"";
+      return "a time: a whole number of seconds, or text such as \"500ms\" (units: " +
+             duration_units() + ")";
     case OptionType::mode:
       return "permissions as octal text such as \"0640\"";
     case OptionType::choice:

@@ -70,7 +70,8 @@ std::string human_bytes(std::uint64_t bytes) {
     value /= 1024;
   }
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g %s", value, kUnits[unit]);
+  const char* format = value < 100 ? "%.3g %s" : "%.0f %s";  // %g would give 1.02e+03
+  std::snprintf(text.data(), text.size(), format, value, kUnits[unit]);
   return text.data();
 }
 

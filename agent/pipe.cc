@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sinks/counted.h"
+
 namespace punchline {
 namespace {
 
@@ -12,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr Position kNoLimit = std::numeric_limits<Position>::max();
 constexpr int kChunksPerFeed = 8;
 constexpr Duration kLookDelay = 1s;       // the timer that alone suffices without inotify
+constexpr std::chrono::seconds kPartialToldAfter{60};
 constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
 
 std::uint32_t seed_from(const Uuid& uuid) {
@@ -90,8 +93,8 @@ bool Pipe::mapping_stands(TimePoint now) {
   if (lanes_.in_flight() > 0) return false;
   const auto count = lanes_.count() == 0 ? first_count(told) : told;
   if (lanes_.count() > 0) {
-    parts_.log.info("{}: topic {} now has {} partitions, {} before", config_.path, config_.topic,
-                    count, lanes_.count());
+    parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
+                    counted(count, "partition"), lanes_.count());
     if (look_for_shrinking()) return false;
     for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
       gauges_.say(trouble, now);
@@ -253,13 +256,23 @@ void Pipe::close_partial_line(TimePoint now) {
   if (bytes != partial_bytes_) {
     partial_bytes_ = bytes;
     partial_since_ = now;
+    partial_told_ = false;
   }
-  if (bytes == 0 || config_.partial_timeout == 0ms || until_ != kNoLimit) return;
-  if (parts_.checkpoint.format() != Format::lines) return;
+  if (bytes == 0 || until_ != kNoLimit || parts_.checkpoint.format() != Format::lines) return;
+  if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
   if (now < partial_since_ + config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
     gauges_.say(closed.error(), now);
   }
+}
+
+// It counts as waiting, while there is nothing to send.
+void Pipe::tell_of_partial_line(TimePoint now) {
+  if (partial_told_ || now < partial_since_ + kPartialToldAfter) return;
+  partial_told_ = true;
+  parts_.log.info(
+      "{}: the last line has had no newline for {} s: {} for one; partial_timeout would close it",
+      config_.path, kPartialToldAfter / 1s, counted(partial_bytes_, "byte waits", "bytes wait"));
 }
 
 // Looked at before anything is remembered or freed: in a file that was truncated the same positions
@@ -334,6 +347,7 @@ void Pipe::finish(TimePoint now) {
   for (const auto& trouble : ledger_.finish(now))
     gauges_.say(trouble, now);
   gauges_.show_now(ledger_, lanes_.in_flight(), now);
+  gauges_.say_the_rest(now);
 }
 
 TimePoint Pipe::due(TimePoint now) const {

@@ -125,6 +125,7 @@ class Pipe {
   void drop_oldest(TimePoint now);
   void drop_item(const Item& item, TimePoint now);
   void close_partial_line(TimePoint now);
+  void tell_of_partial_line(TimePoint now);
   ReadRules rules() const {
     return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts()};
   }
@@ -162,6 +163,7 @@ class Pipe {
   TimePoint look_earliest_;      // wakes before are answered together
   std::uint64_t partial_bytes_ = 0;
   TimePoint partial_since_;
+  bool partial_told_ = false;
 };
 
 }  // namespace punchline

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "buffer/quarantine.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -16,7 +17,7 @@ constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
 constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
 
-const char* remedy(SetAsideReason reason) {
+std::string remedy(SetAsideReason reason, const BufferConfig& config) {
   switch (reason) {
     case SetAsideReason::torn:
       return "a crash or a dying writer left it, and it cannot be proved whole";
@@ -25,7 +26,7 @@ const char* remedy(SetAsideReason reason) {
     case SetAsideReason::gap:
       return "a producer writes without O_APPEND: open the buffer with >> or O_APPEND";
     case SetAsideReason::oversize:
-      return "it is longer than record_bytes_max";
+      return fmt::format("it is longer than record_bytes_max, {}", config.record_bytes_max);
     case SetAsideReason::damaged:
       return "it is no sound frame";
     case SetAsideReason::refused:  // the destination says why
@@ -33,12 +34,6 @@ const char* remedy(SetAsideReason reason) {
       break;
   }
   return "";
-}
-
-bool is_power_of_ten(std::uint64_t n) {
-  while (n % 10 == 0 && n > 0)
-    n /= 10;
-  return n == 1;
 }
 
 }  // namespace
@@ -65,7 +60,7 @@ void PipeGauges::count_read(ByteRange range, std::size_t records) {
 void PipeGauges::count_set_aside(const Item& item) {
   if (item.range.begin < high_water_) return;
   count_read(item.range, 1);
-  note_set_aside(item, remedy(item.reason));
+  note_set_aside(item, remedy(item.reason, config_));
 }
 
 void PipeGauges::count_refused(const Item& item, const std::string& error) {
@@ -76,23 +71,19 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   parts_.metrics.set_aside(item.reason, 1, item.range.size());
   ++set_aside_records_;
   if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
-  const auto nth = parts_.metrics.records_set_aside[static_cast<std::size_t>(item.reason)].get();
-  if (!is_power_of_ten(nth)) return;
-  const auto where =
-      config_.is_quarantine ? "in its place" : "in " + quarantine_path(path_) + " or in its place";
-  parts_.log.warning(
-      "{}: record at {} ({} bytes) set aside, {} ({} so far): {}; it is kept, {}, and the rest "
-      "goes "
-      "on",
-      path_, item.range.begin, item.range.size(), name_of(item.reason), nth, why, where);
+  if (const auto sentence = notes_.note(item, why)) {
+    const auto elsewhere = config_.is_quarantine ? "" : "in " + quarantine_path(path_) + " or ";
+    say_set_aside(*sentence + "; it is kept, " + elsewhere + "in its place, and the rest goes on");
+  }
+}
+
+void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {
+  if (sentence) parts_.log.warning("{}: {}", path_, *sentence);
 }
 
 void PipeGauges::count_quarantined(ByteRange range) {
   set_aside_.erase(range);
   parts_.metrics.records_quarantined.add(1);
-  const auto nth = parts_.metrics.records_quarantined.get();
-  if (!is_power_of_ten(nth)) return;
-  parts_.log.info("{}: {} set aside so far moved to {}", path_, nth, quarantine_path(path_));
 }
 
 void PipeGauges::count_dropped(ByteRange range) {
@@ -105,8 +96,8 @@ void PipeGauges::count_dropped(ByteRange range) {
 
 void PipeGauges::tell_of_dropped() {
   if (dropped_records_ == 0) return;
-  parts_.log.warning("{}: full: {} records dropped between positions {} and {}", path_,
-                     dropped_records_, dropped_.begin, dropped_.end);
+  parts_.log.warning("{}: full: {} dropped between positions {} and {}", path_,
+                     counted(dropped_records_, "record"), dropped_.begin, dropped_.end);
   dropped_records_ = 0;
 }
 
@@ -160,6 +151,7 @@ void PipeGauges::say(const Error& error, TimePoint now) {
 bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
   show_counts(ledger, in_flight);
   show_waiting(ledger);
+  say_set_aside(notes_.due(now));
   if (!trouble_.empty() && now > trouble_at_ + kTroubleOver) {
     parts_.log.info("{}: over: {}", path_, trouble_);
     trouble_.clear();

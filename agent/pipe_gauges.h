@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/clock.h"
@@ -9,6 +10,7 @@
 #include "agent/ledger.h"
 #include "agent/log.h"
 #include "agent/metrics.h"
+#include "agent/set_aside_notes.h"
 #include "agent/tail_age.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
@@ -58,6 +60,8 @@ class PipeGauges {
   bool show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
   bool show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
   TimePoint due() const { return show_due_; }
+  /// What there is still to say: the pipe ends.
+  void say_the_rest(TimePoint now) { say_set_aside(notes_.rest(now)); }
 
  private:
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
@@ -66,6 +70,7 @@ class PipeGauges {
   void look_at_limit(std::uint64_t data_bytes);
   void look_at_size(std::uint64_t size);
   void note_set_aside(const Item& item, const std::string& why);
+  void say_set_aside(const std::optional<std::string>& sentence);
   void tell_of_dropped();
   std::uint64_t data_bytes(Position from, const FileFacts& facts);
   Position oldest_waiting(const Ledger& ledger) const;
@@ -80,6 +85,7 @@ class PipeGauges {
   Position end_ = 0;  // of the file, when last looked at
   std::uint64_t set_aside_records_ = 0;
   IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
+  SetAsideNotes notes_;
   TailAge tail_age_;
   TimePoint show_due_;
   std::uint64_t size_told_from_ = 1ULL << 40;  // doubles each time

@@ -106,6 +106,9 @@ in records and in bytes:
 
     read = confirmed + unsettled + set aside (all reasons) + dropped
 
+`/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
+the last error of a connection and for how long no broker has answered.
+
 | name | type | labels | unit | |
 |---|---|---|---|---|
 )";

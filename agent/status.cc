@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -39,6 +41,14 @@ ordered_json figure(const BufferFigureInfo& row, const BufferMetrics& buffer) {
   return static_cast<double>(value) / row.divisor;
 }
 
+ordered_json kafka_trouble(const Metrics& metrics) {
+  const auto text = metrics.kafka_trouble.get();
+  if (text.empty()) return nullptr;
+  const auto since = metrics.kafka_trouble_since_ms.get();
+  const auto now = std::max(since, metrics.heartbeat_ms.get());
+  return {{"text", text}, {"for_seconds", (now - since) / 1000}};
+}
+
 ordered_json buffer_status(const BufferMetrics& buffer) {
   ordered_json status = {{"path", buffer.path},
                          {"topic", buffer.topic},
@@ -58,6 +68,7 @@ std::string status_json(const Metrics& metrics) {
                          {"pid", getpid()},
                          {"ready", metrics.ready.load()},
                          {"stopping", metrics.stopping.load()},
+                         {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
                          {"kafka_client_errors", errors(metrics.client_errors)},
                          {"buffers", ordered_json::array()}};

@@ -95,21 +95,21 @@ Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path
   return writer;
 }
 
-Result<bool> AppendWriter::is_full() {
+Result<AppendWriter::Held> AppendWriter::held() {
   constexpr int kSegmentsMax = 4096;
-  if (limits_.blocks_at_bytes == 0) return false;
-  std::uint64_t bytes = 0;
+  Held held{0, limits_.blocks_at_bytes};
+  if (held.bytes_max == 0) return held;
   std::uint64_t at = 0;
-  for (int segment = 0; segment < kSegmentsMax && bytes < limits_.blocks_at_bytes; ++segment) {
+  for (int segment = 0; segment < kSegmentsMax; ++segment) {
     const auto data = file_->next_data(at);
     if (!data) return data.error();
     if (!*data) break;
     const auto hole = file_->next_hole(**data);
     if (!hole) return hole.error();
-    bytes += *hole - **data;
+    held.bytes += *hole - **data;
     at = *hole;
   }
-  return bytes >= limits_.blocks_at_bytes;
+  return held;
 }
 
 Status AppendWriter::make_room(std::size_t bytes) {

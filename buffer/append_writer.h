@@ -67,9 +67,14 @@ class AppendWriter {
   /// As it was when it was opened; in frames 64 MiB at most.
   std::uint64_t record_bytes_max() const { return limits_.record_bytes_max; }
 
-  /// The buffer holds as much as its agent allows, and writers are asked to wait. Looks at its data
-  /// segments, 4,096 of them at most; `io`.
-  Result<bool> is_full();
+  /// What the buffer holds, and at how much its agent asks writers to wait.
+  struct Held {
+    std::uint64_t bytes = 0;
+    std::uint64_t bytes_max = 0;  ///< 0: no limit; `bytes` is not looked up then.
+    bool is_full() const { return bytes_max > 0 && bytes >= bytes_max; }
+  };
+  /// Looks at its data segments, 4,096 of them at most; `io`.
+  Result<Held> held();
 
   /// Format lines: takes one record without its newline, which must be one that fits (fit_of()).
   /// Writes the batch first if this one has no room left in it; if that fails the record is not

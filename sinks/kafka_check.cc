@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 #include <netdb.h>
 
+#include "sinks/counted.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_described.h"
@@ -193,8 +194,8 @@ KafkaCheck::Topic describe(const std::string& name, const rd_kafka_metadata_topi
       std::count_if(told.partitions, told.partitions + told.partition_cnt,
                     [](const rd_kafka_metadata_partition_t& p) { return p.leader < 0; }));
   topic.usable.good = topic.partitions > 0 && topic.leaderless == 0;
-  topic.usable.text = "topic " + name + " has " + std::to_string(topic.partitions) +
-                      (topic.partitions == 1 ? " partition" : " partitions");
+  topic.usable.text = "topic " + name + " has " +
+                      counted(static_cast<std::uint64_t>(topic.partitions), "partition");
   if (topic.leaderless > 0) {
     topic.usable.text += ", " + std::to_string(topic.leaderless) + " of them without a leader";
   }

@@ -71,7 +71,13 @@ Error unknown(const rd_kafka_conf_t* conf, const std::string& name) {
   return {ErrorKind::refused, 0, std::move(text)};
 }
 
-Error unfit(const std::string& name, const std::string& value, const char* reason) {
+/// librdkafka's reasons have its own name of a property.
+std::string named(std::string reason, const std::string& name, const std::string& typed) {
+  const auto at = reason.find('"' + name + '"');
+  return at == std::string::npos ? reason : reason.replace(at + 1, name.size(), typed);
+}
+
+Error unfit(const std::string& name, const std::string& value, const std::string& reason) {
   return {ErrorKind::refused, 0,
           "kafka property " + name + " = " + printable_value(name, value) + ": " + reason};
 }
@@ -88,7 +94,8 @@ void KafkaConfDelete::operator()(rd_kafka_conf_s* conf) const {
   rd_kafka_conf_destroy(conf);
 }
 
-Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden) {
+Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden,
+                                  const KafkaProperties& given) {
   KafkaConf conf(rd_kafka_conf_new());
   rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), explain_certificate);
   for (const auto& [name, value] : properties) {
@@ -96,22 +103,27 @@ Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const Kafka
     const auto answer =
         rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(), reason.size());
     if (answer == RD_KAFKA_CONF_OK) continue;
-    if (answer == RD_KAFKA_CONF_UNKNOWN) return unknown(conf.get(), name);
-    if (is_secret_property(name) || hidden.contains(name)) return unfit_unseen(name);
-    return unfit(name, value, reason.data());
+    const auto as_given = given.find(name);
+    const auto& typed = as_given == given.end() ? name : as_given->second;
+    if (answer == RD_KAFKA_CONF_UNKNOWN) return unknown(conf.get(), typed);
+    if (is_secret_property(name) || hidden.contains(name)) return unfit_unseen(typed);
+    return unfit(typed, value, named(reason.data(), name, typed));
   }
   return conf;
 }
 
-Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden) {
-  auto conf = make_kafka_conf(properties, hidden);
+Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden,
+                              const KafkaProperties& given) {
+  auto conf = make_kafka_conf(properties, hidden, given);
   if (!conf) return conf.error();
   return {};
 }
 
-bool knows_kafka_property(const std::string& name) {
+Status check_kafka_property(const std::string& name) {
   const KafkaConf conf(rd_kafka_conf_new());
-  return rd_kafka_conf_set(conf.get(), name.c_str(), "", nullptr, 0) != RD_KAFKA_CONF_UNKNOWN;
+  const auto answer = rd_kafka_conf_set(conf.get(), name.c_str(), "", nullptr, 0);
+  if (answer == RD_KAFKA_CONF_UNKNOWN) return unknown(conf.get(), name);
+  return {};
 }
 
 std::string kafka_error_text(std::int32_t code) {

@@ -18,11 +18,14 @@ namespace punchline {
 
 /// Whether librdkafka knows each property and takes its value. `refused`, with property, value,
 /// librdkafka's reason and, for an unknown one, the nearest it knows; of secrets and of `hidden`
-/// the name alone. Opens no connection.
-Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden = {});
+/// the name alone. A property is named as in `given`, where it stands there (KafkaSettings). Opens
+/// no connection.
+Status check_kafka_properties(const KafkaProperties& properties, const KafkaNames& hidden = {},
+                              const KafkaProperties& given = {});
 
-/// Whether there is a property of that name, whatever its value. Opens no connection.
-bool knows_kafka_property(const std::string& name);
+/// Whether there is a property of that name, whatever its value; errors as above. Opens no
+/// connection.
+Status check_kafka_property(const std::string& name);
 
 /// What librdkafka says of one of its own codes: "Broker: Unknown topic or partition".
 std::string kafka_error_text(std::int32_t code);
@@ -34,7 +37,8 @@ struct KafkaConfDelete {
 using KafkaConf = std::unique_ptr<rd_kafka_conf_s, KafkaConfDelete>;
 
 /// A configuration with all of `properties` set; errors as check_kafka_properties().
-Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden = {});
+Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const KafkaNames& hidden = {},
+                                  const KafkaProperties& given = {});
 
 /// Starts a client; `producer` or else a consumer. librdkafka takes the configuration over.
 /// `refused` with librdkafka's reason (contradicting properties, a certificate that is not there).

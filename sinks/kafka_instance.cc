@@ -94,7 +94,7 @@ struct KafkaInstance::Run {
 Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
     const KafkaSettings& settings, const WakeFd& wake,
     std::chrono::milliseconds metadata_interval) {
-  auto conf = make_kafka_conf(settings.properties, settings.hidden);
+  auto conf = make_kafka_conf(settings.properties, settings.hidden, settings.given);
   if (!conf) return conf.error();
   rd_kafka_conf_set_events(conf->get(), kEvents);
   auto client = start_kafka_client(std::move(*conf), true);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sinks/counted.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_outcome.h"
 
@@ -55,22 +56,40 @@ void KafkaNotices::connection_error(std::int32_t code, const std::string& text,
   if (away_ && denied_ && !denials_.contains(code)) tell_away(code, notices);
 }
 
+std::string KafkaNotices::why() const {
+  return cause_.empty() ? kafka_code_name(away_code_) : cause_;
+}
+
+void KafkaNotices::remind(Time now, std::vector<Notice>& notices) {
+  if (!away_) return away_since_.reset();
+  if (!away_since_) {
+    away_since_ = now;
+    still_due_ = now + kStillInterval;
+  }
+  if (now < still_due_) return;
+  still_due_ = now + kStillInterval;
+  const auto minutes = std::chrono::floor<std::chrono::minutes>(now - *away_since_).count();
+  notices.push_back({denied_ ? Severity::error : Severity::warning, 0,
+                     std::string("still no Kafka broker ") + (denied_ ? "is of use" : "answers") +
+                         ", for " + std::to_string(minutes) + " min: " + why()});
+}
+
 void KafkaNotices::tell_away(std::int32_t code, std::vector<Notice>& notices) {
-  const std::string why = cause_.empty() ? kafka_code_name(code) : cause_;
   if (denied_) {
     denials_.insert(denial_);
     notices.push_back({Severity::error, code,
-                       "no Kafka broker is of use: certificates or passwords are wrong (" + why +
+                       "no Kafka broker is of use: certificates or passwords are wrong (" + why() +
                            "); trying again, with what their files hold by then"});
     return;
   }
   notices.push_back({Severity::warning, code,
-                     "no Kafka broker answers (" + why + "); trying again until one does"});
+                     "no Kafka broker answers (" + why() + "); trying again until one does"});
 }
 
 void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& topic,
                                 std::vector<Notice>& notices) {
   if (!answer.broker_answered) {
+    away_code_ = answer.code;
     if (!std::exchange(away_, true)) tell_away(answer.code, notices);
     return;
   }
@@ -81,7 +100,7 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
     topic_trouble_.erase(trouble);
     notices.push_back({Severity::info, 0,
                        quoted(topic) + " is there again, with " +
-                           std::to_string(answer.partitions) + " partitions"});
+                           counted(static_cast<std::uint64_t>(answer.partitions), "partition")});
     return;
   }
   if (trouble != topic_trouble_.end() && trouble->second == answer.code) return;

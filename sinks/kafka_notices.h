@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,7 +22,8 @@ struct TopicAnswer {
 };
 
 /// Turns what goes wrong into sentences for an operator: one when a trouble begins, one when it is
-/// over, however often it is met in between. Pure. One thread.
+/// over, however often it is met in between; that no broker answers comes again and again. Pure.
+/// One thread.
 ///
 /// librdkafka's own error events only tell the cause. "All brokers down" comes at each disconnect
 /// of a one-broker cluster; that nobody answers a question is the proof.
@@ -30,6 +32,8 @@ class KafkaNotices {
   using Time = std::chrono::steady_clock::time_point;
   /// A lost client is told about so often at most.
   static constexpr std::chrono::seconds kLostInterval{60};
+  /// That still no broker answers is told so often.
+  static constexpr std::chrono::minutes kStillInterval{5};
 
   /// Why a connection failed, as librdkafka puts it.
   void connection_error(std::int32_t code, const std::string& text, std::vector<Notice>& notices);
@@ -46,7 +50,12 @@ class KafkaNotices {
   void lost(std::int32_t code, const std::string& text, std::chrono::milliseconds delay, Time now,
             std::vector<Notice>& notices);
 
+  /// To be called often: tells when no broker has answered for long.
+  void remind(Time now, std::vector<Notice>& notices);
+
   bool broker_away() const { return away_; }
+  /// Why no broker answers, as far as is known; "" while one does.
+  std::string trouble() const { return away_ ? why() : ""; }
   /// No broker answers, and the last one that was reached did not accept us or was not trusted.
   bool denied() const { return away_ && denied_; }
 
@@ -57,8 +66,12 @@ class KafkaNotices {
   };
   void broker_answers(std::vector<Notice>& notices);
   void tell_away(std::int32_t code, std::vector<Notice>& notices);
+  std::string why() const;
 
   bool away_ = false;
+  std::int32_t away_code_ = 0;      // of the question that nobody answered
+  std::optional<Time> away_since_;  // as remind() has seen it
+  Time still_due_{};
   bool denied_ = false;             // by cause_
   std::int32_t denial_ = 0;         // its code
   std::set<std::int32_t> denials_;  // that were told since brokers are away

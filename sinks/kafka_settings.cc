@@ -239,6 +239,7 @@ Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const Kaf
   for (const auto& [name, each] : *given) {
     settings.properties.emplace(name, each.value);
     if (each.hidden) settings.hidden.emplace(name);
+    if (each.typed != name) settings.given.emplace(name, each.typed);
   }
   settings.properties.merge(defaults(needs));
   const auto& all = settings.properties;

@@ -29,6 +29,7 @@ using KafkaNames = std::set<std::string, std::less<>>;
 struct KafkaSettings {
   KafkaProperties properties;           ///< Canonical names (no aliases), ours and the user's.
   KafkaNames hidden;                    ///< Those whose values no text may show.
+  KafkaProperties given;                ///< Names as the user gave them, where they are others.
   std::size_t batch_bytes = 1'000'000;  ///< Bytes of one request, at most.
   std::size_t batch_records = 10'000;   ///< Records of one request, at most.
   std::size_t payload_bytes_max = 0;    ///< A larger record the client would not take.

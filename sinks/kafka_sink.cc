@@ -200,6 +200,7 @@ void KafkaSink::reconnect(const KafkaSettings& settings) {
     settings_.properties.erase(name);
   settings_.properties.merge(connection_properties(settings.properties));
   settings_.hidden = settings.hidden;
+  settings_.given = settings.given;
   settings_.credentials = settings.credentials;
   now_ = Clock::now();
   main_.renew(settings_, now_);
@@ -221,6 +222,7 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   bool more = poll(main_, deliveries, notices);
   more = poll(side_, deliveries, notices) || more;
   hear_answers(notices);
+  notices_.remind(now_, notices);
   if (!more) drained_ = now_;
   look_for_loss(notices);
   move_on(notices);

@@ -50,6 +50,7 @@ class KafkaSink final : public Sink {
   std::uint64_t epoch(Lane lane) const override;
   /// Client instances that were given up.
   std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
+  std::string trouble() const override { return notices_.trouble(); }
   std::size_t outstanding() const override;
   void stop() override;
 

@@ -97,6 +97,9 @@ class Sink {
   /// How many clients were lost so far; changes whenever the epoch of any lane does.
   virtual std::uint64_t losses() const = 0;
 
+  /// Why nothing can go out at all, as far as is known; "" while something may.
+  virtual std::string trouble() const { return {}; }
+
   /// Records taken in this epoch and not yet reported.
   virtual std::size_t outstanding() const = 0;
 

@@ -88,7 +88,7 @@ TEST_CASE("a signal ends it between records, and half a line is not appended") {
     process.signal(signal);
     CHECK(process.finish(seconds(20)).code == 75);
     CHECK(read_file(it.buffer) == "\none\n");
-    CHECK_THAT(process.err(), Contains("interrupted; 1 records appended"));
+    CHECK_THAT(process.err(), Contains("interrupted; 1 record appended"));
   }
 }
 

@@ -163,6 +163,27 @@ TEST_CASE("73: a buffer cannot be created or opened") {
   CHECK(ending({"append", nowhere}).code == 73);
 }
 
+TEST_CASE("73: check names a quarantine that could not be created") {
+  const auto broker = broker_with("t");
+  const TempDir folder("exit-73-quarantine");
+  const auto buffer = folder.file("buffer");
+  write_file(buffer, "");
+  std::filesystem::permissions(buffer, std::filesystem::perms(0666));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
+  auto check =
+      punchline({"check", "-b", buffer, "--brokers", broker->bootstrap(), "--topic", "t"});
+  if (geteuid() == 0) {
+    const Words nobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    check.argv.insert(check.argv.begin(), nobody.begin(), nobody.end());
+  }
+  const auto result = run(check);
+  INFO(result.out);
+  CHECK(result.exit.code == 73);
+  CHECK_THAT(result.out, Contains("no    " + buffer +
+                                  ".quarantine cannot be created: Permission denied"));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0700));
+}
+
 TEST_CASE("74: the HTTP port is taken") {
   const auto broker = broker_with("t");  // one that answers, so that check need not wait
   const TempDir folder("exit-74");

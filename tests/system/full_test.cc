@@ -45,11 +45,26 @@ TEST_CASE("block: append waits until there is room, and nothing is lost") {
   REQUIRE(waits(append));
   CHECK(inspect(place.buffer).data_bytes < (1 << 20) + 200'000);
   CHECK(append.running());
+  CHECK_THAT(append.err(), Contains("append: " + place.buffer + " holds 1") &&
+                               Contains(" bytes, its bytes_max is 1048576: waiting") &&
+                               !Contains("no agent"));
   place.broker->set_leader("t", 0, 1);
   CHECK(append.finish(seconds(60)).code == 0);
   REQUIRE(place.agent->drains());
   CHECK(place.agent->stop().code == 0);
   CHECK(place.delivered() == read_file(place.folder.file("input")));
+}
+
+TEST_CASE("block: who waits for an agent that is not there is told so") {
+  Full place("block");
+  {
+    auto filling = place.append_lines(30'000);
+    REQUIRE(waits(filling));
+  }
+  CHECK(place.agent->stop().code == 0);
+  auto append = place.append_lines(1);
+  REQUIRE(waits(append));
+  CHECK_THAT(append.err(), Contains("waiting for room; no agent is at work on it"));
 }
 
 TEST_CASE("block: who waits can be interrupted") {

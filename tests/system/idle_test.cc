@@ -55,6 +55,7 @@ TEST_CASE("with the broker away and records waiting the whole process costs litt
   Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
   CHECK(!agent.page("/metrics").empty());
   CHECK(!agent.process().wait(seconds(2)));
+  CHECK(agent.page("/status").find("Connection refused") != std::string::npos);
   const auto away = shares(agent.process(), seconds(10));
   WARN("broker away: our threads " << 100 * away.ours << " %, all " << 100 * away.all << " %");
   CHECK(away.all < 0.01 * kSanitizerFactor);

@@ -56,6 +56,21 @@ TEST_CASE("an oversize record is moved out, freed, and comes back when the limit
   CHECK_THAT(again.out, Contains("requeued  0 records"));
 }
 
+TEST_CASE("what waits in a quarantine is said by run at its start, by check and by inspect") {
+  const Place place;
+  place.append(kLarge + "\n" + kLarge + "\n");
+  const auto first = place.once();
+  CHECK(first.err.find(".quarantine holds") == std::string::npos);
+  CHECK(run(punchline({"inspect", place.quarantine})).out.find("holds") == std::string::npos);
+  const auto words = Contains(place.quarantine + " holds 2 entries (2200") && Contains("requeue");
+  CHECK_THAT(place.once().err, words);
+  CHECK_THAT(run(punchline({"inspect", place.buffer})).out, words);
+  const auto check = run(punchline({"check", "-b", place.buffer, "--topic", "t", "--brokers",
+                                    place.broker->bootstrap()}));
+  CHECK_THAT(check.out, words);
+  CHECK(check.exit.code == 0);
+}
+
 TEST_CASE("a torn line comes back only by force") {
   Place place;
   place.append(std::string("one\nto\0rn\ntwo\n", 14));

@@ -73,6 +73,41 @@ TEST_CASE("a new file under the name is forwarded, and so is the one that was re
   CHECK(orphans_in(folder.path()).empty());
 }
 
+std::size_t occurrences(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+    ++count;
+  return count;
+}
+
+TEST_CASE("new files that cannot be used are told of once each, and taken once they can be") {
+  const TempDir folder("replaced-unfit");
+  auto broker = EmbeddedBroker::start();
+  REQUIRE(broker.ok());
+  REQUIRE((*broker)->create_topic("t", 1).ok());
+  const std::vector<std::string> buffers = {folder.file("one"), folder.file("two")};
+  Agent agent({.buffer = buffers[0],
+               .brokers = (*broker)->bootstrap(),
+               .topic = "t",
+               .more = {"-b", buffers[1]}});
+  CHECK(!agent.page("/metrics").empty());
+  for (const auto& buffer : buffers) {
+    fs::rename(buffer, buffer + ".1");
+    fs::create_symlink(buffer + ".1", buffer);
+  }
+  REQUIRE(eventually(std::chrono::seconds(20),
+                     [&] { return occurrences(agent.log(), "trying again each second") == 2; }));
+  CHECK(!agent.process().wait(std::chrono::seconds(3)));
+  CHECK(occurrences(agent.log(), "trying again each second") == 2);
+  for (const auto& buffer : buffers) {
+    fs::remove(buffer);
+    append(buffer, "new\n");
+  }
+  CHECK(eventually(std::chrono::seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 2; }));
+  CHECK(agent.stop().code == 0);
+}
+
 TEST_CASE(
     "truncated, and grown beyond its front again before anybody looks: all that is new goes") {
   const TempDir folder("replaced-truncated");

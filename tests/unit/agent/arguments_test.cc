@@ -98,6 +98,15 @@ TEST_CASE("what is wrong on the command line is usage") {
   }
 }
 
+TEST_CASE("what was not expected is named") {
+  CHECK(error_of({"rnu", "-b", "a"}) ==
+        "64 there is no command \"rnu\"; the nearest is \"run\" (see --help)");
+  CHECK(error_of({"run", "-b", "a", "b"}) ==
+        "64 run: an argument that was not expected: \"b\" (see --help)");
+  CHECK(error_of({"append", "a", "b", "c", "--what"}) ==
+        "64 append: arguments that were not expected: \"b\" \"c\" \"--what\" (see --help)");
+}
+
 TEST_CASE("help and version are information, not errors") {
   CHECK(information({"--version"}) == std::string("punchline ") + kVersion + "\n");
   CHECK_THAT(information({"--help"}), Contains("run") && Contains("inspect") && Contains("78"));

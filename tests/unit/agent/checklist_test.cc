@@ -1,8 +1,12 @@
 #include "agent/checklist.h"
 
+#include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "buffer/lock.h"
 #include "buffer/state.h"
@@ -33,6 +37,22 @@ class Checked {
 
  private:
   TempDir dir_{"checklist_test"};
+};
+
+/// While it lives files are looked at with no more rights than anybody's.
+class Nobody {
+ public:
+  Nobody() {
+    if (is_root_) REQUIRE(seteuid(65534) == 0);
+  }
+  ~Nobody() {
+    if (is_root_ && seteuid(0) != 0) std::abort();
+  }
+  Nobody(const Nobody&) = delete;
+  Nobody& operator=(const Nobody&) = delete;
+
+ private:
+  bool is_root_ = geteuid() == 0;
 };
 
 void set_state(const std::string& path, const std::string& value) {
@@ -84,6 +104,34 @@ TEST_CASE("a buffer that is locked is for later") {
     CHECK(checked.code(path) == ExitCode::temporary);
   }
   CHECK(checked.code(path) == ExitCode::ok);
+}
+
+TEST_CASE("a buffer whose quarantine could not be made or written is not fit") {
+  const Checked checked;
+  const auto path = checked.file("buf");
+  const auto folder = std::filesystem::path(path).parent_path();
+  write_file(path, "");
+  REQUIRE(chmod(path.c_str(), 0666) == 0);
+  SECTION("made") {
+    REQUIRE(chmod(folder.c_str(), 0555) == 0);
+    const Nobody nobody;
+    CHECK(checked.code(path) == ExitCode::cannot_open);
+  }
+  SECTION("written") {
+    write_file(path + ".quarantine", "");
+    REQUIRE(chmod((path + ".quarantine").c_str(), 0444) == 0);
+    REQUIRE(chmod(folder.c_str(), 0777) == 0);
+    const Nobody nobody;
+    CHECK(checked.code(path) == ExitCode::cannot_open);
+  }
+  SECTION("it is there already") {
+    write_file(path + ".quarantine", "");
+    REQUIRE(chmod((path + ".quarantine").c_str(), 0666) == 0);
+    REQUIRE(chmod(folder.c_str(), 0555) == 0);
+    const Nobody nobody;
+    CHECK(checked.code(path) == ExitCode::ok);
+  }
+  REQUIRE(chmod(folder.c_str(), 0700) == 0);
 }
 
 TEST_CASE("a damaged state is a note, a sound one is fine") {

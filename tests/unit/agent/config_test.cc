@@ -29,12 +29,13 @@ std::vector<FlagValue> flag_values(const Flags& flags) {
   return values;
 }
 
-bool knows_property(const std::string& name) {
-  return name == "linger.ms" || name == "sasl.password";
+Status check_property(const std::string& name) {
+  if (name == "linger.ms" || name == "sasl.password") return {};
+  return Error(ErrorKind::refused, 0, "no property " + name);
 }
 
 Config load(const Flags& flags, const Environment& environment = {}) {
-  return load_config(flag_values(flags), environment, knows_property).config;
+  return load_config(flag_values(flags), environment, check_property).config;
 }
 
 /// The error of a start, as "CODE text".
@@ -183,6 +184,14 @@ TEST_CASE("the ends of a range are allowed") {
         64 << 20);
 }
 
+TEST_CASE("a buffer holds one record at least") {
+  CHECK(with_buffer_keys(R"("bytes_max": "64KiB")").error() ==
+        "78 buffer /x/a: bytes_max 64KiB is below record_bytes_max 1MiB");
+  CHECK(with_buffer_keys(R"("bytes_max": "1MiB")").error() == "no error");
+  CHECK(with_buffer_keys(R"("bytes_max": 0)").error() == "no error");
+  CHECK(with_buffer_keys(R"("bytes_max": 1000, "record_bytes_max": 1000)").error() == "no error");
+}
+
 TEST_CASE("a value of the wrong type is named with what is wanted") {
   const auto wrong = [](const std::string& key, const std::string& value) {
     return with_buffer_keys('"' + key + "\": " + value).error();
@@ -197,6 +206,9 @@ TEST_CASE("a value of the wrong type is named with what is wanted") {
   CHECK_THAT(wrong("record_bytes_max", "\"64kb\""), Contains("\"64kb\" is not a size"));
   CHECK_THAT(wrong("partial_timeout", "\"soon\""),
              Contains("is not a time") && Contains("allowed: 0 to 24h"));
+  CHECK_THAT(wrong("record_bytes_max", "\"10M\""),
+             Contains("\"64KiB\" (units: B, KiB, MiB, GiB, TiB); allowed: 1 to 64MiB"));
+  CHECK_THAT(wrong("partial_timeout", "\"5 min\""), Contains("(units: ms, s, m, h); allowed: "));
   CHECK_THAT(wrong("mode", "640"), Contains("640 is not permissions as octal text"));
   CHECK(with_top_keys(R"("log_level": "loud")").error() ==
         "78 FILE: log_level: \"loud\" is not one of debug|info|warning|error");
@@ -278,7 +290,7 @@ TEST_CASE("a variable that only looks like ours is a warning") {
   const auto loaded = load_config(
       flag_values(kSmallestFlags),
       {{"PUNCHLINE_TOPIK", "t"}, {"PUNCHLINER", "x"}, {"PUNCHLINE_KAFKA_SERVICE_HOST", "10.0.0.1"}},
-      knows_property);
+      check_property);
   CHECK(loaded.warnings ==
         std::vector<std::string>{
             "environment: PUNCHLINE_TOPIK is ignored: it is not an option; the nearest is "
@@ -296,6 +308,11 @@ TEST_CASE("what is missing is usage without a file and config with one") {
   CHECK_THAT(FromFile("{}").error(), StartsWith("78 no buffer given"));
   CHECK_THAT(FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t"}]})").error(),
              StartsWith("78 no brokers given"));
+  CHECK(FromFile(R"({"buffers": [{"path": "/x/a", "topic": "t"}],)"
+                 R"("kafka": {"linger.ms": 5, "bootstrap.server": "k"}})")
+            .error() == "78 no property bootstrap.server");
+  CHECK(error_of({{"--buffer", "/x/a"}, {"--topic", "t"}, {"-X", "bootstrap.server=k"}}) ==
+        "78 no property bootstrap.server");
   CHECK(FromFile(R"({"buffers": [{"topic": "t"}]})").error() == "78 a buffer has no \"path\"");
   CHECK(error_of(smallest_and({{"--timeout", "5"}})) ==
         "64 --timeout is for --once, which was not given");

@@ -162,6 +162,17 @@ TEST_CASE("/status has every figure") {
   }
 }
 
+TEST_CASE("/status says why no broker answers, and for how long") {
+  Metrics metrics;
+  CHECK(nlohmann::json::parse(page("/status", metrics).body)["kafka_trouble"].is_null());
+  metrics.kafka_trouble.set("k1:9092: Connection refused");
+  metrics.kafka_trouble_since_ms.set(5'000);
+  metrics.heartbeat_ms.set(67'900);
+  const auto trouble = nlohmann::json::parse(page("/status", metrics).body)["kafka_trouble"];
+  CHECK(trouble["text"] == "k1:9092: Connection refused");
+  CHECK(trouble["for_seconds"] == 62);
+}
+
 TEST_CASE("the home page is plain HTML that a path cannot break") {
   Metrics metrics;
   metrics.add_buffer("/x/<b>&\"", "t");

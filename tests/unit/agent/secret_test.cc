@@ -21,8 +21,9 @@ const Option& option_named(std::string_view key, OptionScope scope) {
   return *find_option(scope, key);
 }
 
-bool knows_property(const std::string& name) {
-  return name == "sasl.password" || name == "acks";
+Status check_property(const std::string& name) {
+  if (name == "sasl.password" || name == "acks") return {};
+  return Error(ErrorKind::refused, 0, "no property " + name);
 }
 
 /// A start from a config file with these properties, beside what each start needs.
@@ -38,7 +39,7 @@ class Start {
     std::vector<FlagValue> flags = {{&option_named("config", OptionScope::command), path_}};
     for (const auto& each : properties)
       flags.push_back({&option_named("*", OptionScope::kafka), each});
-    return load_config(flags, environment, knows_property);
+    return load_config(flags, environment, check_property);
   }
   std::string error(const Environment& environment = {},
                     const std::vector<std::string>& properties = {}) const {

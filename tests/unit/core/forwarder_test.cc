@@ -230,6 +230,43 @@ TEST_CASE("a record set aside stays in place, the rest goes on and comes only on
   CHECK(set_aside(after, SetAsideReason::oversize) == 1);
 }
 
+TEST_CASE("of what is set aside the first is told at once, the others once a minute together") {
+  World world(1, 4);
+  world.config.record_bytes_max = 100;
+  const auto set_aside_lines = [&] {
+    return std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+      return line.find(" set aside") != std::string::npos;
+    });
+  };
+  const std::string oversize = std::string(101, 'L') + "\n";
+  world.append_raw(oversize);
+  world.open();
+  world.drain();
+  CHECK(world.log.has("record at 0 (102 bytes) set aside, oversize: it is longer than "
+                      "record_bytes_max, 100; it is kept"));
+  world.append_raw(oversize + oversize + oversize);
+  for (int second = 0; second < 58; ++second) {
+    world.advance(1s);
+    world.turn();
+  }
+  CHECK(set_aside(world, SetAsideReason::oversize) == 4);
+  CHECK(set_aside_lines() == 1);
+  for (int second = 0; second < 60; ++second) {
+    world.advance(1s);
+    world.turn();
+  }
+  CHECK(set_aside_lines() == 2);
+  CHECK(world.log.has(": 3 more set aside in the last 60 s, the last at position 306 (102 bytes), "
+                      "oversize: "));
+  world.append_raw(oversize);
+  world.advance(1s);
+  world.turn(5);
+  CHECK(set_aside_lines() == 2);
+  world.stop();
+  CHECK(set_aside_lines() == 3);
+  CHECK(world.log.has(": 1 more set aside in the last"));
+}
+
 TEST_CASE("more partitions: once nothing is in flight, by the new count") {
   World world(2, 5);
   append_many(world, 0, 500);
@@ -413,6 +450,22 @@ TEST_CASE("an unfinished last line waits, or is closed after partial_timeout") {
   world.drain();
   CHECK(world.sink.log(0).size() == 1);
   CHECK(world.pipe().unfinished_bytes() == 10);
+  const auto told = [&] {
+    return std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+      return line.find("no newline for 60 s: 10 bytes wait for one; partial_timeout would") !=
+             std::string::npos;
+    });
+  };
+  const auto seconds_pass = [&](int seconds) {
+    for (; seconds > 0; --seconds) {
+      world.advance(1s);
+      world.turn();
+    }
+  };
+  seconds_pass(55);
+  CHECK(told() == 0);
+  seconds_pass(120);
+  CHECK(told() == 1);
   world.crash();
   world.config.partial_timeout = 2000ms;
   world.open();

@@ -57,5 +57,23 @@ TEST_CASE("librdkafka accepts our defaults, and names what it does not") {
   }
 }
 
+TEST_CASE("a property is named as it was given") {
+  const auto settings = make_kafka_settings({{"linger.ms", "abc"}, {"topic.acks", "all"}}, {});
+  REQUIRE(settings.ok());
+  const auto status =
+      check_kafka_properties(settings->properties, settings->hidden, settings->given);
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.error().message().find("kafka property linger.ms = 'abc': ") == 0);
+  CHECK(status.error().message().find("queue.buffering") == std::string::npos);
+}
+
+TEST_CASE("a name alone is known or not") {
+  CHECK(check_kafka_property("bootstrap.servers").ok());
+  CHECK(check_kafka_property("linger.ms").ok());
+  const auto status = check_kafka_property("bootstrap.server");
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.error().message().find("did you mean bootstrap.servers?") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace punchline

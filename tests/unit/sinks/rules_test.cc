@@ -293,6 +293,46 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
   notices.topic_answer(there, "t", told);
   REQUIRE(told.size() == 4);
   CHECK(told[3].text == "topic 't' is there again, with 4 partitions");
+  notices.topic_answer(missing, "t", told);
+  notices.topic_answer({0, 0, true, 1}, "t", told);
+  CHECK(told.back().text == "topic 't' is there again, with 1 partition");
+}
+
+TEST_CASE("that no broker answers is told again while it lasts, with the last cause") {
+  using namespace std::chrono_literals;
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const KafkaNotices::Time start{1h};
+  notices.remind(start, told);
+  CHECK(told.empty());
+  CHECK(notices.trouble().empty());
+  notices.connection_error(-195, "k1:9092: Connection refused", told);
+  CHECK(notices.trouble().empty());
+  notices.topic_answer({0, -185, false, 0}, "t", told);
+  CHECK(notices.trouble() == "k1:9092: Connection refused");
+  REQUIRE(told.size() == 1);
+  for (auto at = start; at < start + 10min; at += 1s)
+    notices.remind(at, told);
+  REQUIRE(told.size() == 2);
+  CHECK(told[1].text == "still no Kafka broker answers, for 5 min: k1:9092: Connection refused");
+  CHECK(told[1].severity == Notice::Severity::warning);
+  notices.connection_error(-193, "k1: no such host", told);
+  notices.remind(start + 10min, told);
+  REQUIRE(told.size() == 3);
+  CHECK(told[2].text == "still no Kafka broker answers, for 10 min: k1: no such host");
+  notices.topic_answer({0, 0, true, 4}, "t", told);
+  notices.remind(start + 15min, told);
+  CHECK(told.size() == 4);
+  CHECK(notices.trouble().empty());
+  notices.topic_answer({0, -185, false, 0}, "t", told);
+  notices.remind(start + 16min, told);
+  CHECK(told.size() == 5);
+  notices.connection_error(-169, "k1:9092: SASL authentication error", told);
+  notices.remind(start + 21min, told);
+  REQUIRE(told.size() == 7);
+  CHECK(told[6].severity == Notice::Severity::error);
+  CHECK(told[6].text ==
+        "still no Kafka broker is of use, for 5 min: k1:9092: SASL authentication error");
 }
 
 TEST_CASE("wrong certificates and passwords are told once of each kind, also after another cause") {

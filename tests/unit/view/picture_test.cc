@@ -52,6 +52,9 @@ TEST_CASE("amounts are said in three digits") {
   CHECK(human_bytes(1023) == "1023 bytes");
   CHECK(human_bytes(1024) == "1 KiB");
   CHECK(human_bytes(1536) == "1.5 KiB");
+  CHECK(human_bytes(100 * 1024 + 512) == "100 KiB");
+  CHECK(human_bytes(999 * 1024) == "999 KiB");
+  CHECK(human_bytes(1020 * 1024) == "1020 KiB");
   CHECK(human_bytes((1 << 20) - 1) == "1 MiB");
   CHECK(human_bytes(5ULL << 40) == "5 TiB");
 }
