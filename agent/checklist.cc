@@ -79,8 +79,8 @@ bool no_quarantine(const BufferConfig& config, const Error& probed, Checklist& l
   const auto path = quarantine_path(config.path);
   const auto file = PosixFile::open(path);
   if (file || file.error().kind() != ErrorKind::not_found) return false;
-  list.no(exit_for(probed), path + " cannot be created: " +
-                                std::generic_category().message(probed.code()));
+  list.no(exit_for(probed),
+          path + " cannot be created: " + std::generic_category().message(probed.code()));
   return true;
 }
 

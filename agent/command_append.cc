@@ -217,16 +217,14 @@ bool Appending::fail_writing(const Error& error, std::size_t unwritten) {
   trim_waiting(unwritten);
   fail(error.message());
   if (error.kind() == ErrorKind::refused) failed_as_ = ExitCode::config;
-  std::fprintf(stderr,
-               "append: %s appended; line %" PRIu64 " and what follows it were not\n",
+  std::fprintf(stderr, "append: %s appended; line %" PRIu64 " and what follows it were not\n",
                counted(writer_.records_written(), "record").c_str(), waiting_.front());
   return false;
 }
 
 ExitCode Appending::outcome(bool interrupted) const {
   if (nothing_ > 0) {
-    std::fprintf(stderr,
-                 "append: %s left out: empty or only NULs is no record in format lines\n",
+    std::fprintf(stderr, "append: %s left out: empty or only NULs is no record in format lines\n",
                  counted(nothing_, "line").c_str());
   }
   if (refused_ > 0) {

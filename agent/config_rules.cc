@@ -81,10 +81,9 @@ void check_keys(const BufferConfig& buffer) {
 // One record could be more than the buffer may hold: it would be full for ever, or drop it.
 void check_sizes(const BufferConfig& buffer) {
   if (buffer.bytes_max == 0 || buffer.bytes_max >= buffer.record_bytes_max) return;
-  throw ConfigError(ExitCode::config, "buffer " + buffer.path + ": bytes_max " +
-                                          format_bytes(buffer.bytes_max) +
-                                          " is below record_bytes_max " +
-                                          format_bytes(buffer.record_bytes_max));
+  throw ConfigError(ExitCode::config,
+                    "buffer " + buffer.path + ": bytes_max " + format_bytes(buffer.bytes_max) +
+                        " is below record_bytes_max " + format_bytes(buffer.record_bytes_max));
 }
 
 // Different spellings of one file come out alike; what does not exist yet is taken by its name.

@@ -62,7 +62,7 @@ class Forwarder {
   std::vector<Delivery> deliveries_;  // reused
   std::vector<Notice> notices_;       // reused
   std::uint64_t losses_ = 0;
-  std::string trouble_;  // of the sink, as shown
+  std::string trouble_;       // of the sink, as shown
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
   bool stopping_ = false;
 };

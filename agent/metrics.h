@@ -149,8 +149,8 @@ struct Metrics {
   CodeCounts client_errors;        ///< Notices of the Kafka client itself, by code.
   Figure kafka_instances_renewed;  ///< Clients given up after a fatal error and made anew.
 
-  SharedText kafka_trouble;        ///< Why no broker answers; "" while one does.
-  Figure kafka_trouble_since_ms;   ///< By the clock of the heartbeat.
+  SharedText kafka_trouble;       ///< Why no broker answers; "" while one does.
+  Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
 
   /// Steady clock in ms, written each time the loop turns; 0 until the first turn.
   Figure heartbeat_ms;

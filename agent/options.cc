@@ -105,8 +105,8 @@ std::string wanted(const Option& option) {
     case OptionType::count:
       return "a whole number";
     case OptionType::bytes:
-      return "a size: a whole number of bytes, or text such as \"64KiB\" (units: " +
-             byte_units() + ")";
+      return "a size: a whole number of bytes, or text such as \"64KiB\" (units: " + byte_units() +
+             ")";
     case OptionType::duration:
       return "a time: a whole number of seconds, or text such as \"500ms\" (units: " +
              duration_units() + ")";

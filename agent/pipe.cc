@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr Position kNoLimit = std::numeric_limits<Position>::max();
 constexpr int kChunksPerFeed = 8;
-constexpr Duration kLookDelay = 1s;       // the timer that alone suffices without inotify
+constexpr Duration kLookDelay = 1s;  // the timer that alone suffices without inotify
 constexpr std::chrono::seconds kPartialToldAfter{60};
 constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
 

@@ -32,8 +32,8 @@ std::optional<std::string> SetAsideNotes::note(const Item& item, const std::stri
                        counted(item.range.size(), "byte"), name_of(item.reason), why);
   }
   ++untold_[reason];
-  last_ = fmt::format("{} ({}), {}: {}", item.range.begin,
-                      counted(item.range.size(), "byte"), name_of(item.reason), why);
+  last_ = fmt::format("{} ({}), {}: {}", item.range.begin, counted(item.range.size(), "byte"),
+                      name_of(item.reason), why);
   return std::nullopt;
 }
 

@@ -68,8 +68,10 @@ void load(std::string_view file, const Environment& environment) {
   const Text text(file);
   const auto* option = find_option(OptionScope::command, "config");
   try {
-    const auto loaded = load_config({{option, text.path()}}, environment,
-                                    [](const std::string& name) { return name.size() % 2 == 0; });
+    const auto loaded =
+        load_config({{option, text.path()}}, environment, [](const std::string& name) {
+          return name.size() % 2 == 0 ? Status() : Error(ErrorKind::refused, 0, name);
+        });
     check(loaded.config);
   } catch (const ConfigError& error) {
     must(error.what()[0] != '\0', "a refusal has a reason");

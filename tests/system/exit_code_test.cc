@@ -170,8 +170,7 @@ TEST_CASE("73: check names a quarantine that could not be created") {
   write_file(buffer, "");
   std::filesystem::permissions(buffer, std::filesystem::perms(0666));
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
-  auto check =
-      punchline({"check", "-b", buffer, "--brokers", broker->bootstrap(), "--topic", "t"});
+  auto check = punchline({"check", "-b", buffer, "--brokers", broker->bootstrap(), "--topic", "t"});
   if (geteuid() == 0) {
     const Words nobody = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
     check.argv.insert(check.argv.begin(), nobody.begin(), nobody.end());
@@ -179,8 +178,8 @@ TEST_CASE("73: check names a quarantine that could not be created") {
   const auto result = run(check);
   INFO(result.out);
   CHECK(result.exit.code == 73);
-  CHECK_THAT(result.out, Contains("no    " + buffer +
-                                  ".quarantine cannot be created: Permission denied"));
+  CHECK_THAT(result.out,
+             Contains("no    " + buffer + ".quarantine cannot be created: Permission denied"));
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0700));
 }
 

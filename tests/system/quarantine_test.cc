@@ -65,8 +65,8 @@ TEST_CASE("what waits in a quarantine is said by run at its start, by check and 
   const auto words = Contains(place.quarantine + " holds 2 entries (2200") && Contains("requeue");
   CHECK_THAT(place.once().err, words);
   CHECK_THAT(run(punchline({"inspect", place.buffer})).out, words);
-  const auto check = run(punchline({"check", "-b", place.buffer, "--topic", "t", "--brokers",
-                                    place.broker->bootstrap()}));
+  const auto check = run(punchline(
+      {"check", "-b", place.buffer, "--topic", "t", "--brokers", place.broker->bootstrap()}));
   CHECK_THAT(check.out, words);
   CHECK(check.exit.code == 0);
 }

@@ -242,8 +242,9 @@ TEST_CASE("of what is set aside the first is told at once, the others once a min
   world.append_raw(oversize);
   world.open();
   world.drain();
-  CHECK(world.log.has("record at 0 (102 bytes) set aside, oversize: it is longer than "
-                      "record_bytes_max, 100; it is kept"));
+  CHECK(
+      world.log.has("record at 0 (102 bytes) set aside, oversize: it is longer than "
+                    "record_bytes_max, 100; it is kept"));
   world.append_raw(oversize + oversize + oversize);
   for (int second = 0; second < 58; ++second) {
     world.advance(1s);
@@ -256,8 +257,9 @@ TEST_CASE("of what is set aside the first is told at once, the others once a min
     world.turn();
   }
   CHECK(set_aside_lines() == 2);
-  CHECK(world.log.has(": 3 more set aside in the last 60 s, the last at position 306 (102 bytes), "
-                      "oversize: "));
+  CHECK(
+      world.log.has(": 3 more set aside in the last 60 s, the last at position 306 (102 bytes), "
+                    "oversize: "));
   world.append_raw(oversize);
   world.advance(1s);
   world.turn(5);
