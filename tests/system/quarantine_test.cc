@@ -62,7 +62,7 @@ TEST_CASE("what waits in a quarantine is said by run at its start, by check and 
   const auto first = place.once();
   CHECK(first.err.find(".quarantine holds") == std::string::npos);
   CHECK(run(punchline({"inspect", place.quarantine})).out.find("holds") == std::string::npos);
-  const auto words = Contains(place.quarantine + " holds 2 entries (2200") && Contains("requeue");
+  const auto words = Contains(place.quarantine + " holds 2 entries (2200");
   CHECK_THAT(place.once().err, words);
   CHECK_THAT(run(punchline({"inspect", place.buffer})).out, words);
   const auto check = run(punchline(
