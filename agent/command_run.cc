@@ -207,8 +207,9 @@ void Run::reconnect() {
   try {
     const auto wanted = reload_();
     const auto settings = kafka_settings(wanted);
-    const auto fit = settings ? check_kafka_properties(settings->properties, settings->hidden)
-                              : settings.error();
+    const auto fit =
+        settings ? check_kafka_properties(settings->properties, settings->hidden, settings->given)
+                 : settings.error();
     if (!fit) return log_.error("SIGHUP: {}; going on as before", fit.error().message());
     for (const auto& key : changes_for_a_restart(config_, wanted))
       log_.warning("SIGHUP: {} is another now; that needs a restart", key);
