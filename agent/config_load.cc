@@ -12,6 +12,7 @@
 #include "agent/config_error.h"
 #include "agent/config_file.h"
 #include "agent/config_rules.h"
+#include "agent/option_value.h"
 #include "agent/secret_file.h"
 #include "sinks/kafka_settings.h"
 
@@ -151,6 +152,15 @@ void expand_variables(BufferConfig& buffer, const Environment& environment) {
   expand(buffer.key_constant, "key_constant");
   for (auto& [name, value] : buffer.headers)
     expand(value, "header " + name);
+}
+
+void warn_of_sizes(const Config& config, std::vector<std::string>& warnings) {
+  for (const auto& buffer : config.buffers) {
+    if (buffer.bytes_max == 0 || buffer.bytes_max >= buffer.record_bytes_max) continue;
+    warnings.push_back("buffer " + buffer.path + ": bytes_max " + format_bytes(buffer.bytes_max) +
+                       " is below record_bytes_max " + format_bytes(buffer.record_bytes_max) +
+                       ": one record may be more than the buffer is to hold");
+  }
 }
 
 /// Whoever may list processes reads their arguments.
@@ -311,6 +321,7 @@ LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment&
   for (const auto& setting : settings)
     loader.take(setting);
   loaded.config = loader.finish();
+  warn_of_sizes(loaded.config, loaded.warnings);
   return loaded;
 }
 

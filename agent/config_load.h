@@ -21,7 +21,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 struct LoadedConfig {
   Config config;
-  std::vector<std::string> warnings;  ///< Variables that look like ours and are not.
+  std::vector<std::string> warnings;  ///< Sentences: what was ignored, or is hardly meant so.
 };
 
 /// Whether librdkafka has a property of that name; the error says what may have been meant.

@@ -9,7 +9,6 @@
 
 #include "agent/config_error.h"
 #include "agent/listen_address.h"
-#include "agent/option_value.h"
 #include "buffer/quarantine.h"
 
 namespace punchline {
@@ -78,14 +77,6 @@ void check_keys(const BufferConfig& buffer) {
   }
 }
 
-// One record could be more than the buffer may hold: it would be full for ever, or drop it.
-void check_sizes(const BufferConfig& buffer) {
-  if (buffer.bytes_max == 0 || buffer.bytes_max >= buffer.record_bytes_max) return;
-  throw ConfigError(ExitCode::config,
-                    "buffer " + buffer.path + ": bytes_max " + format_bytes(buffer.bytes_max) +
-                        " is below record_bytes_max " + format_bytes(buffer.record_bytes_max));
-}
-
 // Different spellings of one file come out alike; what does not exist yet is taken by its name.
 std::string same_for_all_spellings(const std::string& path) {
   std::error_code error;
@@ -115,7 +106,6 @@ void check_buffers(const Config& config, ExitCode missing) {
     }
     check_topics(buffer, missing);
     check_keys(buffer);
-    check_sizes(buffer);
   }
   check_no_file_twice(config.buffers);
 }

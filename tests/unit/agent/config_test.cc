@@ -184,12 +184,17 @@ TEST_CASE("the ends of a range are allowed") {
         64 << 20);
 }
 
-TEST_CASE("a buffer holds one record at least") {
-  CHECK(with_buffer_keys(R"("bytes_max": "64KiB")").error() ==
-        "78 buffer /x/a: bytes_max 64KiB is below record_bytes_max 1MiB");
-  CHECK(with_buffer_keys(R"("bytes_max": "1MiB")").error() == "no error");
-  CHECK(with_buffer_keys(R"("bytes_max": 0)").error() == "no error");
-  CHECK(with_buffer_keys(R"("bytes_max": 1000, "record_bytes_max": 1000)").error() == "no error");
+TEST_CASE("a buffer that may hold less than one record is warned of") {
+  const auto warnings = [](const Environment& environment) {
+    return load_config(flag_values(kSmallestFlags), environment, check_property).warnings;
+  };
+  const auto small = warnings({{"PUNCHLINE_BYTES_MAX", "64KiB"}});
+  REQUIRE(small.size() == 1);
+  CHECK_THAT(small[0], Contains("bytes_max 64KiB is below record_bytes_max 1MiB"));
+  CHECK(warnings({{"PUNCHLINE_BYTES_MAX", "1MiB"}}).empty());
+  CHECK(warnings({{"PUNCHLINE_BYTES_MAX", "0"}}).empty());
+  CHECK(
+      warnings({{"PUNCHLINE_BYTES_MAX", "1000"}, {"PUNCHLINE_RECORD_BYTES_MAX", "1000"}}).empty());
 }
 
 TEST_CASE("a value of the wrong type is named with what is wanted") {
