@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "buffer/crc32c.h"
 #include "sinks/counted.h"
 
 namespace punchline {
@@ -99,7 +100,9 @@ bool Pipe::mapping_stands(TimePoint now) {
     for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
       gauges_.say(trouble, now);
   }
-  if (count > 0) parts_.checkpoint.note_partitions(static_cast<std::uint32_t>(count));
+  if (count > 0) {
+    parts_.checkpoint.note_spread({static_cast<std::uint32_t>(count), crc32c(config_.topic)});
+  }
   if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);
@@ -114,9 +117,11 @@ bool Pipe::mapping_stands(TimePoint now) {
 }
 
 std::size_t Pipe::first_count(std::size_t told) {
-  const std::size_t before = parts_.checkpoint.partitions();
+  const auto& spread = parts_.checkpoint.spread();
+  const std::size_t before = spread.partitions;
   const auto facts = parts_.file.facts();
   if (before == 0 || before >= told || !facts) return told;
+  if (spread.topic_checksum != crc32c(config_.topic)) return told;
   by_old_count_until_ = parts_.checkpoint.base() + facts->size;
   return before;
 }

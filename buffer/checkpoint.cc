@@ -31,7 +31,7 @@ Result<StartReport> Checkpoint::start() {
   if (!bytes && bytes.error().kind() == ErrorKind::unsupported) supported_ = false;
   if (!bytes && supported_) return bytes.error();
   load_salts();
-  load_partitions();
+  load_spread();
   if (!supported_ || !bytes->has_value()) return start_without_state();
   StartReport report;
   State found;
@@ -283,27 +283,27 @@ Status Checkpoint::store_salts() {
   return stored;
 }
 
-void Checkpoint::load_partitions() {
+void Checkpoint::load_spread() {
   const auto bytes = file_.attribute(kPartitionsAttribute);
-  if (bytes && bytes->has_value()) decode_partitions(**bytes, partitions_);
+  if (bytes && bytes->has_value()) decode_spread(**bytes, spread_);
 }
 
-void Checkpoint::note_partitions(std::uint32_t count) {
-  if (count == partitions_) return;
-  partitions_ = count;
-  partitions_dirty_ = true;
+void Checkpoint::note_spread(const Spread& spread) {
+  if (spread == spread_) return;
+  spread_ = spread;
+  spread_dirty_ = true;
 }
 
-Status Checkpoint::store_partitions() {
-  if (!partitions_dirty_) return {};
-  const auto stored = file_.set_attribute(kPartitionsAttribute, encode_partitions(partitions_));
-  if (stored) partitions_dirty_ = false;
+Status Checkpoint::store_spread() {
+  if (!spread_dirty_) return {};
+  const auto stored = file_.set_attribute(kPartitionsAttribute, encode_spread(spread_));
+  if (stored) spread_dirty_ = false;
   return stored;
 }
 
 Status Checkpoint::store() {
   if (!supported_) {
-    dirty_ = fences_dirty_ = salts_dirty_ = partitions_dirty_ = false;
+    dirty_ = fences_dirty_ = salts_dirty_ = spread_dirty_ = false;
     return {};
   }
   if (const auto stored = store_state(); !stored) return stored;
@@ -317,7 +317,7 @@ Status Checkpoint::store() {
 Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
   if (const auto salts = store_salts(); !salts) return salts;
-  if (const auto partitions = store_partitions(); !partitions) return partitions;
+  if (const auto spread = store_spread(); !spread) return spread;
   // Fences that could not be stored at start hold the boot back until now.
   if (state_.boot != facts_.boot) dirty_ = true;
   state_.boot = facts_.boot;

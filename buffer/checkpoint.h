@@ -78,15 +78,14 @@ class Checkpoint {
   Position careful_until() const { return fences_.empty() ? 0 : fences_.back(); }
   /// Of other files whose frames this one holds, being a copy.
   const std::vector<std::uint32_t>& salts() const { return salts_; }
-  /// By how many partitions what is not done was spread, as far as any of it was sent; 0: not
-  /// known.
-  std::uint32_t partitions() const { return partitions_; }
-  /// To be stored before anything is sent by that count.
-  void note_partitions(std::uint32_t count);
+  /// What is not done was spread so, as far as any of it was sent.
+  const Spread& spread() const { return spread_; }
+  /// To be stored before anything is sent so.
+  void note_spread(const Spread& spread);
   bool attributes_supported() const { return supported_; }
   /// Something is not in the attributes yet: call store() about once a second.
   bool needs_store() const {
-    return dirty_ || fences_dirty_ || salts_dirty_ || partitions_dirty_ || intent_stands_;
+    return dirty_ || fences_dirty_ || salts_dirty_ || spread_dirty_ || intent_stands_;
   }
   /// Nothing below may be freed for now, since a collapse is not yet noted; 0 for no such limit.
   Position free_from() const { return intent_stands_ ? free_from_ : 0; }
@@ -145,8 +144,8 @@ class Checkpoint {
   void load_salts();
   void add_salt(std::uint32_t salt);
   Status store_salts();
-  void load_partitions();
-  Status store_partitions();
+  void load_spread();
+  Status store_spread();
   Status settle_intent(State& found, StartReport& report);
   Status shift(const CollapseIntent& intent);
   Result<Position> end();
@@ -156,7 +155,7 @@ class Checkpoint {
   State state_;
   std::vector<Position> fences_;  // ascending, all above the front
   std::vector<std::uint32_t> salts_;
-  std::uint32_t partitions_ = 0;
+  Spread spread_;
   bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
   Position free_from_ = 0;
   Position stored_front_ = 0;
@@ -167,7 +166,7 @@ class Checkpoint {
   bool dirty_ = false;
   bool fences_dirty_ = false;
   bool salts_dirty_ = false;
-  bool partitions_dirty_ = false;
+  bool spread_dirty_ = false;
 };
 
 /// How a state of a later version is refused.

@@ -136,14 +136,14 @@ Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts) 
   return decode_list(bytes, salts);
 }
 
-std::string encode_partitions(std::uint32_t count) {
-  return encode_last(std::vector{count}, 1);
+std::string encode_spread(const Spread& spread) {
+  return encode_last(std::vector{spread.partitions, spread.topic_checksum}, 2);
 }
 
-Decoded decode_partitions(std::string_view bytes, std::uint32_t& count) {
+Decoded decode_spread(std::string_view bytes, Spread& spread) {
   std::vector<std::uint32_t> list;
-  if (decode_list(bytes, list) != Decoded::ok || list.size() != 1) return Decoded::damaged;
-  count = list.front();
+  if (decode_list(bytes, list) != Decoded::ok || list.size() != 2) return Decoded::damaged;
+  spread = {list[0], list[1]};
   return Decoded::ok;
 }
 

@@ -72,9 +72,14 @@ inline constexpr std::size_t kSaltsMax = 16;
 std::string encode_salts(const std::vector<std::uint32_t>& salts);
 Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts);
 
-/// The value of kPartitionsAttribute.
-std::string encode_partitions(std::uint32_t count);
-Decoded decode_partitions(std::string_view bytes, std::uint32_t& count);
+/// By how many partitions of which topic records are spread: the value of kPartitionsAttribute.
+struct Spread {
+  std::uint32_t partitions = 0;      ///< 0: not known.
+  std::uint32_t topic_checksum = 0;  ///< CRC-32C of its name.
+  friend bool operator==(const Spread&, const Spread&) = default;
+};
+std::string encode_spread(const Spread& spread);
+Decoded decode_spread(std::string_view bytes, Spread& spread);
 
 /// The text of /proc/sys/kernel/random/boot_id as a number: 128 bits folded into 64.
 std::uint64_t fold_boot_id(std::string_view boot_id);

@@ -362,6 +362,18 @@ TEST_CASE(
   world.open();
   world.turn(5);
   CHECK(world.metrics().partitions.get() == 3);
+  // Another topic is another matter.
+  world.sink.mute = {0};
+  append_many(world, 2000, 300);
+  world.pipe().wake();
+  world.turn(50);
+  world.crash();
+  world.sink.mute.clear();
+  world.sink.set_partitions(4);
+  world.config.topic = "another";
+  world.open();
+  world.turn(5);
+  CHECK(world.metrics().partitions.get() == 4);
 }
 
 TEST_CASE("a dead partition does not hold up others that have nothing left to be reported") {
