@@ -7,6 +7,7 @@
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
 #include "tests/support/kcat.h"
+#include "tests/support/occurrences.h"
 #include "tests/support/producer.h"
 #include "tests/support/program.h"
 #include "tests/support/secure_kafka.h"
@@ -109,15 +110,8 @@ Command check_command(const RunSetup& setup) {
   return command;
 }
 
-std::size_t count(const std::string& in, std::string_view what) {
-  std::size_t found = 0;
-  for (auto at = in.find(what); at != in.npos; at = in.find(what, at + 1))
-    ++found;
-  return found;
-}
-
 std::size_t lines_at_info(const std::string& log) {
-  return count(log, "\n") - count(log, " debug: ");
+  return occurrences(log, "\n") - occurrences(log, " debug: ");
 }
 
 /// A producer and an agent at work, and the account at their end.
@@ -304,7 +298,7 @@ void settle(Attempt& attempt) {
   const auto log = attempt.once->err();
   INFO(log);
   CHECK(code == 69);
-  CHECK(count(log, "kafka: ") == 1);
+  CHECK(occurrences(log, "kafka: ") == 1);
   CHECK_THAT(log,
              Contains("certificates or passwords are wrong (") && Contains(attempt.refusal.words));
   CHECK(lines_at_info(log) <= 4);

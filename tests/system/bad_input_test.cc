@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "tests/support/occurrences.h"
 #include "tests/system/place.h"
 
 namespace punchline::testing {
@@ -12,13 +13,6 @@ namespace {
 using namespace std::string_literals;
 using Catch::Matchers::Contains;
 using std::chrono::seconds;
-
-std::size_t occurrences(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-    ++count;
-  return count;
-}
 
 TEST_CASE("an empty file, and a file that is not there") {
   Place place;

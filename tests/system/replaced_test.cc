@@ -6,6 +6,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/eventually.h"
 #include "tests/support/kcat.h"
+#include "tests/support/occurrences.h"
 #include "tests/support/process.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
@@ -71,13 +72,6 @@ TEST_CASE("a new file under the name is forwarded, and so is the one that was re
                    [&] { return agent.metric("punchline_records_confirmed_total") == 4; }));
   CHECK(agent.stop().code == 0);
   CHECK(orphans_in(folder.path()).empty());
-}
-
-std::size_t occurrences(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-    ++count;
-  return count;
 }
 
 TEST_CASE("new files that cannot be used are told of once each, and taken once they can be") {
