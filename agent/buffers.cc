@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/quarantine_contents.h"
-
 namespace punchline {
 namespace {
 
@@ -44,17 +42,10 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
   for (const auto& config : config_.buffers) {
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
     if (auto failure = open_one(config, metrics, now, parts_.log)) return failure;
-    tell_of_quarantine(config);
+    if (const auto kept = set_aside_before(config))
+      parts_.log.warning("{}: {}", config.path, kept->text());
   }
   return std::nullopt;
-}
-
-// What an earlier run has set aside waits for somebody.
-void Buffers::tell_of_quarantine(const BufferConfig& config) {
-  if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
-  const auto facts = start_facts(false);
-  const auto contents = facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
-  if (contents) parts_.log.warning("{}: {}", config.path, contents->text());
 }
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,

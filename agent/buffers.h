@@ -68,7 +68,6 @@ class Buffers {
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
                                       TimePoint now, Log& log);
-  void tell_of_quarantine(const BufferConfig& config);
   void add_pipe(Held& held, TimePoint now);
   void watch(const Held& held);
   void begin_anew(Held& held, TimePoint now);

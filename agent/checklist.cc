@@ -6,7 +6,6 @@
 #include <grp.h>
 
 #include "agent/open_buffer.h"
-#include "agent/quarantine_contents.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/probe.h"
@@ -114,14 +113,6 @@ void check_folder(const BufferConfig& config, bool file_exists, Checklist& list)
   check_capability(path + ": collapsing ranges", probe->collapse, false, list);
 }
 
-// What an earlier run has set aside waits for somebody, unless it goes on to a topic.
-void check_quarantine(const BufferConfig& config, Checklist& list) {
-  if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
-  const auto facts = start_facts(false);
-  const auto contents = facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
-  if (contents) list.note(contents->text());
-}
-
 }  // namespace
 
 void Checklist::yes(const std::string& text) {
@@ -147,7 +138,7 @@ void check_buffer(const BufferConfig& config, Checklist& list) {
   if (file) check_file(**file, list);
   check_folder(config, file.ok(), list);
   check_quarantine_file(config, list);
-  check_quarantine(config, list);
+  if (const auto kept = set_aside_before(config)) list.note(kept->text());
 }
 
 }  // namespace punchline

@@ -37,11 +37,6 @@ TimePoint clock_now() {
   return std::chrono::steady_clock::now();
 }
 
-std::uint64_t milliseconds_of(TimePoint at) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<milliseconds>(at.time_since_epoch()).count());
-}
-
 /// The objects of one run, in the order in which they need each other.
 class Run {
  public:

@@ -4,15 +4,6 @@
 #include <utility>
 
 namespace punchline {
-namespace {
-
-std::uint64_t milliseconds_of(TimePoint at) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
-}
-
-}  // namespace
-
 void Forwarder::add(std::unique_ptr<Pipe> pipe) {
   pipes_.push_back(std::move(pipe));
   ++next_owner_;

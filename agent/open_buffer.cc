@@ -161,6 +161,12 @@ Result<StartFacts> start_facts(bool force_fence) {
                     .force_fence = force_fence};
 }
 
+std::optional<QuarantineContents> set_aside_before(const BufferConfig& config) {
+  if (config.is_quarantine || !config.dead_letter_topic.empty()) return std::nullopt;
+  const auto facts = start_facts(false);
+  return facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
+}
+
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
                                        OpenBuffer& opened) {
   const auto created = PosixFile::create_if_missing(config.path, {config.mode, config.group});

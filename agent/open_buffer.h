@@ -8,6 +8,7 @@
 #include "agent/exit_code.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
+#include "agent/quarantine_contents.h"
 #include "buffer/checkpoint.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
@@ -38,6 +39,10 @@ Result<StartFacts> start_facts(bool force_fence);
 /// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
                                        OpenBuffer& opened);
+
+/// What an earlier run has set aside beside this buffer, for somebody to look at; nothing where it
+/// goes on to a topic by itself.
+std::optional<QuarantineContents> set_aside_before(const BufferConfig& config);
 
 /// Settles the state again, in a file that was truncated under us. The old checkpoint must not be
 /// used after it. Errors as Checkpoint::start().

@@ -276,10 +276,10 @@ void Checkpoint::add_salt(std::uint32_t salt) {
   salts_dirty_ = true;
 }
 
-Status Checkpoint::store_salts() {
-  if (!salts_dirty_) return {};
-  const auto stored = file_.set_attribute(kSaltsAttribute, encode_salts(salts_));
-  if (stored) salts_dirty_ = false;
+Status Checkpoint::store_changed(bool& dirty, std::string_view name, const std::string& bytes) {
+  if (!dirty) return {};
+  const auto stored = file_.set_attribute(name, bytes);
+  if (stored) dirty = false;
   return stored;
 }
 
@@ -292,13 +292,6 @@ void Checkpoint::note_spread(const Spread& spread) {
   if (spread == spread_) return;
   spread_ = spread;
   spread_dirty_ = true;
-}
-
-Status Checkpoint::store_spread() {
-  if (!spread_dirty_) return {};
-  const auto stored = file_.set_attribute(kPartitionsAttribute, encode_spread(spread_));
-  if (stored) spread_dirty_ = false;
-  return stored;
 }
 
 Status Checkpoint::store() {
@@ -316,8 +309,10 @@ Status Checkpoint::store() {
 // Fences and salts come first: the state says that they are there.
 Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
-  if (const auto salts = store_salts(); !salts) return salts;
-  if (const auto spread = store_spread(); !spread) return spread;
+  const auto salts = store_changed(salts_dirty_, kSaltsAttribute, encode_salts(salts_));
+  if (!salts) return salts;
+  const auto spread = store_changed(spread_dirty_, kPartitionsAttribute, encode_spread(spread_));
+  if (!spread) return spread;
   // Fences that could not be stored at start hold the boot back until now.
   if (state_.boot != facts_.boot) dirty_ = true;
   state_.boot = facts_.boot;

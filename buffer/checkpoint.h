@@ -141,11 +141,10 @@ class Checkpoint {
   void drop_passed_fences();
   Status store_state();
   Status store_fences();
+  Status store_changed(bool& dirty, std::string_view name, const std::string& bytes);
   void load_salts();
   void add_salt(std::uint32_t salt);
-  Status store_salts();
   void load_spread();
-  Status store_spread();
   Status settle_intent(State& found, StartReport& report);
   Status shift(const CollapseIntent& intent);
   Result<Position> end();

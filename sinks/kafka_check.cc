@@ -56,12 +56,12 @@ KafkaFinding resolve(const std::string& server) {
   if (failure != 0) {
     return {false, "broker name " + name.host + " does not resolve: " + ::gai_strerror(failure)};
   }
-  int addresses = 0;
+  std::uint64_t addresses = 0;
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next)
     ++addresses;
   ::freeaddrinfo(found);
-  return {true, "broker name " + name.host + " resolves to " + std::to_string(addresses) +
-                    (addresses == 1 ? " address" : " addresses")};
+  return {true, "broker name " + name.host + " resolves to " +
+                    counted(addresses, "address", "addresses")};
 }
 
 /// As `run` would have it.
@@ -142,11 +142,10 @@ KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline, Sayings&
     const int wait = std::min(milliseconds_to(deadline), 500);
     const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait);
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      const int brokers = metadata->broker_cnt;
+      const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
       broker = brokers > 0 ? metadata->brokers[0].id : -1;
       rd_kafka_metadata_destroy(metadata);
-      return {true, "a broker answers; the cluster has " + std::to_string(brokers) +
-                        (brokers == 1 ? " broker" : " brokers")};
+      return {true, "a broker answers; the cluster has " + counted(brokers, "broker")};
     }
     const bool were_up = !sayings.all_down;
     hear(client, sayings);
