@@ -183,13 +183,13 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   const auto end = parts_.checkpoint.base() + facts->size;
   const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
+  show_waiting(ledger);  // first: who has seen the size asks what waits of it
   logical_.set(facts->size);
   allocated_.set(facts->allocated_bytes);
   data_.set(data_bytes(ledger.front(), *facts));
   look_at_size(facts->size);
   look_at_limit(data_.get());
   tell_of_dropped();
-  show_waiting(ledger);
   const auto since = tail_age_.since(oldest_waiting(ledger));
   show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
   return grown;

@@ -22,6 +22,31 @@ std::unique_ptr<PosixFile> open_buffer(const std::string& path) {
   return std::move(*opened);
 }
 
+/// The end of the last data; 0 if there is none.
+std::uint64_t data_end(BufferFile& file) {
+  std::uint64_t end = 0;
+  for (;;) {
+    const auto data = file.next_data(end);
+    if (!data) throw std::runtime_error(data.error().message());
+    if (!*data) return end;
+    const auto hole = file.next_hole(**data);
+    if (!hole) throw std::runtime_error(hole.error().message());
+    end = *hole;
+  }
+}
+
+Torn torn_state(BufferFile& file, std::string_view noted, std::uint64_t size) {
+  CollapseIntent intent;
+  if (decode(noted, intent) != Decoded::ok) throw std::runtime_error("the intent does not check");
+  const auto data = file.next_data(0);
+  if (!data) throw std::runtime_error(data.error().message());
+  const bool shifted = *data && **data < intent.segments.front().begin;
+  // Neither as much is lost of an end that was not synced, nor has as much been appended.
+  const auto between = intent.segments.back().end - intent.bytes / 2;
+  if (!shifted || size < between) return Torn::no;
+  return data_end(file) < between ? Torn::size : Torn::in_part;
+}
+
 std::uint64_t first_zeros(BufferFile& file, std::uint64_t from, std::uint64_t size) {
   static std::array<char, 64 * 1024> memory;
   std::size_t run = 0;
@@ -46,6 +71,7 @@ void look_at(const std::string& buffer, Aftermath& found) {
   const auto facts = file->facts();
   if (!intent || !facts) throw std::runtime_error("look at " + buffer);
   found.intent_stands = intent->has_value();
+  if (*intent) found.torn = torn_state(*file, **intent, facts->size);
   found.base_moved = stored->state.base > 0;
   found.front = stored->state.front;
   const auto offset = stored->state.front - stored->state.base;

@@ -21,11 +21,19 @@ struct NextLife {
 inline constexpr std::uint32_t kBefore = 100;
 inline constexpr std::uint32_t kAfter = 101;
 
+/// How far a collapse came that the cut went through.
+enum class Torn : std::uint8_t {
+  no,       ///< Nothing has been shifted, or all is done.
+  in_part,  ///< Some extents have been shifted and others have not.
+  size,     ///< All have been, and the file is still as long as before.
+};
+
 /// What was found on the disk before the agent's next life, and what came of that.
 struct Aftermath {
   bool state_is_sound = false;
   bool intent_stands = false;
   bool base_moved = false;
+  Torn torn = Torn::no;
   bool hole_above_front = false;  ///< Anywhere.
   std::uint64_t front = 0;
   std::uint64_t zeros_from = 0;  ///< File offset of the first long run of NULs at or above the

@@ -38,10 +38,11 @@ void put_mark(int mark_fd, const std::string& text) {
   }
 }
 
-Load::Load(std::string folder, std::string mark, Format format, std::uint64_t seed)
+Load::Load(std::string folder, std::string mark, Format format, bool busy, std::uint64_t seed)
     : folder_(std::move(folder)),
       mark_(std::move(mark)),
       format_(format),
+      busy_(busy),
       begun_ns_(kProducers),
       errors_(kProducers + kSyncers) {
   for (std::uint32_t number = 0; number < errors_.size(); ++number) {
@@ -98,8 +99,9 @@ void Load::produce(std::uint32_t number, std::uint64_t seed) {
     }
     appender.append(records);
     appended_[number] = begun.size();
-    if (number < kDurable && between(random, 0, 5) == 0) mark_durable(appender.descriptor(), mark);
-    pause_us(random, 500, 6'000);
+    if (number < kDurable && between(random, 0, busy_ ? 1 : 5) == 0)
+      mark_durable(appender.descriptor(), mark);
+    pause_us(random, busy_ ? 2'000 : 500, busy_ ? 20'000 : 6'000);
   }
   ::close(mark);
 }
@@ -116,7 +118,7 @@ void Load::sync_others(int number, std::uint64_t seed) {
     }
     at += bytes.size();
     if (at > kOtherBytesMax) at = 0;
-    pause_us(random, 200, 2'000);
+    pause_us(random, busy_ ? 0 : 200, busy_ ? 200 : 2'000);
   }
   ::close(fd);
 }

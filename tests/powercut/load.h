@@ -21,7 +21,8 @@ namespace punchline::testing {
 /// seldom that every operation looks atomic.
 class Load {
  public:
-  Load(std::string folder, std::string mark, Format format, std::uint64_t seed);
+  /// `busy`: those two never pause, so that there is a commit in the middle of whatever is done.
+  Load(std::string folder, std::string mark, Format format, bool busy, std::uint64_t seed);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -37,6 +38,7 @@ class Load {
   const std::string folder_;
   const std::string mark_;
   const Format format_;
+  const bool busy_;
   std::atomic<bool> stop_ = false;
   std::array<std::atomic<std::uint64_t>, kProducers> appended_{};
   std::vector<std::vector<std::int64_t>> begun_ns_;  // each its producer's until it is joined

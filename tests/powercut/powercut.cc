@@ -31,8 +31,9 @@ constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 struct Options {
   std::vector<std::string> disks = {"ext4", "ext4-journal", "xfs", "btrfs"};
   std::vector<std::string> formats = {"lines", "frames"};
-  std::size_t cuts = 50;  // of each filesystem, all formats together
-  bool plain = false;     // always one partition and no collapse
+  std::size_t cuts = 50;   // of each filesystem, all formats together
+  bool plain = false;      // always one partition and no collapse
+  bool collapses = false;  // always in or beside a collapse, which others' syncs tear apart
   milliseconds length{3000};
   std::string keep;  // folder for images of cuts that went wrong
 };
@@ -42,6 +43,8 @@ struct Sum {
   std::size_t cuts = 0;
   std::size_t wrong = 0;
   std::size_t intents = 0;
+  std::size_t torn = 0;
+  std::size_t old_size = 0;
   std::size_t bases = 0;
   std::size_t in_band = 0;
   std::size_t aside = 0;
@@ -51,6 +54,8 @@ struct Sum {
     ++cuts;
     wrong += verdict.wrong.empty() ? 0 : 1;
     intents += found.intent_stands ? 1 : 0;
+    torn += found.torn == Torn::in_part ? 1 : 0;
+    old_size += found.torn == Torn::size ? 1 : 0;
     bases += found.base_moved ? 1 : 0;
     in_band += found.hole_above_front ? 1 : 0;
     aside += found.quarantined.size();
@@ -63,7 +68,8 @@ struct Sum {
   }
   std::string text() const {
     std::ostringstream out;
-    out << cuts << " cuts, " << wrong << " wrong; " << intents << " in a collapse, " << bases
+    out << cuts << " cuts, " << wrong << " wrong; " << intents << " in a collapse, " << torn
+        << " of them shifted in part and " << old_size << " of the old size, " << bases
         << " after one, " << in_band << " with holes above the front; records: " << all.durable
         << " durable, " << all.delivered_after << " of them delivered after the cut, "
         << all.durable_aside << " set aside, " << all.duplicates << " duplicates; " << aside
@@ -91,7 +97,8 @@ class NewBoot {
 /// When to cut: mostly around flushes, where most is decided, and where a collapse is at work.
 class Moments {
  public:
-  Moments(const DiskLog& log, std::size_t begin, std::size_t end) : begin_(begin), end_(end) {
+  Moments(const DiskLog& log, std::size_t begin, std::size_t end, bool collapses)
+      : begin_(begin), end_(end), collapses_(collapses) {
     for (auto at = begin; at < end; ++at) {
       const auto& entry = log.entries()[at];
       if (entry.action == DiskAction::flush) flushes_.push_back(at);
@@ -115,13 +122,16 @@ class Moments {
       return list[between(random, 0, list.size() - 1)];
     };
     const auto kind = between(random, 0, 9);
-    if (kind < 4 && !flushes_.empty()) return any_of(flushes_) + between(random, 0, 4);
-    if (kind < 7 && !intents_.empty()) return any_of(intents_) + between(random, 0, 8);
+    if (!collapses_ && kind < 4 && !flushes_.empty())
+      return any_of(flushes_) + between(random, 0, 4);
+    if ((collapses_ || kind < 7) && !intents_.empty())
+      return any_of(intents_) + between(random, 0, 8);
     return between(random, begin_, end_);
   }
 
   std::size_t begin_;
   std::size_t end_;
+  bool collapses_;  // only there
   std::vector<std::size_t> flushes_;
   std::vector<std::size_t> intents_;
 };
@@ -140,8 +150,12 @@ class Trial {
         for (std::size_t done = 0; done < share; done += kCutsOfRecording)
           cut_one(disk, format, std::min(kCutsOfRecording, share - done), sum);
         std::cout << disk << " " << format << ": " << sum.text() << std::endl;
-        const bool proves = sum.all.durable > 0 && sum.all.delivered_after > 0;
-        if (!proves) std::cout << "WRONG: nothing was durable, so nothing is proved" << std::endl;
+        const bool proves = sum.all.durable > 0 && sum.all.delivered_after > 0 &&
+                            (!options_.collapses || sum.intents > 0);
+        if (!proves) {
+          std::cout << "WRONG: nothing was durable, or no collapse cut: nothing is proved"
+                    << std::endl;
+        }
         sound = sound && proves && sum.wrong == 0;
       }
     }
@@ -155,7 +169,8 @@ class Trial {
     Recording wanted;
     wanted.disk = disk_named(disk);
     wanted.format = format == "lines" ? Format::lines : Format::frames;
-    wanted.plain = options_.plain || recordings_ % 5 == 0;
+    wanted.plain = options_.plain || (!options_.collapses && recordings_ % 5 == 0);
+    wanted.collapses = options_.collapses;
     wanted.partitions = wanted.plain ? 1 : kPartitions;
     wanted.topic = "life-" + number;
     const auto recording = record(mounts_, kafka_, wanted, options_.length, random_);
@@ -175,7 +190,8 @@ class Trial {
                       .before = agent_environment(recording)};
     const NewBoot boot(mounts_);
     CutImages images(log, recording.base);
-    for (const auto moment : Moments(log, judge.begin(), judge.end()).choose(cuts, random_)) {
+    const Moments moments(log, judge.begin(), judge.end(), options_.collapses);
+    for (const auto moment : moments.choose(cuts, random_)) {
       cut_at(recording, judge, images, moment, to, tail, sum);
     }
     std::filesystem::remove(recording.log);
@@ -232,8 +248,8 @@ Options parse(int argc, char** argv) {
   Options options;
   for (int at = 1; at < argc; ++at) {
     const std::string name = argv[at];
-    if (name == "--plain") {
-      options.plain = true;
+    if (name == "--plain" || name == "--collapses") {
+      (name == "--plain" ? options.plain : options.collapses) = true;
       continue;
     }
     if (++at >= argc) throw std::runtime_error(name + " needs a value, or is not known");

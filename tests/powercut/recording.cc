@@ -1,11 +1,15 @@
 #include "tests/powercut/recording.h"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <stdexcept>
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tests/powercut/load.h"
@@ -21,6 +25,9 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t kMib = 1024 * 1024;
 constexpr int kKillsMax = 5;  // of the agent, in the last third
+constexpr int kCollapses = 12;
+constexpr milliseconds kThere(500);
+constexpr milliseconds kAway(150);
 
 void require(bool done, const FsMounts& mounts, const std::string& what) {
   if (!done) throw std::runtime_error(what + ": " + mounts.why());
@@ -69,12 +76,43 @@ class CutDisk {
   std::unique_ptr<Process> server_;
 };
 
+// Takes `share` of what is free for a file of its own.
+int fill(const std::string& path, double share) {
+  struct statvfs facts {};
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const bool opened = fd >= 0 && ::fstatvfs(fd, &facts) == 0;
+  const auto bytes = static_cast<double>(facts.f_bavail * facts.f_bsize) * share;
+  if (!opened || ::fallocate(fd, 0, 0, static_cast<off_t>(bytes)) != 0) {
+    throw std::runtime_error("fill " + path + ": " + std::strerror(errno));
+  }
+  return fd;
+}
+
+// Leaves every other 8 KiB. XFS keeps some of its space back at first and offers it as soon as
+// there is more, all in one piece: that is taken by a second file.
+void scatter(const std::string& folder) {
+  constexpr off_t kPieceBytes = 8 * 1024;
+  const int fd = fill(folder + "/filler", 0.99);
+  struct stat facts {};
+  bool done = ::fstat(fd, &facts) == 0;
+  for (off_t at = 0; done && at + kPieceBytes <= facts.st_size; at += 2 * kPieceBytes)
+    done = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, kPieceBytes) == 0;
+  ::close(fd);
+  if (!done) throw std::runtime_error("scatter: " + std::string(std::strerror(errno)));
+  ::close(fill(folder + "/rest", 0.6));
+}
+
 void make_filesystem(FsMounts& mounts, const Recording& recording) {
   std::filesystem::remove(recording.base);
   std::ofstream(recording.base).close();
   std::filesystem::resize_file(recording.base, recording.disk.bytes);
   const std::string force = recording.disk.type == "ext4" ? " -q -F '" : " -q -f '";
   require(mounts.sh("mkfs." + recording.disk.type + force + recording.base + "'"), mounts, "mkfs");
+  if (!recording.disk.scattered) return;
+  const auto folder = mounts.mount_image(recording.disk.type, recording.base, {});
+  require(!folder.empty(), mounts, "mount");
+  scatter(folder);
+  require(mounts.unmount(folder), mounts, "unmount");
 }
 
 std::unique_ptr<Agent> start_agent(const RunSetup& setup) {
@@ -94,7 +132,6 @@ void disturb(KafkaCluster& kafka, const Recording& recording, const RunSetup& se
   if (!recording.plain) kafka.alter_topic(recording.topic, {{"max.message.bytes", "4000"}});
   pause_until(start + length / 2);
   if (!recording.plain) kafka.alter_topic(recording.topic, {{"max.message.bytes", "1048588"}});
-  // A start looks at once whether to collapse.
   const int kills = static_cast<int>(between(random, 0, kKillsMax));
   for (int kill = 0; kill < kills; ++kill) {
     pause_until(start + length * (2 * kKillsMax + kill) / (3 * kKillsMax));
@@ -104,6 +141,16 @@ void disturb(KafkaCluster& kafka, const Recording& recording, const RunSetup& se
   pause_until(start + length);
 }
 
+// A start looks at once whether to collapse: there must be a hole, and less data behind it.
+void collapse_often(const RunSetup& setup, std::unique_ptr<Agent>& agent) {
+  for (int collapse = 0; collapse < kCollapses; ++collapse) {
+    pause_until(Clock::now() + kThere);
+    agent->kill9();
+    pause_until(Clock::now() + kAway);
+    agent = start_agent(setup);
+  }
+}
+
 }  // namespace
 
 const std::vector<Disk>& all_disks() {
@@ -111,6 +158,8 @@ const std::vector<Disk>& all_disks() {
       {"ext4", "ext4", 96 * kMib, "data=ordered", true},
       {"ext4-journal", "ext4", 96 * kMib, "data=journal", true},
       {"xfs", "xfs", 320 * kMib, "", true},
+      // XFS shifts extent by extent, each in a transaction of its own.
+      {"xfs-scattered", "xfs", 320 * kMib, "", true, true},
       {"btrfs", "btrfs", 160 * kMib, "commit=1", false},
   };
   return disks;
@@ -143,8 +192,12 @@ Recording record(FsMounts& mounts, KafkaCluster& kafka, const Recording& wanted,
   auto agent = start_agent(setup);
   const int mark = ::open(disk.mark().c_str(), O_WRONLY | O_CLOEXEC);
   put_mark(mark, "begin");
-  Load load(disk.folder(), disk.mark(), recording.format, random());
-  disturb(kafka, recording, setup, agent, length, random);
+  Load load(disk.folder(), disk.mark(), recording.format, recording.collapses, random());
+  if (recording.collapses) {
+    collapse_often(setup, agent);
+  } else {
+    disturb(kafka, recording, setup, agent, length, random);
+  }
   recording.begun_ns = load.stop();
   put_mark(mark, "end");
   ::close(mark);

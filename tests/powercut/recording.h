@@ -18,6 +18,7 @@ struct Disk {
   std::uint64_t bytes = 0;
   std::string mount_options;
   bool collapses = false;
+  bool scattered = false;  ///< Free space in small pieces: a file has many extents.
 };
 /// Throws std::runtime_error where there is none of this name.
 const Disk& disk_named(const std::string& name);
@@ -29,7 +30,8 @@ inline constexpr std::uint32_t kProducers = 4;
 struct Recording {
   Disk disk;
   Format format = Format::lines;
-  bool plain = false;  ///< One partition, no collapse: nothing is ever freed above the front.
+  bool plain = false;      ///< One partition, no collapse: nothing is ever freed above the front.
+  bool collapses = false;  ///< Again and again, with others' syncs in the middle of them.
   std::int32_t partitions = 1;
   std::string topic;
   std::string base;  ///< Image of the disk at the beginning.
