@@ -146,6 +146,7 @@ class Checkpoint {
   void add_salt(std::uint32_t salt);
   void load_spread();
   Status settle_intent(State& found, StartReport& report);
+  Status hide_done_from(std::uint64_t offset);
   Status shift(const CollapseIntent& intent);
   Result<Position> end();
 

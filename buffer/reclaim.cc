@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "buffer/lines.h"
+
 namespace punchline {
 namespace {
 
@@ -15,7 +17,8 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
   const auto below = whole_blocks({freed_to_, closed_end(view.stored_front)}, block_bytes_);
-  if (view.free_from == 0 && below.size() >= std::max(least.below_bytes, block_bytes_)) {
+  if (view.free_from == 0 &&
+      below.size() >= std::max({least.below_bytes, block_bytes_, kGapBytesMin})) {
     punches.push_back({below, {0, below.end}, false});
   }
   const auto from = std::max(view.stored_front, view.free_from);

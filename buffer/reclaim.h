@@ -13,8 +13,8 @@ namespace punchline {
 /// Decides which bytes to give back to the filesystem. Pure: it plans, somebody else punches.
 ///
 /// Two rules (buffer/FORMAT.md, "Freeing"):
-///   F1 below the stored front: whole blocks, no edge is ever zeroed; in format lines all but the
-///      one that holds the newline before the front;
+///   F1 below the stored front: whole blocks, 4,096 bytes or more, no edge is ever zeroed; in format
+///      lines all but the one that holds the newline before the front;
 ///   F2 above it, in format lines: a done range [a, b) as [a, b-1), so that the NUL run is closed
 ///      by the newline of the last record it swallowed; a range that follows it at once swallows
 ///      that newline too. In format frames: [a, b).
@@ -47,7 +47,7 @@ class Reclaim {
 
   /// From which size on a punch is worth its call; 1: all there is.
   struct Least {
-    std::uint64_t below_bytes = 1;  ///< F1; never less than a block.
+    std::uint64_t below_bytes = 1;  ///< F1; never less than a block and 4,096.
     std::uint64_t above_bytes = 1;  ///< F2.
   };
 
@@ -60,7 +60,7 @@ class Reclaim {
   /// The file itself says that `range` is done: nothing of it is unfreed, in lines but its newline.
   bool is_freed(ByteRange range) const;
 
-  /// Done bytes that have not been freed. At rest at most a block below the front, and in lines a
+  /// Done bytes that have not been freed. At rest at most a block, or 4,096, below the front, and in lines a
   /// byte for each range above it.
   std::uint64_t unfreed_bytes() const { return unfreed_.bytes(); }
 

@@ -6,6 +6,7 @@
 
 #include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
+#include "buffer/quarantine.h"
 #include "tests/powercut/appender.h"
 #include "tests/support/eventually.h"
 #include "tests/support/frames.h"
@@ -105,7 +106,7 @@ void run_to_end(const RunSetup& setup, Aftermath& found) {
 std::vector<std::string> quarantined_in(const std::string& buffer) {
   const auto path = buffer + ".quarantine";
   if (!std::filesystem::exists(path)) return {};
-  return read_frames(*open_buffer(path)).payloads();
+  return read_frames(*open_buffer(path), {kQuarantineRecordBytesMax, {}, {}}).payloads();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,9 +71,10 @@ class Image {
     off_t from = 0;
     while ((from = ::lseek(other.fd_, from, SEEK_DATA)) >= 0) {
       const auto end = ::lseek(other.fd_, from, SEEK_HOLE);
-      for (off_t to = from; from < end;) {
+      if (::lseek(fd_, from, SEEK_SET) != from) fail("seek in " + path_);
+      while (from < end) {  // --keep takes it to another filesystem
         const auto bytes = static_cast<std::size_t>(end - from);
-        if (::copy_file_range(other.fd_, &from, fd_, &to, bytes, 0) <= 0) fail("copy " + path_);
+        if (::sendfile(fd_, other.fd_, &from, bytes) <= 0) fail("copy " + path_);
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "buffer/checkpoint.h"
+#include "buffer/frame.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 
@@ -119,6 +120,35 @@ TEST_CASE("the hole at the front goes, positions stay") {
   CHECK(desk.file.text() == text.substr(4 * kPage));
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
   desk.start_again(1, 4 * kPage);
+}
+
+TEST_CASE("a copy of what was collapsed begins with no piece of a record") {
+  const auto format = GENERATE(Format::lines, Format::frames);
+  MemoryFile file;
+  file.set_inode(7, 1000);
+  const auto record_of = [&](char kind) {
+    const std::string payload(1'500, kind);
+    if (format == Format::lines) return payload + "\n";
+    std::string bytes;
+    encode_frame({.payload = payload, .key = {}, .headers = {}}, frame_salt(7, 1000), bytes);
+    return bytes;
+  };
+  std::string done;
+  while (done.size() < 5 * kPage)
+    done += record_of('d');
+  file.producer_appends(done + record_of('w'));
+  Checkpoint checkpoint(file, boot(1));
+  REQUIRE(checkpoint.start().ok());
+  REQUIRE(checkpoint.format() == format);
+  REQUIRE(checkpoint.move_front(done.size()).ok());
+  REQUIRE(checkpoint.store().ok());
+  REQUIRE(file.punch({0, 5 * kPage}).ok());
+  const auto cut = checkpoint.collapse(kLimits);
+  REQUIRE(cut.ok());
+  REQUIRE(*cut == 5 * kPage);
+  const std::string newline(format == Format::lines ? 1 : 0, '\n');
+  const std::string nuls(done.size() - 5 * kPage - newline.size(), '\0');
+  CHECK(file.text() == nuls + newline + record_of('w'));
 }
 
 TEST_CASE("only what lies below the front is cut off, in whole units") {

@@ -77,7 +77,9 @@ class World {
   /// arrived need not arrive any more, but if it does, as it was. In lines the first record behind
   /// a torn one is glued to it and may be set aside instead.
   void cut_power(Unsynced unsynced, std::mt19937& random);
-  /// The file's place is taken by a copy of it, with its attributes. While no agent is there.
+  /// The file's place is taken by a copy of it, with its attributes. While no agent is there. A
+  /// copy of what was collapsed counts its positions from 0 again, by which partitions are chosen:
+  /// order is not asked for from then on.
   void replace_by_copy();
   /// From now on order is not asked for: failing calls, power cuts and copies may leave an agent
   /// that starts without the count that the one before went by.
@@ -125,7 +127,7 @@ class World {
   bool has_been_at(const Appended& appended, Position position) const;
   Known appended_;
   Known undeliverable_;
-  bool has_grown_ = false;
+  bool spread_changed_ = false;
   std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;
@@ -135,6 +137,7 @@ class World {
   std::uint64_t starts_ = 0;
   std::uint64_t numbers_ = 0;
   std::uint64_t cuts_ = 0;
+  std::uint64_t copies_ = 0;
   std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
   std::int64_t boot_time_ns_ = 1;          // files here are born later
   TimePoint now_{std::chrono::hours(1)};

@@ -88,8 +88,7 @@ class Life {
         world_.check_nothing_freed_early();
         world_.check_set_aside_kept();
         if (random_() % 4 == 0) ++world_.boot;
-        // A copy counts its positions from 0 again.
-        if (random_() % 8 == 0 && world_.file.collapsed_bytes() == 0) world_.replace_by_copy();
+        if (random_() % 8 == 0) world_.replace_by_copy();
         return world_.open();
       case 5:
         return world_.advance(std::chrono::milliseconds(random_() % 3000));
