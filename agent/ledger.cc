@@ -40,6 +40,10 @@ void Ledger::note_growth(TimePoint now) {
   sync_due_ = std::min(sync_due_, now + limits_.sync_delay);
 }
 
+void Ledger::free_soon(TimePoint now) {
+  if (reclaim_.unfreed_bytes() > 0) free_due_ = std::min(free_due_, now + limits_.retry_delay);
+}
+
 bool Ledger::is_done(ByteRange range) const {
   return range.end <= front_ || done_.contains(range);
 }
@@ -60,27 +64,34 @@ bool Ledger::has_work(TimePoint now) const {
          (reclaim_.unfreed_bytes() >= free_from_bytes_ && !punch_failed_);
 }
 
-std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, bool idle) {
+std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, Worth worth) {
   Troubles troubles;
   store_front(now, troubles);
-  free_timely(now, idle, troubles);
+  free_timely(now, worth, troubles);
   if (done_.size() > limits_.ranges_max) forget_ranges(now, troubles);
   if (now >= sync_due_) sync(now, troubles);
   if (now >= collapse_due_) collapse(now, troubles);
   return troubles;
 }
 
-// Large ranges at once, all of it after a while or when there is nothing else to do.
-void Ledger::free_timely(TimePoint now, bool idle, Troubles& troubles) {
+// Large ranges at once, others after a while if they are worth it.
+void Ledger::free_timely(TimePoint now, Worth worth, Troubles& troubles) {
   const auto unfreed = reclaim_.unfreed_bytes();
   if (now >= free_due_) {
-    const bool all = idle || unfreed > limits_.unfreed_bytes_max / 2;
+    if (unfreed > limits_.unfreed_bytes_max / 2) worth = Worth::all;
     free_due_ = TimePoint::max();
-    free_blocks(now, {1, all ? 1 : limits_.free_bytes_min}, limits_.punches_per_turn_max, troubles);
+    free_blocks(now, {1, least_bytes(worth)}, limits_.punches_per_turn_max, troubles);
   } else if (unfreed >= free_from_bytes_ && !punch_failed_) {
     free_blocks(now, {limits_.free_bytes_min, limits_.free_bytes_min}, limits_.punches_per_turn_max,
                 troubles);
   }
+}
+
+// A range of two blocks has a whole one in it.
+std::uint64_t Ledger::least_bytes(Worth worth) const {
+  if (worth == Worth::all) return 1;
+  if (worth == Worth::large) return limits_.free_bytes_min;
+  return std::min(limits_.free_bytes_min, 2 * limits_.block_bytes);
 }
 
 // A front that cannot be stored stays in memory: freeing goes on by the in-band rule above the

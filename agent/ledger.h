@@ -67,11 +67,17 @@ class Ledger {
   /// The file has grown, so there is something to make durable.
   void note_growth(TimePoint now);
 
+  /// What is not freed yet becomes due within a second, whether or not more is done till then.
+  void free_soon(TimePoint now);
+
   /// settle() would store, free or sync something.
   bool has_work(TimePoint now) const;
-  /// Once a turn: stores the front, frees what is due, syncs when it is time. `idle`: nothing is in
-  /// flight, so that what there is to free is freed now. Bounded. Blocks for fdatasync(2).
-  std::vector<Trouble> settle(TimePoint now, bool idle);
+  /// Which done ranges above the front are worth a punch: those that are large; those that give
+  /// back a block, where room is short; all, as when nothing is in flight and none may grow.
+  enum class Worth : std::uint8_t { large, blocks, all };
+  /// Once a turn: stores the front, frees what is due, syncs when it is time. Bounded. Blocks for
+  /// fdatasync(2).
+  std::vector<Trouble> settle(TimePoint now, Worth worth);
 
   /// Frees all that can be freed and makes everything durable.
   std::vector<Trouble> finish(TimePoint now);
@@ -82,7 +88,8 @@ class Ledger {
  private:
   using Troubles = std::vector<Trouble>;
   void store_front(TimePoint now, Troubles& troubles);
-  void free_timely(TimePoint now, bool idle, Troubles& troubles);
+  void free_timely(TimePoint now, Worth worth, Troubles& troubles);
+  std::uint64_t least_bytes(Worth worth) const;
   void free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                    Troubles& troubles);
   bool punch(const Reclaim::Punch& punch, Troubles& troubles);

@@ -304,7 +304,10 @@ void Pipe::settle(TimePoint now) {
   if (look_for_shrinking()) return;
   settle_quarantine(quarantine_.settle(now), now);
   const auto fences = parts_.checkpoint.careful_until();
-  for (const auto& trouble : ledger_.settle(now, lanes_.in_flight() == 0)) {
+  const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
+                     : gauges_.is_near_limit() ? Ledger::Worth::blocks
+                                               : Ledger::Worth::large;
+  for (const auto& trouble : ledger_.settle(now, worth)) {
     gauges_.say(trouble, now);
   }
   follow_base();
@@ -332,6 +335,7 @@ void Pipe::follow_base() {
 void Pipe::show(TimePoint now) {
   all_refused_ = all_refused_ && lanes_.lagging() > 0;
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
+  if (gauges_.is_near_limit()) ledger_.free_soon(now);
   if (ledger_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {

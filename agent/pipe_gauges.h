@@ -44,6 +44,10 @@ class PipeGauges {
   void count_refused(const Item& item, const std::string& error);
   /// A record was given up.
   void count_dropped(ByteRange range);
+  /// It holds half of bytes_max or more: what is done is better freed than kept for larger punches.
+  bool is_near_limit() const {
+    return config_.bytes_max > 0 && data_.get() >= config_.bytes_max / 2;
+  }
   /// By how much the buffer was over bytes_max when it was last measured, less what has been
   /// dropped since.
   std::uint64_t& over_limit_bytes() { return over_limit_bytes_; }

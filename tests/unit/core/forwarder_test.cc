@@ -638,6 +638,29 @@ TEST_CASE("full, and the operator wants that: the oldest that are not in flight 
   CHECK(last == 2);
 }
 
+TEST_CASE("nothing is dropped for what is confirmed and waits to be freed in larger pieces") {
+  World world(2, 34);
+  world.config.bytes_max = 150'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  world.config.stripe_bytes = 16 * 1024;
+  world.sink.mute = {1};
+  world.open();
+  world.advance(11s);
+  for (int i = 0; i < 40; ++i) {  // 200,000 bytes, half of which nobody takes yet
+    append_many(world, 80 * i, 80);
+    world.pipe().wake();
+    world.turn();
+    world.advance(500ms);
+    world.turn(5);
+  }
+  CHECK(world.metrics().records_confirmed.get() > 1500);
+  CHECK(world.metrics().records_dropped.get() == 0);
+  CHECK(world.metrics().data_bytes.get() < 150'000);
+  world.sink.mute = {};
+  world.drain();
+  world.check_all_arrived();
+}
+
 TEST_CASE("full at a start: what Kafka takes in the first seconds is not dropped") {
   World world(2, 33);
   world.config.bytes_max = 20'000;

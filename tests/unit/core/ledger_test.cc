@@ -41,13 +41,13 @@ TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks 
   Desk desk;
   auto& ledger = desk.open();
   ledger.done({0, 100'000}, kStart);
-  CHECK(ledger.settle(kStart, false).empty());
+  CHECK(ledger.settle(kStart, Ledger::Worth::large).empty());
   CHECK(desk.file.data_map() == "[98304,400000)");
   ledger.done({100'000, 110'000}, kStart);
-  ledger.settle(kStart, false);
+  ledger.settle(kStart, Ledger::Worth::large);
   CHECK(desk.file.data_map() == "[98304,400000)");
   CHECK(ledger.due() == kStart + 100ms);
-  ledger.settle(kStart + 100ms, false);
+  ledger.settle(kStart + 100ms, Ledger::Worth::large);
   CHECK(desk.file.data_map() == "[106496,400000)");
   CHECK(ledger.freed_bytes() == 106'496);
 }
@@ -57,12 +57,12 @@ TEST_CASE("the front is in the attribute before a block below it is freed") {
   auto& ledger = desk.open();
   desk.file.fail(Op::set_attribute, EIO, 1, How::for_ever);
   ledger.done({0, 100'000}, kStart);
-  CHECK_FALSE(ledger.settle(kStart, false).empty());
+  CHECK_FALSE(ledger.settle(kStart, Ledger::Worth::large).empty());
   // In-band only: the first block is free because all of it is inside, the newline stays.
   CHECK(desk.file.text().substr(0, 99'999) == std::string(99'999, '\0'));
   CHECK(desk.file.text()[99'999] == 'x');
   desk.file.heal();
-  CHECK(ledger.settle(kStart + 1s, false).empty());
+  CHECK(ledger.settle(kStart + 1s, Ledger::Worth::large).empty());
   CHECK(desk.checkpoint->stored_front() == 100'000);
 }
 
@@ -83,15 +83,15 @@ TEST_CASE("as long as the format cannot be stored the first frames stay, to tell
   ledger.set_format(Format::frames);
   ledger.done({0, frames.size() / 3}, kStart);
   ledger.done({frames.size() / 3, frames.size()}, kStart);
-  ledger.settle(kStart + 1s, true);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
   CHECK(desk.file.data_map().starts_with("[0,12288)"));
   CHECK(desk.file.text().substr(frames.size() / 3) == std::string(2 * frames.size() / 3, '\0'));
   const auto found = detect_format(desk.file, 0);
   REQUIRE(found.ok());
   CHECK(found->format == Format::frames);
   desk.file.heal();
-  ledger.settle(kStart + 3s, true);
-  ledger.settle(kStart + 6s, true);
+  ledger.settle(kStart + 3s, Ledger::Worth::all);
+  ledger.settle(kStart + 6s, Ledger::Worth::all);
   CHECK(desk.file.data_map() == "[24576," + std::to_string(frames.size()) + ")");
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
   ledger.done({0, 300'000}, kStart);
   // Stored are the front, what was synced, the intent.
   desk.file.fail(Op::set_attribute, ENOSPC, 4, How::for_ever);
-  ledger.settle(kStart, true);
+  ledger.settle(kStart, Ledger::Worth::all);
   REQUIRE(desk.checkpoint->base() == 299'008);
   desk.file.producer_appends(std::string(50'000, 'y') + "\n" + std::string(999, 'z') + "\n");
   // Of the record across its end, where one is, no half alone, whatever order they are done in.
@@ -116,11 +116,11 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
     ledger.done({300'000, 450'001}, kStart + 1s);
   }
   const auto before = desk.file.text();
-  ledger.settle(kStart + 2s, true);
+  ledger.settle(kStart + 2s, Ledger::Worth::all);
   CHECK(desk.file.text().substr(0, kept) == before.substr(0, kept));
   CHECK(desk.file.text()[kept] == '\0');
   desk.file.heal();
-  CHECK(ledger.settle(kStart + 4s, true).empty());
+  CHECK(ledger.settle(kStart + 4s, Ledger::Worth::all).empty());
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("one sync a second while there is something to make durable, none when
   const auto before = desk.file.calls(Op::sync_data);
   ledger.done({0, 10}, kStart);
   for (auto at = kStart; at < kStart + 10s; at += 50ms)
-    ledger.settle(at, true);
+    ledger.settle(at, Ledger::Worth::all);
   CHECK(desk.file.calls(Op::sync_data) - before <= 3);
   CHECK(desk.checkpoint->synced() == 400'000);
   CHECK(ledger.due() == TimePoint::max());
@@ -143,11 +143,11 @@ TEST_CASE("what cannot be freed pauses the offering, and goes on when it can") {
   desk.file.fail(Op::punch, EIO, 1, How::for_ever);
   ledger.done({0, 60'000}, kStart);
   for (auto at = kStart; at < kStart + 3s; at += 100ms)
-    ledger.settle(at, true);
+    ledger.settle(at, Ledger::Worth::all);
   CHECK(ledger.must_pause());
   CHECK(desk.checkpoint->careful_until() == 400'000);  // EIO: what is there may be damaged
   desk.file.heal();
-  ledger.settle(kStart + 5s, true);
+  ledger.settle(kStart + 5s, Ledger::Worth::all);
   CHECK_FALSE(ledger.must_pause());
 }
 
@@ -158,7 +158,7 @@ TEST_CASE("a punch that fails is tried again once a second, not in a circle") {
   ledger.done({0, 300'000}, kStart);
   const auto before = desk.file.calls(Op::punch);
   for (auto at = kStart; at < kStart + 10s; at += 1ms)
-    ledger.settle(at, false);
+    ledger.settle(at, Ledger::Worth::large);
   CHECK(desk.file.calls(Op::punch) - before <= 11);
 }
 
@@ -169,11 +169,11 @@ TEST_CASE("what an earlier run confirmed and did not free is freed at start") {
     auto& ledger = desk.open();
     desk.file.fail(Op::punch, EIO);
     ledger.done({0, 100'000}, kStart);
-    ledger.settle(kStart, false);
+    ledger.settle(kStart, Ledger::Worth::large);
     CHECK(desk.file.data_map() == "[0,400000)");
   }
   auto& ledger = desk.open();
-  ledger.settle(kStart, true);
+  ledger.settle(kStart, Ledger::Worth::all);
   CHECK(desk.file.data_map() == "[98304,400000)");
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("done ranges above the front are bounded: the file remembers what is f
   auto& ledger = desk.open();
   for (std::uint64_t at = 1000; at + 200 < 400'000; at += 400) {
     ledger.done({at, at + 200}, kStart);
-    ledger.settle(kStart, false);
+    ledger.settle(kStart, Ledger::Worth::large);
   }
   CHECK_FALSE(ledger.is_done({1000, 1200}));
   CHECK(desk.file.text().substr(1000, 199) == std::string(199, '\0'));
@@ -198,7 +198,7 @@ TEST_CASE("what cannot be freed is not forgotten, however many ranges that makes
   desk.file.fail(Op::punch, EIO, 1, How::for_ever);
   for (std::uint64_t at = 1000; at < 30'000; at += 400) {
     ledger.done({at, at + 200}, kStart);
-    ledger.settle(kStart, false);
+    ledger.settle(kStart, Ledger::Worth::large);
   }
   for (std::uint64_t at = 1000; at < 30'000; at += 400)
     CHECK(ledger.is_done({at, at + 200}));
