@@ -73,7 +73,7 @@ class AppendWriter {
     std::uint64_t bytes_max = 0;  ///< 0: no limit; `bytes` is not looked up then.
     bool is_full() const { return bytes_max > 0 && bytes >= bytes_max; }
   };
-  /// Looks at its data segments, 4,096 of them at most; `io`.
+  /// Looks at its data segments, 4,096 of them at most; `io`, as flush().
   Result<Held> held();
 
   /// Format lines: takes one record without its newline, which must be one that fits (fit_of()).
@@ -84,8 +84,9 @@ class AppendWriter {
   /// name 65,535 bytes.
   Status add(const FrameRecord& record);
 
-  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG): records
-  /// in front may have been written, as records_written() tells; the others stay taken, and
+  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG, and a
+  /// buffer that was deleted or renamed since it was opened: nobody may ever read it again):
+  /// records in front may have been written, as records_written() tells; the others stay taken, and
   /// flush() may be tried again. If taking back fails the text says where a torn piece remains:
   /// btrfs, which writes nothing in place, refuses it on a full disk. It stays what FORMAT.md calls
   /// torn text, and the newline of the next write ends it.
@@ -108,6 +109,7 @@ class AppendWriter {
   AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
                Descriptor in_place);
 
+  Status still_named() const;
   Status make_room(std::size_t bytes);
   Status write_batch();
   Status write_first_batch();
