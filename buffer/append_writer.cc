@@ -68,7 +68,7 @@ AppendWriter::AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descr
       file_(std::move(file)),
       appending_(std::move(appending)),
       in_place_(std::move(in_place)),
-      limits_(writer_limits_of(*file_)) {}
+      record_bytes_max_(writer_limits_of(*file_).record_bytes_max) {}
 
 Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path, Format format) {
   auto file = PosixFile::open(path);
@@ -90,7 +90,7 @@ Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path
   writer->salt_ = frame_salt(facts->inode, facts->birth_ns);
   if (format == Format::frames) {
     constexpr std::uint64_t kMax = kFrameBytesMax - kFrameOverheadBytes;
-    writer->limits_.record_bytes_max = std::min(writer->limits_.record_bytes_max, kMax);
+    writer->record_bytes_max_ = std::min(writer->record_bytes_max_, kMax);
   }
   return writer;
 }
@@ -107,7 +107,7 @@ Status AppendWriter::still_named() const {
 
 Result<AppendWriter::Held> AppendWriter::held() {
   constexpr int kSegmentsMax = 4096;
-  Held held{0, limits_.blocks_at_bytes};
+  Held held{0, writer_limits_of(*file_).blocks_at_bytes};
   if (held.bytes_max == 0) return held;
   if (auto named = still_named(); !named) return named.error();
   std::uint64_t at = 0;

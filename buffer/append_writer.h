@@ -65,9 +65,9 @@ class AppendWriter {
   Format format() const { return format_; }
 
   /// As it was when it was opened; in frames 64 MiB at most.
-  std::uint64_t record_bytes_max() const { return limits_.record_bytes_max; }
+  std::uint64_t record_bytes_max() const { return record_bytes_max_; }
 
-  /// What the buffer holds, and at how much its agent asks writers to wait.
+  /// What the buffer holds, and at how much its agent asks writers to wait by now.
   struct Held {
     std::uint64_t bytes = 0;
     std::uint64_t bytes_max = 0;  ///< 0: no limit; `bytes` is not looked up then.
@@ -121,7 +121,7 @@ class AppendWriter {
   std::unique_ptr<PosixFile> file_;
   Descriptor appending_;
   Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
-  WriterLimits limits_;
+  std::uint64_t record_bytes_max_;
   std::uint32_t salt_ = 0;         // of the file, for frames
   std::string batch_;              // in lines: newline, then records, each with its newline
   std::vector<std::size_t> ends_;  // of each record in batch_

@@ -229,6 +229,25 @@ TEST_CASE("what can be a record, and what would not come out again") {
   CHECK(fit_of("a\nb", 100) == RecordFit::has_newline);
 }
 
+TEST_CASE("at how much writers wait is what the agent says now") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, std::string(5'000, 'x') + "\n");
+  auto writer = writer_of(path);
+  const auto full_at = [&](std::uint64_t bytes) {
+    const WriterLimits limits{.record_bytes_max = 1000, .blocks_at_bytes = bytes};
+    REQUIRE(writer->file().set_attribute(kLimitsAttribute, text_of(limits)).ok());
+    const auto held = writer->held();
+    REQUIRE(held.ok());
+    return held->is_full();
+  };
+  CHECK_FALSE(full_at(0));
+  CHECK(full_at(5'000));
+  CHECK_FALSE(full_at(1'000'000));
+  CHECK(full_at(5'000));
+  CHECK_FALSE(full_at(0));
+}
+
 TEST_CASE("nothing is written to a buffer that has lost its name") {
   const bool replaced = GENERATE(false, true);
   TempDir folder("append");
