@@ -82,7 +82,7 @@ class Appending {
 
  private:
   bool refuse(const LineSplitter::Line& line, const std::string& why);
-  bool wait_for_room(std::size_t bytes);
+  bool wait_for_room(const LineSplitter::Line& line);
   void tell_of_waiting(const AppendWriter::Held& held);
   bool take_frame(const LineSplitter::Line& line);
   bool note(const Status& added);
@@ -103,14 +103,17 @@ class Appending {
 };
 
 /// Where the operator wants writers to wait at a limit: until the agent has freed something.
-bool Appending::wait_for_room(std::size_t bytes) {
+bool Appending::wait_for_room(const LineSplitter::Line& line) {
   constexpr int kLookMs = 100;
-  unasked_bytes_ += bytes;
+  unasked_bytes_ += line.bytes;
   if (unasked_bytes_ < kAskedEachBytes) return true;
   unasked_bytes_ = 0;
   for (bool told = false;; told = true) {
     const auto held = writer_.held();
-    if (!held) return fail(held.error().message());
+    if (!held) {
+      waiting_.push_back(line.number);
+      return fail_writing(held.error(), writer_.records_waiting() + 1);
+    }
     if (!held->is_full()) return true;
     if (!told) tell_of_waiting(*held);
     if (!settle() || !input_.wait(kLookMs)) return false;
@@ -127,7 +130,7 @@ void Appending::tell_of_waiting(const AppendWriter::Held& held) {
 }
 
 bool Appending::take(const LineSplitter::Line& line) {
-  if (!wait_for_room(line.bytes)) return false;
+  if (!wait_for_room(line)) return false;
   if (writer_.format() == Format::frames) return take_frame(line);
   const auto limit = writer_.record_bytes_max();
   switch (line.too_long ? RecordFit::too_long : fit_of(line.text, limit)) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <system_error>
@@ -93,6 +94,14 @@ RawValue property_value(const json& value) {
   return raw_value(value);
 }
 
+// To open a FIFO waits for its writer, perhaps for ever.
+void expect_regular(const std::string& path) {
+  std::error_code none;
+  const auto found = std::filesystem::status(path, none);
+  if (!std::filesystem::exists(found) || std::filesystem::is_regular_file(found)) return;
+  refuse("config file " + path + ": is not a regular file, which only a start may wait for");
+}
+
 // Collects entries while it walks down; `where_` is the path so far.
 class Walk {
  public:
@@ -148,7 +157,8 @@ class Walk {
 
 }  // namespace
 
-std::string read_config_file(const std::string& path) {
+std::string read_config_file(const std::string& path, ConfigReading reading) {
+  if (reading == ConfigReading::regular_files_only) expect_regular(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) refuse("config file " + path + ": " + std::generic_category().message(errno));
   std::string text(kConfigBytesMax + 1, '\0');

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,8 +25,12 @@ struct ConfigFile {
   std::size_t buffers = 0;
 };
 
+/// A start may wait for its config (`-c <(...)`, a pipe as standard input); a running agent must
+/// not.
+enum class ConfigReading : std::uint8_t { may_wait, regular_files_only };
+
 /// The text of a config file. Throws ConfigError(config) if it cannot be read.
-std::string read_config_file(const std::string& path);
+std::string read_config_file(const std::string& path, ConfigReading reading);
 
 /// A JSON object of text values, in its order; nothing for anything else or a name that stands
 /// twice.

@@ -183,9 +183,9 @@ class Loader {
   Loader(const Environment& environment, const CheckProperty& check_property)
       : environment_(environment), check_property_(check_property) {}
 
-  void take_file(const std::string& path) {
+  void take_file(const std::string& path, ConfigReading reading) {
     has_file_ = true;
-    const auto file = parse_config_file(read_config_file(path), path);
+    const auto file = parse_config_file(read_config_file(path, reading), path);
     config_.buffers.resize(file.buffers);
     for (const auto& entry : file.entries)
       take_entry(entry);
@@ -299,7 +299,7 @@ std::string config_path(const std::vector<Setting>& settings) {
 }  // namespace
 
 LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
-                         const CheckProperty& check_property) {
+                         const CheckProperty& check_property, ConfigReading reading) {
   LoadedConfig loaded;
   std::vector<Setting> settings;  // later ones win
   PropertiesOnce once;
@@ -317,7 +317,7 @@ LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment&
   warn_of_visible_secrets(flags, loaded.warnings);
 
   Loader loader(environment, check_property);
-  if (const auto path = config_path(settings); !path.empty()) loader.take_file(path);
+  if (const auto path = config_path(settings); !path.empty()) loader.take_file(path, reading);
   for (const auto& setting : settings)
     loader.take(setting);
   loaded.config = loader.finish();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/config.h"
+#include "agent/config_file.h"
 #include "agent/options.h"
 #include "buffer/result.h"
 
@@ -34,7 +35,8 @@ using CheckProperty = std::function<Status(const std::string& name)>;
 /// `check_property` tells a property in the environment from another program's variable, and
 /// brokers that were not given from those given under a name that there is not.
 LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
-                         const CheckProperty& check_property);
+                         const CheckProperty& check_property,
+                         ConfigReading reading = ConfigReading::may_wait);
 
 /// The variables of this process.
 Environment process_environment();

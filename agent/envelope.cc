@@ -7,15 +7,12 @@ namespace punchline {
 Envelope::Envelope(const BufferConfig& config, const KeySource* keys, const std::string& buffer,
                    const std::string& host)
     : keys_(keys) {
-  common_.headers = config.headers;
-  common_.provenance = config.provenance;
-  if (config.provenance) {
-    common_.headers.emplace_back("punchline.buffer", buffer);
-    common_.headers.emplace_back("punchline.host", host);
-  }
-  for (const auto& [name, value] : common_.headers)
-    common_.bytes += name.size() + value.size();
-  if (config.provenance) common_.bytes += CommonHeaders::kProvenanceBytes;
+  for (const auto& [name, value] : config.headers)
+    common_.add(name, value);
+  if (!config.provenance) return;
+  common_.add("punchline.buffer", buffer);
+  common_.add("punchline.host", host);
+  common_.add_provenance();
 }
 
 void Envelope::put_on(Chunk& chunk) {

@@ -17,16 +17,16 @@ namespace punchline {
 namespace {
 
 ExitCode run_or_check(const RunArguments& arguments) {
-  const auto load = [&] {
-    return load_config(arguments.flags, process_environment(), check_kafka_property);
+  const auto load = [&](ConfigReading reading) {
+    return load_config(arguments.flags, process_environment(), check_kafka_property, reading);
   };
-  const auto loaded = load();
+  const auto loaded = load(ConfigReading::may_wait);
   const auto log = stderr_log(loaded.config.log_level, loaded.config.log_format);
   for (const auto& warning : loaded.warnings)
     log->warning("{}", warning);
   if (arguments.check_only) return command_check(loaded.config);
   return command_run(
-      loaded.config, [&] { return load().config; }, *log);
+      loaded.config, [&] { return load(ConfigReading::regular_files_only).config; }, *log);
 }
 
 ExitCode dispatch(const Arguments& arguments) {

@@ -68,7 +68,7 @@ AppendWriter::AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descr
       file_(std::move(file)),
       appending_(std::move(appending)),
       in_place_(std::move(in_place)),
-      limits_(writer_limits_of(*file_)) {}
+      record_bytes_max_(writer_limits_of(*file_).record_bytes_max) {}
 
 Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path, Format format) {
   auto file = PosixFile::open(path);
@@ -90,15 +90,26 @@ Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path
   writer->salt_ = frame_salt(facts->inode, facts->birth_ns);
   if (format == Format::frames) {
     constexpr std::uint64_t kMax = kFrameBytesMax - kFrameOverheadBytes;
-    writer->limits_.record_bytes_max = std::min(writer->limits_.record_bytes_max, kMax);
+    writer->record_bytes_max_ = std::min(writer->record_bytes_max_, kMax);
   }
   return writer;
 }
 
+/// The agent lets go of a file without a name once it has been quiet for a minute, and what is
+/// written then nobody reads.
+Status AppendWriter::still_named() const {
+  const auto same = file_->same_file_as_path();
+  if (!same) return same.error();
+  if (*same) return {};
+  return Error(ErrorKind::io, 0,
+               file_->path() + ": the buffer that was opened has been deleted or renamed");
+}
+
 Result<AppendWriter::Held> AppendWriter::held() {
   constexpr int kSegmentsMax = 4096;
-  Held held{0, limits_.blocks_at_bytes};
+  Held held{0, writer_limits_of(*file_).blocks_at_bytes};
   if (held.bytes_max == 0) return held;
+  if (auto named = still_named(); !named) return named.error();
   std::uint64_t at = 0;
   for (int segment = 0; segment < kSegmentsMax; ++segment) {
     const auto data = file_->next_data(at);
@@ -137,6 +148,7 @@ Status AppendWriter::add(const FrameRecord& record) {
 Status AppendWriter::flush() {
   // Ends: each turn writes a record at least, or fails.
   while (!ends_.empty()) {
+    if (auto named = still_named(); !named) return named;
     if (auto written = settled_ ? write_batch() : write_first_batch(); !written) return written;
   }
   return {};

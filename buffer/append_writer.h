@@ -65,15 +65,15 @@ class AppendWriter {
   Format format() const { return format_; }
 
   /// As it was when it was opened; in frames 64 MiB at most.
-  std::uint64_t record_bytes_max() const { return limits_.record_bytes_max; }
+  std::uint64_t record_bytes_max() const { return record_bytes_max_; }
 
-  /// What the buffer holds, and at how much its agent asks writers to wait.
+  /// What the buffer holds, and at how much its agent asks writers to wait by now.
   struct Held {
     std::uint64_t bytes = 0;
     std::uint64_t bytes_max = 0;  ///< 0: no limit; `bytes` is not looked up then.
     bool is_full() const { return bytes_max > 0 && bytes >= bytes_max; }
   };
-  /// Looks at its data segments, 4,096 of them at most; `io`.
+  /// Looks at its data segments, 4,096 of them at most; `io`, as flush().
   Result<Held> held();
 
   /// Format lines: takes one record without its newline, which must be one that fits (fit_of()).
@@ -84,8 +84,9 @@ class AppendWriter {
   /// name 65,535 bytes.
   Status add(const FrameRecord& record);
 
-  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG): records
-  /// in front may have been written, as records_written() tells; the others stay taken, and
+  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG, and a
+  /// buffer that was deleted or renamed since it was opened: nobody may ever read it again):
+  /// records in front may have been written, as records_written() tells; the others stay taken, and
   /// flush() may be tried again. If taking back fails the text says where a torn piece remains:
   /// btrfs, which writes nothing in place, refuses it on a full disk. It stays what FORMAT.md calls
   /// torn text, and the newline of the next write ends it.
@@ -108,6 +109,7 @@ class AppendWriter {
   AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
                Descriptor in_place);
 
+  Status still_named() const;
   Status make_room(std::size_t bytes);
   Status write_batch();
   Status write_first_batch();
@@ -119,7 +121,7 @@ class AppendWriter {
   std::unique_ptr<PosixFile> file_;
   Descriptor appending_;
   Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
-  WriterLimits limits_;
+  std::uint64_t record_bytes_max_;
   std::uint32_t salt_ = 0;         // of the file, for frames
   std::string batch_;              // in lines: newline, then records, each with its newline
   std::vector<std::size_t> ends_;  // of each record in batch_

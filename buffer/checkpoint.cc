@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cerrno>
 #include <string_view>
 
 #include "buffer/frame.h"
@@ -212,7 +213,10 @@ Status Checkpoint::close_tail(StartReport& report) {
   }
   const char closing[2] = {'\0', '\n'};
   const auto closed = file_.append(closing);
-  if (!closed && closed.error().kind() != ErrorKind::no_space) return closed.error();
+  // EFBIG: a file-size limit of ours (ulimit -f), no room for this process.
+  const bool no_room =
+      !closed && (closed.error().kind() == ErrorKind::no_space || closed.error().code() == EFBIG);
+  if (!closed && !no_room) return closed.error();
   report.tail_closed = closed.ok();
   return {};
 }

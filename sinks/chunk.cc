@@ -1,11 +1,38 @@
 #include "sinks/chunk.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <set>
 #include <utility>
 
 namespace punchline {
+namespace {
+
+constexpr std::size_t kPositionDigitsMax = 20;
+constexpr std::size_t kSumDigits = 8;
+
+std::size_t varint_bytes(std::uint64_t number) {
+  const auto zigzag = number * 2;
+  return (std::max<std::size_t>(std::bit_width(zigzag), 1) + 6) / 7;
+}
+
+}  // namespace
+
+std::size_t header_bytes(std::size_t name_bytes, std::size_t value_bytes) {
+  return varint_bytes(name_bytes) + name_bytes + varint_bytes(value_bytes) + value_bytes;
+}
+
+void CommonHeaders::add(std::string name, std::string value) {
+  bytes += header_bytes(name.size(), value.size());
+  headers.emplace_back(std::move(name), std::move(value));
+}
+
+void CommonHeaders::add_provenance() {
+  provenance = true;
+  bytes += header_bytes(kPositionHeader.size(), kPositionDigitsMax) +
+           header_bytes(kSumHeader.size(), kSumDigits);
+}
 
 Chunk::Chunk(ChunkPool& pool, std::size_t bytes_max)
     : pool_(pool), bytes_max_(bytes_max), memory_(new char[bytes_max]) {

@@ -53,18 +53,26 @@ struct RecordExtra {
   std::optional<std::string_view> key;  ///< Lives as long as the chunk is held.
   std::uint32_t headers = 0;            ///< The first of header_count in Chunk::headers.
   std::uint32_t header_count = 0;
-  std::uint32_t headers_bytes = 0;  ///< Names and values together, at least.
+  std::uint32_t headers_bytes = 0;  ///< With lengths in the frame's fixed size, nearly never less.
   std::uint32_t crc32c = 0;         ///< Of the payload; only with CommonHeaders::provenance.
 };
 
+inline constexpr std::string_view kPositionHeader = "punchline.position";
+inline constexpr std::string_view kSumHeader = "punchline.crc32c";
+
+/// What a header adds to a record, as Kafka and the client's own limit count it: its name and its
+/// value, each behind its length (zigzag varint).
+std::size_t header_bytes(std::size_t name_bytes, std::size_t value_bytes);
+
 /// Headers that each record of a chunk is sent with, behind its own.
 struct CommonHeaders {
-  static constexpr std::size_t kProvenanceBytes = 64;  ///< Of the two below, at most.
-
   std::vector<std::pair<std::string, std::string>> headers;
-  /// Two more: punchline.position, decimal, and punchline.crc32c of the payload, in hex.
+  /// Two more: kPositionHeader, decimal, and kSumHeader of the payload, in hex.
   bool provenance = false;
-  std::size_t bytes = 0;  ///< Names and values of all of them, at least.
+  std::size_t bytes = 0;  ///< What all of them add to a record, at least.
+
+  void add(std::string name, std::string value);
+  void add_provenance();
 };
 
 /// A piece of a buffer read into memory, with the records found in it.

@@ -57,9 +57,9 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
   if (!common.provenance) return;
   std::array<char, 24> text{};
   const auto position = std::snprintf(text.data(), text.size(), "%" PRIu64, record.range().begin);
-  add(to, "punchline.position", {text.data(), static_cast<std::size_t>(position)});
+  add(to, kPositionHeader, {text.data(), static_cast<std::size_t>(position)});
   const auto sum = std::snprintf(text.data(), text.size(), "%08" PRIx32, record.extra()->crc32c);
-  add(to, "punchline.crc32c", {text.data(), static_cast<std::size_t>(sum)});
+  add(to, kSumHeader, {text.data(), static_cast<std::size_t>(sum)});
 }
 
 /// nullptr where it has none.

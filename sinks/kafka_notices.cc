@@ -88,6 +88,9 @@ void KafkaNotices::tell_away(std::int32_t code, std::vector<Notice>& notices) {
 
 void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& topic,
                                 std::vector<Notice>& notices) {
+  if (answer.code != 0) {  // reason enough, and told below
+    std::erase_if(not_taken_, [&](const auto& lane) { return lane.first.route == answer.route; });
+  }
   if (!answer.broker_answered) {
     away_code_ = answer.code;
     if (!std::exchange(away_, true)) tell_away(answer.code, notices);
@@ -133,6 +136,18 @@ void KafkaNotices::delivery(const Delivery& delivery, const std::string& topic,
   notices.push_back({Severity::error, delivery.code,
                      quoted(topic) + " refuses our records: " + kafka_code_name(delivery.code) +
                          "; somebody has to change rights or settings, trying again until then"});
+}
+
+void KafkaNotices::not_taken(Lane lane, std::int32_t code, const std::string& topic, Time now,
+                             std::vector<Notice>& notices) {
+  if (kafka_outcome(code, false).fault == KafkaFault::fatal) return;  // told as a lost client
+  NotTaken& trouble = not_taken_[lane];
+  if (trouble.code != code) trouble = {code, now, false};
+  if (now - trouble.since < kNotTakenMin || std::exchange(trouble.told, true)) return;
+  notices.push_back({Severity::error, code,
+                     quoted(topic) + ": the Kafka client takes no records for partition " +
+                         std::to_string(lane.partition) + ": " + kafka_code_name(code) +
+                         "; they wait in their buffers, trying again"});
 }
 
 void KafkaNotices::other_error(std::int32_t code, const std::string& text,

@@ -32,6 +32,8 @@ class KafkaNotices {
   using Time = std::chrono::steady_clock::time_point;
   /// A lost client is told about so often at most.
   static constexpr std::chrono::seconds kLostInterval{60};
+  /// A client that takes nothing is told about after so long: it learns of a topic within a second.
+  static constexpr std::chrono::seconds kNotTakenMin{3};
   /// That still no broker answers is told so often.
   static constexpr std::chrono::minutes kStillInterval{5};
 
@@ -44,6 +46,11 @@ class KafkaNotices {
                     std::vector<Notice>& notices);
   /// A report about records of `topic`.
   void delivery(const Delivery& delivery, const std::string& topic, std::vector<Notice>& notices);
+  /// The client refused to take records of a lane, at once; told when that stays so.
+  void not_taken(Lane lane, std::int32_t code, const std::string& topic, Time now,
+                 std::vector<Notice>& notices);
+  /// It took some.
+  void taken(Lane lane) { not_taken_.erase(lane); }
   /// An error that is neither of the connection nor of a record.
   void other_error(std::int32_t code, const std::string& text, std::vector<Notice>& notices);
   /// The client instance is lost, a new one is made after `delay`.
@@ -64,6 +71,11 @@ class KafkaNotices {
     Time told{};
     std::uint64_t untold = 0;
   };
+  struct NotTaken {
+    std::int32_t code = 0;
+    Time since{};
+    bool told = false;
+  };
   void broker_answers(std::vector<Notice>& notices);
   void tell_away(std::int32_t code, std::vector<Notice>& notices);
   std::string why() const;
@@ -79,6 +91,7 @@ class KafkaNotices {
   std::string certificate_;
   std::map<RouteId, std::int32_t> topic_trouble_;
   std::map<RouteId, std::int32_t> delivery_trouble_;
+  std::map<Lane, NotTaken> not_taken_;
   std::set<std::int32_t> other_trouble_;
   std::map<std::int32_t, Lost> lost_;
 };

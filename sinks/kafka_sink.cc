@@ -153,8 +153,21 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
     if (state->window.records() == 0) state->waiting_since = now_;
     state->window.offered(taken.records, bytes, now_);
   }
-  if (taken.code != 0) close(routes_[lane.route]);
+  if (taken.records > 0) notices_.taken(lane);
+  if (taken.code == kMsgSizeTooLarge && taken.records == 0) {
+    refuse_here(lane, *state, run.front());  // librdkafka counts more than sent_bytes()
+    return 1;
+  }
+  if (taken.code != 0) not_taken(lane, taken.code);
   return taken.records;
+}
+
+void KafkaSink::not_taken(Lane lane, std::int32_t code) {
+  // What stood before the record that is too large was taken: it is the next to be offered.
+  if (code == kMsgSizeTooLarge) return wake_.wake();
+  Route& route = routes_[lane.route];
+  notices_.not_taken(lane, code, route.name, now_, pending_);
+  close(route);
 }
 
 /// Queued records of a topic that metadata calls unknown come back failed, and when the topic is

@@ -90,6 +90,7 @@ class KafkaSink final : public Sink {
   Room share() const;
   std::size_t fitting(std::span<const Record> run, Room room) const;
   void refuse_here(Lane lane, LaneState& state, const Record& record);
+  void not_taken(Lane lane, std::int32_t code);
   void close(Route& route);
   bool may_have_failed_unseen(const KafkaSupervisor& client) const;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,7 +20,7 @@ using RouteId = std::uint32_t;
 struct Lane {
   RouteId route = 0;
   std::int32_t partition = 0;
-  friend constexpr bool operator==(Lane, Lane) = default;
+  friend constexpr auto operator<=>(const Lane&, const Lane&) = default;
 };
 
 /// What became of records that a sink had taken. Only `persisted` lets a byte be freed.

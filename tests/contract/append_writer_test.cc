@@ -1,6 +1,7 @@
 #include "buffer/append_writer.h"
 
 #include <atomic>
+#include <filesystem>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -226,6 +227,47 @@ TEST_CASE("what can be a record, and what would not come out again") {
   CHECK(fit_of(std::string(4'095, '\0') + "a", 10'000) == RecordFit::fits_with_nul);
   CHECK(fit_of(std::string(4'096, '\0') + "a", 10'000) == RecordFit::like_a_gap);
   CHECK(fit_of("a\nb", 100) == RecordFit::has_newline);
+}
+
+TEST_CASE("at how much writers wait is what the agent says now") {
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, std::string(5'000, 'x') + "\n");
+  auto writer = writer_of(path);
+  const auto full_at = [&](std::uint64_t bytes) {
+    const WriterLimits limits{.record_bytes_max = 1000, .blocks_at_bytes = bytes};
+    REQUIRE(writer->file().set_attribute(kLimitsAttribute, text_of(limits)).ok());
+    const auto held = writer->held();
+    REQUIRE(held.ok());
+    return held->is_full();
+  };
+  CHECK_FALSE(full_at(0));
+  CHECK(full_at(5'000));
+  CHECK_FALSE(full_at(1'000'000));
+  CHECK(full_at(5'000));
+  CHECK_FALSE(full_at(0));
+}
+
+TEST_CASE("nothing is written to a buffer that has lost its name") {
+  const bool replaced = GENERATE(false, true);
+  TempDir folder("append");
+  const auto path = folder.file("buffer");
+  write_file(path, "");
+  auto writer = writer_of(path);
+  REQUIRE(writer->file().set_attribute(kLimitsAttribute, text_of({1000, 1'000'000})).ok());
+  REQUIRE(writer->add("one").ok());
+  REQUIRE(writer->flush().ok());
+  std::filesystem::rename(path, folder.file("old"));
+  if (replaced) write_file(path, "");
+  REQUIRE(writer->add("two").ok());
+  const auto lost = writer->flush();
+  REQUIRE_FALSE(lost.ok());
+  CHECK(lost.error().kind() == ErrorKind::io);
+  CHECK_THAT(lost.error().message(), Contains("deleted or renamed"));
+  CHECK(writer->records_written() == 1);
+  CHECK(writer->records_waiting() == 1);
+  CHECK(read_file(folder.file("old")) == "\none\n");
+  CHECK_FALSE(writer->add(std::string(AppendWriter::kBatchBytesMax, 'x')).ok());
 }
 
 TEST_CASE("the limit is the agent's where it has left one") {

@@ -75,6 +75,27 @@ TEST_CASE("records are there before the input ends") {
   CHECK(process.finish(seconds(20)).code == 0);
 }
 
+TEST_CASE("a buffer that is deleted under it ends it, and what was not appended is said") {
+  for (const bool replaced : {false, true}) {
+    const Appending it;
+    auto append = it.command({"--sync"});
+    append.stdin_path.clear();
+    Process process(append);
+    process.send("one\n");
+    REQUIRE(eventually(seconds(20), [&] {
+      return std::filesystem::exists(it.buffer) && it.records() == Lines{"one"};
+    }));
+    std::filesystem::remove(it.buffer);
+    if (replaced) write_file(it.buffer, "");
+    process.send("two\nthree\n");
+    CHECK(process.finish(seconds(20)).code == 74);
+    CHECK_THAT(process.err(),
+               Contains("deleted or renamed") &&
+                   Contains("1 record appended; line 2 and what follows it were not"));
+    if (replaced) CHECK(read_file(it.buffer).empty());
+  }
+}
+
 TEST_CASE("a signal ends it between records, and half a line is not appended") {
   for (const int signal : {SIGTERM, SIGINT}) {
     const Appending it;

@@ -67,6 +67,17 @@ TEST_CASE("block: who waits for an agent that is not there is told so") {
   CHECK_THAT(append.err(), Contains("waiting for room; no agent is at work on it"));
 }
 
+TEST_CASE("block: who waits hears that the limit was raised") {
+  Full place("block");
+  auto append = place.append_lines(30'000);
+  REQUIRE(waits(append));
+  CHECK(place.agent->stop().code == 0);
+  place.setup.before = {"env", "PUNCHLINE_BYTES_MAX=100MiB", "PUNCHLINE_WHEN_FULL=block"};
+  place.agent.emplace(place.setup);
+  CHECK(append.finish(seconds(60)).code == 0);
+  CHECK(inspect(place.buffer).waiting_records == 30'000);
+}
+
 TEST_CASE("block: who waits can be interrupted") {
   Full place("block");
   auto append = place.append_lines(30'000);

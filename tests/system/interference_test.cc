@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "tests/support/eventually.h"
 #include "tests/system/place.h"
@@ -103,6 +104,10 @@ TEST_CASE("SIGHUP goes over to other brokers, and says what it cannot take over"
   agent.process().signal(SIGHUP);
   CHECK(agent.logs("unknown key \"no_such_key\""));
   CHECK(agent.logs("going on as before"));
+  fs::remove(config);
+  REQUIRE(::mkfifo(config.c_str(), 0600) == 0);
+  agent.process().signal(SIGHUP);
+  CHECK(agent.logs("is not a regular file"));
   place.append("one\n");
   CHECK(place.confirms(agent, 1'001));
   CHECK(agent.stop().code == 0);

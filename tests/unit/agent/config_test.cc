@@ -1,4 +1,7 @@
 #include <filesystem>
+#include <thread>
+
+#include <sys/stat.h>
 
 #include "agent/config_changes.h"
 #include "agent/config_error.h"
@@ -239,6 +242,22 @@ TEST_CASE("a file that cannot be read is said plainly") {
   CHECK(error_of({{"--config", "/nowhere/p.json"}}) ==
         "78 config file /nowhere/p.json: No such file or directory");
   CHECK_THAT(error_of({{"--config", "/"}}), StartsWith("78 config file /: Is a directory"));
+}
+
+TEST_CASE("a start waits for a config out of a pipe, a running agent does not") {
+  const TempDir dir("config_test");
+  const auto path = dir.file("fifo");
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const auto flags = flag_values({{"--config", path}});
+  CHECK_THROWS_WITH(
+      load_config(flags, {}, check_property, ConfigReading::regular_files_only),
+      "config file " + path + ": is not a regular file, which only a start may wait for");
+  std::thread writer([&] { write_file(path, kSmallest); });
+  CHECK(load_config(flags, {}, check_property).config.buffers.size() == 1);
+  writer.join();
+  CHECK_THROWS_WITH(load_config(flag_values({{"--config", dir.file("none")}}), {}, check_property,
+                                ConfigReading::regular_files_only),
+                    Contains("No such file"));
 }
 
 TEST_CASE("flags win over the environment, the environment over the file") {

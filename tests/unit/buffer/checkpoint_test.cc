@@ -87,6 +87,18 @@ TEST_CASE("the tail is left alone while somebody may be writing it") {
   CHECK(checkpoint.fences() == std::vector<Position>{7});
 }
 
+TEST_CASE("no room to close the tail, on the disk or by a limit of ours: the fence is enough") {
+  const int code = GENERATE(ENOSPC, EDQUOT, EFBIG);
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  file.fail(Op::append, code);
+  Checkpoint checkpoint(file, boot(1));
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  CHECK_FALSE(report->tail_closed);
+  CHECK(file.text() == "a\nunfin");
+  CHECK(checkpoint.fences() == std::vector<Position>{7});
+}
+
 TEST_CASE("within a boot it goes on at the front") {
   auto file = file_with("one\ntwo\n");
   {

@@ -34,6 +34,21 @@ TEST_CASE("chunks are bounded, and one of any size may always be lent") {
   large->release(1);
 }
 
+TEST_CASE("a header costs its name, its value and the length of each") {
+  CHECK(header_bytes(0, 0) == 2);
+  CHECK(header_bytes(4, 1) == 4 + 1 + 2);
+  CHECK(header_bytes(63, 64) == 63 + 64 + 1 + 2);  // zigzag: the length doubled
+  CHECK(header_bytes(1, 8191) == 1 + 8191 + 1 + 2);
+  CHECK(header_bytes(1, 8192) == 1 + 8192 + 1 + 3);
+  CommonHeaders common;
+  common.add("ab", "c");
+  common.add("d", "");
+  CHECK(common.bytes == 5 + 3);
+  common.add_provenance();
+  // "punchline.position" with 20 digits, "punchline.crc32c" with 8.
+  CHECK(common.bytes == 8 + 40 + 26);
+}
+
 TEST_CASE("trim frees what was not needed since the last one, and no more") {
   ChunkPool pool(100 * kBytes);
   give_back(lend(pool, 10));

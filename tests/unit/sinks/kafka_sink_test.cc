@@ -217,6 +217,68 @@ TEST_CASE("a record too large for the client is refused in its place", "[order]"
   CHECK(read_back(broker->bootstrap(), "t", 601) == expected);
 }
 
+CommonHeaders many_headers() {
+  CommonHeaders common;
+  for (int i = 0; i < 400; ++i)
+    common.add("h" + std::to_string(i), "v");
+  return common;
+}
+
+TEST_CASE("what many headers add is counted as the client counts it", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  const auto settings = settings_for(broker->bootstrap());
+  auto sink = open_sink(settings);
+  MiniForwarder forwarder(*sink, "t", 100);
+  forwarder.set_aside_refused();
+  const auto common = many_headers();
+  const std::size_t payload_max = settings.payload_bytes_max - common.bytes;
+  forwarder.set_common(&common);
+  forwarder.append(10);
+  forwarder.append_sized(payload_max);
+  forwarder.append_sized(payload_max + 1);
+  forwarder.append(10);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(forwarder.set_aside() == 1);
+  auto expected = forwarder.expected();
+  expected.erase(expected.begin() + 11);
+  CHECK(read_back(broker->bootstrap(), "t", 21) == expected);
+}
+
+TEST_CASE("a record that only the client finds too large is refused in its place", "[order]") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  const auto settings = settings_for(broker->bootstrap());
+  auto sink = open_sink(settings);
+  MiniForwarder forwarder(*sink, "t", 100);
+  forwarder.set_aside_refused();
+  auto common = many_headers();
+  common.bytes = 0;
+  forwarder.set_common(&common);
+  forwarder.append(10);
+  forwarder.append_sized(settings.payload_bytes_max);
+  forwarder.append(10);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(forwarder.set_aside() == 1);
+  CHECK(forwarder.reports(10) == 1);
+  CHECK(sink->losses() == 0);
+  auto expected = forwarder.expected();
+  expected.erase(expected.begin() + 10);
+  CHECK(read_back(broker->bootstrap(), "t", 20) == expected);
+}
+
+TEST_CASE("that the client goes on taking nothing is told") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  auto settings = settings_for(broker->bootstrap());
+  settings.properties["queue.buffering.max.kbytes"] = "1";
+  auto sink = open_sink(settings);
+  MiniForwarder forwarder(*sink, "t", 2000);
+  forwarder.append(1);
+  REQUIRE(forwarder.run_until([&] { return count_notices(forwarder, "_QUEUE_FULL") == 1; }));
+  CHECK(forwarder.taken() == 0);
+}
+
 TEST_CASE("a missing topic is told once, and once when it is there") {
   auto broker = start_broker();
   broker->set_topic_error("t", 3);

@@ -24,11 +24,13 @@ MiniForwarder::~MiniForwarder() {
 }
 
 Chunk& MiniForwarder::chunk_for(std::size_t bytes) {
-  if (chunks_.empty() || chunk_used_ + bytes > chunks_.back()->bytes_max() ||
+  if (chunks_.empty() || chunks_.back()->common != common_ ||
+      chunk_used_ + bytes > chunks_.back()->bytes_max() ||
       chunks_.back()->records.size() == ChunkPool::kRecordsPerChunkMax) {
     chunks_.push_back(pool_.lend(bytes));
     chunks_.back()->position = end_;
     chunks_.back()->owner = 7;
+    chunks_.back()->common = common_;
     chunk_used_ = 0;
   }
   return *chunks_.back();

@@ -31,6 +31,9 @@ class MiniForwarder {
   /// One more record of another length.
   void append_sized(std::size_t payload_bytes, std::int32_t partition = 0);
 
+  /// Sent with what is appended from now on, in a chunk of its own. Not owned.
+  void set_common(const CommonHeaders* common) { common_ = common; }
+
   /// Turns until `done` holds. False when `timeout` is over.
   bool run_until(const Condition& done,
                  std::chrono::milliseconds timeout = std::chrono::seconds(20));
@@ -91,6 +94,7 @@ class MiniForwarder {
   std::size_t payload_bytes_;
   ChunkPool pool_{std::size_t{1} << 30U};
   std::vector<Chunk*> chunks_;
+  const CommonHeaders* common_ = nullptr;
   std::size_t chunk_used_ = 0;
   Position end_ = 0;
   std::vector<Entry> entries_;

@@ -404,6 +404,32 @@ TEST_CASE("missing rights are an alarm per topic, until records get through") {
   CHECK(told.size() == 3);
 }
 
+TEST_CASE("records that the client does not take are told once, when that stays so") {
+  using namespace std::chrono_literals;
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const KafkaNotices::Time begin{1h};
+  const Lane lane{0, 4};
+  const auto fail = [&](std::chrono::seconds after) {
+    notices.not_taken(lane, -184, "a", begin + after, told);
+    return told.size();
+  };
+  CHECK(fail(0s) == 0);
+  CHECK(fail(2s) == 0);
+  notices.taken({0, 3});  // others do not help it
+  CHECK(fail(3s) == 1);
+  CHECK(fail(1h) == 1);
+  CHECK(told[0].severity == Notice::Severity::error);
+  CHECK(told[0].text.find("topic 'a': the Kafka client takes no records for partition 4: "
+                          "_QUEUE_FULL") == 0);
+  notices.taken(lane);
+  CHECK(fail(2h) == 1);
+  // What the cluster says of the topic is told instead.
+  notices.topic_answer({0, 3, true, 0}, "a", told);
+  CHECK(fail(3h) == 2);
+  CHECK(fail(3h + 3s) == 3);
+}
+
 TEST_CASE("a client that is lost again and again is told each minute, with the number") {
   using std::chrono::milliseconds;
   KafkaNotices notices;
