@@ -93,21 +93,24 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
 
 Result<std::size_t> Quarantine::copy(const Waiting& entry) {
   const auto base = checkpoint_.base();
-  const auto text = first_text(file_, {entry.range.begin - base, entry.range.end - base});
-  if (!text) return text.error();
-  const auto begin = base + *text;
-  if (entry.range.end - begin > kQuarantinedBytesMax) return 0;
-  memory_.resize(entry.range.end - begin);
-  const auto read = file_.read_at(begin - base, memory_);
+  const auto& state = checkpoint_.state();
+  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
+                              entry.range.begin, entry.range.size(), entry.refusal};
+  auto offsets = ByteRange{entry.range.begin - base, entry.range.end - base};
+  if (!is_whole(label)) {
+    const auto text = first_text(file_, offsets);
+    if (!text) return text.error();
+    offsets.begin = *text;
+  }
+  if (offsets.size() > kQuarantinedBytesMax) return 0;
+  memory_.resize(offsets.size());
+  const auto read = file_.read_at(offsets.begin, memory_);
   if (!read) return read.error();
   if (*read < memory_.size()) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
-  const auto& state = checkpoint_.state();
-  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
-                              entry.range.begin, entry.range.size(), entry.refusal};
   const auto bytes = memory_.size();
-  const auto added = store_->add(label, content_of(state.format, memory_));
+  const auto added = store_->add(label, content_of(label, memory_));
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
   return bytes;

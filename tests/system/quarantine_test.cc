@@ -56,6 +56,23 @@ TEST_CASE("an oversize record is moved out, freed, and comes back when the limit
   CHECK_THAT(again.out, Contains("requeued  0 records"));
 }
 
+TEST_CASE("the NULs around an oversize record come back with it, and go to a dead-letter topic") {
+  const Place place;
+  const auto record = std::string(2, '\0') + kLarge + std::string(3, '\0') + "\n";
+  place.append(record);
+  CHECK(place.once().exit.code == 65);
+  CHECK(inspect(place.buffer).set_aside == 0);
+  SECTION("given back") {
+    CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+    CHECK(requeue(place).exit.code == 0);
+    CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  }
+  SECTION("as a dead letter, which goes on as a record of the quarantine does") {
+    CHECK(once_with_limit_raised(place, place.quarantine).exit.code == 0);
+  }
+  CHECK((place.delivered() == record));
+}
+
 TEST_CASE("what waits in a quarantine is said by run at its start, by check and by inspect") {
   const Place place;
   place.append(kLarge + "\n" + kLarge + "\n");

@@ -100,6 +100,26 @@ TEST_CASE("a poison record goes to the quarantine, everything else arrives in or
   CHECK(world.duplicates() == 0);
 }
 
+TEST_CASE("what goes to the quarantine keeps its NULs where it is whole") {
+  World world(1, 7);
+  world.quarantines = true;
+  world.config.record_bytes_max = 20;
+  world.sink.objects = [](const std::string& payload) { return payload.size() > 10; };
+  const std::string two(2, '\0');
+  const std::string many(5000, '\0');
+  world.append("first");
+  world.append_undeliverable(two + "a poison" + two);
+  world.append_undeliverable(two + "an oversize record" + two);
+  world.append_undeliverable("ends in an oversize way" + many);
+  world.append_raw(many + "behind a gap" + two + "\n");
+  world.open();
+  world.drain();
+  world.check_set_aside_kept();
+  CHECK(world.store.contents.size() == 4);
+  CHECK(world.store.contents.count("behind a gap") == 1);
+  CHECK(world.checkpoint().front() == world.file.size());
+}
+
 TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on") {
   World world(2, 4);
   world.store.fails_add = true;
