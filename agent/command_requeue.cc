@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "agent/commands.h"
+#include "agent/ending_signals.h"
 #include "agent/open_buffer.h"
 #include "agent/requeue.h"
 
@@ -25,6 +26,9 @@ ExitCode tell(const Requeue::Account& account, const std::string& buffer) {
   print_left(account.unfit, "with no place in the format of the buffer");
   print_left(account.damaged, "damaged in the quarantine itself");
   print_left(account.unfinished_bytes, "bytes at the end, an entry that is not all there");
+  if (account.interrupted) {
+    return fail(ExitCode::temporary, "interrupted: the rest stays until it is called again");
+  }
   return account.all() ? ExitCode::ok : ExitCode::data;
 }
 
@@ -77,9 +81,11 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
   if (opened.checkpoint->format() == Format::lines) {
     return fail(ExitCode::config, options.quarantine + ": is no quarantine but a buffer in lines");
   }
-  const auto account =
-      Requeue({*opened.file, *opened.checkpoint, opened.limits, **target, *uuid}, options.force)
-          .go();
+  EndingSignals signals;
+  const auto account = Requeue({*opened.file, *opened.checkpoint, opened.limits, **target, *uuid,
+                                [&] { return signals.come(); }},
+                               options.force)
+                           .go();
   if (!account) return fail(exit_for(account.error()), account.error().message());
   return tell(*account, *path);
 }

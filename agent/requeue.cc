@@ -25,15 +25,12 @@ Result<Requeue::Account> Requeue::go() {
       {kQuarantineRecordBytesMax, parts_.checkpoint.fences(), parts_.checkpoint.salts()});
   std::vector<char> memory(256 * 1024);
   std::vector<Item> items;
-  for (auto at = parts_.checkpoint.front();;) {
+  for (auto at = parts_.checkpoint.front(); !is_interrupted();) {
     items.clear();
     const auto step = scanner->step(at, UINT64_MAX, memory, kItemsMax, items);
     if (!step) return give_up(step.error());
-    for (const auto& item : items) {
-      const std::string_view bytes(memory.data() + (item.range.begin - at),
-                                   item.kind == Item::Kind::record ? item.range.size() : 0);
-      if (const auto taken = take(item, bytes); !taken) return give_up(taken.error());
-    }
+    const auto taken = take_all(items, {memory.data(), memory.size()}, at);
+    if (!taken) return give_up(taken.error());
     at = step->next;
     if (const auto settled = settle(); !settled) return settled.error();
     if (step->end == ScanStep::End::needs_memory) memory.resize(scanner->memory_bytes());
@@ -49,6 +46,16 @@ Result<Requeue::Account> Requeue::go() {
 Error Requeue::give_up(Error why) {
   if (settle()) ledger_.finish(TimePoint{});
   return why;
+}
+
+Status Requeue::take_all(const std::vector<Item>& items, std::string_view bytes, Position at) {
+  for (const auto& item : items) {
+    if (is_interrupted()) break;
+    const bool is_record = item.kind == Item::Kind::record;
+    const auto frame = is_record ? bytes.substr(item.range.begin - at, item.range.size()) : "";
+    if (const auto taken = take(item, frame); !taken) return taken;
+  }
+  return {};
 }
 
 Status Requeue::take(const Item& item, std::string_view frame) {

@@ -154,6 +154,31 @@ TEST_CASE("what requeue has given back before it gives up is not given back agai
   CHECK(requeue(place, {place.quarantine}).exit.code == 64);
 }
 
+// strace(1) sends it when a write(2) begins.
+TEST_CASE("a signal ends requeue between two entries") {
+  const Place place;
+  place.append(kLarge + "1\n" + kLarge + "2\n");
+  CHECK(place.once().exit.code == 65);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  const auto size = fs::file_size(place.buffer);
+  auto back = punchline({"requeue", place.quarantine});
+  const auto signal = GENERATE(as<std::string>(), "SIGINT", "SIGTERM", "SIGHUP");
+  const std::string strace = "strace -E ASAN_OPTIONS=detect_leaks=0 -o /dev/null -P " +
+                             place.buffer +
+                             " -e trace=write -e inject=write:when=1:signal=" + signal;
+  back.argv.insert(back.argv.begin(), {"sh", "-c", "exec " + strace + " \"$@\"", "sh"});
+  const auto ended = run(back);
+  INFO(ended.out << ended.err);
+  CHECK(ended.exit.code == 75);
+  CHECK_THAT(ended.out, Contains("requeued  1 records"));
+  CHECK_THAT(ended.err, Contains("interrupted"));
+  CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n"));
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+  const auto rest = requeue(place);
+  CHECK(rest.exit.code == 0);
+  CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n\n" + kLarge + "2\n"));
+}
+
 TEST_CASE("frames may follow what a power cut left of the first ones") {
   const Place place;
   place.append(std::string(600, '\0') + "a piece of a payload");
