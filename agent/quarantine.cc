@@ -40,10 +40,31 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
     known_.insert(item.range);
     return true;
   }
-  if (store_ == nullptr || waiting_.size() == kWaitingMax) return false;
+  if (store_ == nullptr) return false;
+  if (waiting_.size() == kWaitingMax) {
+    if (!refusal) overlook(item.range);
+    return false;
+  }
   waiting_.push_back({item.range, item.reason, std::move(refusal)});
   known_.insert(item.range);
   return true;
+}
+
+void Quarantine::overlook(ByteRange range) {
+  if (overlooked_.empty()) overlooked_ = range;
+  overlooked_ = {std::min(overlooked_.begin, range.begin), std::max(overlooked_.end, range.end)};
+}
+
+ByteRange Quarantine::overlooked(TimePoint now) const {
+  return waiting_.empty() && now >= due_ ? overlooked_ : ByteRange{};
+}
+
+void Quarantine::looked_again(Position until) {
+  overlooked_.begin = std::min(until, overlooked_.end);
+}
+
+void Quarantine::postpone(TimePoint now) {
+  due_ = now + kRetryDelay;
 }
 
 Quarantine::Settled Quarantine::settle(TimePoint now) {
@@ -76,14 +97,14 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     for (const auto& range : too_large)
       known_.insert(range);
   }
-  if (settled.trouble) due_ = now + kRetryDelay;
+  if (settled.trouble) postpone(now);
   return settled;
 }
 
 Quarantine::Settled Quarantine::finish(TimePoint now) {
   Settled all;
   due_ = now;
-  while (has_work(now)) {
+  while (!waiting_.empty() && now >= due_) {
     const auto some = settle(now);
     all.moved.insert(all.moved.end(), some.moved.begin(), some.moved.end());
     all.trouble = some.trouble;

@@ -135,6 +135,44 @@ TEST_CASE("a poison record stays in place as long as it cannot be copied, the re
   CHECK(world.checkpoint().front() == world.file.size());
 }
 
+TEST_CASE("more set aside than can wait for their copies: the others are met again, counted once") {
+  World world(1, 4);
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.quarantines = true;
+  world.config.record_bytes_max = 30;
+  world.open();
+  const bool fails = GENERATE(false, true);
+  world.store.fails_add = fails;
+  constexpr std::uint64_t kMany = 10'000;
+  for (std::uint64_t i = 0; i < kMany; ++i) {
+    const auto number = std::to_string(i);
+    world.append_undeliverable("over the limit of thirty bytes " + number);
+    if (i % 10 == 0) world.append("within it " + number);
+  }
+  if (fails) {
+    for (int i = 0; i < 100; ++i)
+      world.turn();
+    CHECK(set_aside(world, SetAsideReason::oversize) == kMany);
+    world.store.fails_add = false;
+    world.advance(2s);
+    // With trouble behind it, it counts as drained meanwhile.
+    const auto moved = [&] { return world.metrics().records_quarantined.get(); };
+    for (int i = 0; i < 1000 && moved() < kMany; ++i)
+      world.turn();
+  }
+  world.drain();
+  world.check_all_arrived();
+  world.check_set_aside_kept();
+  world.check_honest();
+  CHECK(world.store.contents.size() == kMany);
+  CHECK(world.store.labels.size() == kMany);
+  CHECK(world.metrics().records_quarantined.get() == kMany);
+  CHECK(set_aside(world, SetAsideReason::oversize) == kMany);
+  CHECK(world.duplicates() == 0);
+  CHECK(world.checkpoint().front() == world.file.size());
+  CHECK(world.metrics().waiting_bytes.get() == 0);
+}
+
 TEST_CASE("copies of which the sync failed are made again before anything is freed") {
   World world(2, 4);
   world.format = GENERATE(Format::lines, Format::frames);
