@@ -7,11 +7,6 @@ namespace {
 
 constexpr std::size_t kItemsMax = 1024;
 
-Error unlike(const BufferFile& file, Position at, const std::string& why) {
-  return {ErrorKind::refused, 0,
-          file.path() + ": the entry at position " + std::to_string(at) + " " + why};
-}
-
 }  // namespace
 
 Requeue::Requeue(Parts parts, bool force)
@@ -72,13 +67,15 @@ Status Requeue::take(const Item& item, std::string_view frame) {
   std::vector<FrameRecord::Header> headers;
   decode_frame_headers(frame.substr(head.headers(), head.headers_bytes), headers);
   const auto label = label_of(headers);
-  const auto& file = parts_.quarantine;
-  if (!label) return unlike(file, item.range.begin, "is none of a quarantine");
+  if (!label) {
+    return Error(ErrorKind::refused, 0,
+                 parts_.quarantine.path() + ": the entry at position " +
+                     std::to_string(item.range.begin) + " is none of a quarantine");
+  }
   const bool known = !parts_.buffer_uuid.empty() && label->buffer != parts_.buffer_uuid;
   if (known && !force_) {
-    return unlike(file, item.range.begin,
-                  "is of the buffer with UUID " + label->buffer + ", not " + parts_.buffer_uuid +
-                      " (--force gives it back all the same)");
+    if (account_.foreign++ == 0) account_.foreign_uuid = label->buffer;
+    return {};
   }
   return take_entry(*label, frame.substr(head.payload(), head.payload_bytes()), item.range);
 }

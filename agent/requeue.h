@@ -32,15 +32,17 @@ class Requeue {
     std::uint64_t torn = 0;              ///< Left: not proved whole, and not forced.
     std::uint64_t oversize = 0;          ///< Left: still over the limit.
     std::uint64_t unfit = 0;             ///< Left: the buffer's format has no place for it.
+    std::uint64_t foreign = 0;           ///< Left: of another buffer, and not forced ...
+    std::string foreign_uuid;            ///< ... the first one of this.
     std::uint64_t damaged = 0;           ///< Left: no sound entry.
     std::uint64_t unfinished_bytes = 0;  ///< Left: an entry at the end that is not all there.
     bool interrupted = false;            ///< The rest has not been looked at.
-    bool all() const { return torn + oversize + unfit + damaged + unfinished_bytes == 0; }
+    bool all() const { return torn + oversize + unfit + foreign + damaged + unfinished_bytes == 0; }
   };
 
   Requeue(Parts parts, bool force);
 
-  /// All of it. Errors: `refused` where an entry is of another buffer, or no entry of a quarantine;
+  /// All of it that is of this buffer. Errors: `refused` where an entry is none of a quarantine;
   /// `io`, `no_space`. What is before it has been given back and freed then.
   Result<Account> go();
 

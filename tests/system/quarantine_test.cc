@@ -278,6 +278,31 @@ TEST_CASE("frames that are no entries of a quarantine are refused; another's com
   CHECK(read_file(target).find(kLarge) != std::string::npos);
 }
 
+TEST_CASE(
+    "entries of what the buffer was before it was copied stay, its own ones behind come back") {
+  Place place;
+  place.append("one\n" + kLarge + "1\n");
+  CHECK(place.once().exit.code == 65);
+  fs::copy_file(place.buffer, place.buffer + ".copy");
+  fs::rename(place.buffer + ".copy", place.buffer);
+  place.append(kLarge + "2\n" + std::string("to\0rn\n", 6));
+  CHECK(place.once({"--fence"}).exit.code == 65);
+  CHECK(inspect(place.quarantine).waiting_records == 3);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+
+  const auto back = requeue(place);
+  INFO(back.out << back.err);
+  CHECK(back.exit.code == 78);
+  CHECK_THAT(back.out, Contains("requeued  1 records") && Contains("1 not proved whole"));
+  CHECK_THAT(back.err, Contains("1 entry is not of this buffer") && Contains("--force"));
+  CHECK(read_file(place.buffer).find(kLarge + "1") == std::string::npos);
+  CHECK(read_file(place.buffer).find(kLarge + "2\n") != std::string::npos);
+  CHECK(inspect(place.quarantine).waiting_records == 2);
+  CHECK_THAT(requeue(place).out, Contains("requeued  0 records"));
+  CHECK(requeue(place, {"--force"}).exit.code == 0);
+  CHECK(read_file(place.buffer).find(kLarge + "1\n") != std::string::npos);
+}
+
 TEST_CASE("what is no quarantine, or another's, is refused") {
   Place place;
   place.append("one\n" + kLarge + "\n");
