@@ -711,6 +711,35 @@ TEST_CASE("full at a start: what Kafka takes in the first seconds is not dropped
   CHECK(world.metrics().records_dropped.get() == 0);
 }
 
+TEST_CASE("full, but for what is set aside in place: nothing is dropped for its sake") {
+  World world(1, 34);
+  world.config.bytes_max = 20'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  world.config.record_bytes_max = 1000;
+  world.sink.moods.window = 1;
+  world.sink.mute = {0};
+  world.append("first");
+  world.append_undeliverable(std::string(50'000, 'x'));
+  world.open();
+  append_many(world, 0, 200);
+  const auto live = [&] {
+    for (int i = 0; i < 200; ++i) {
+      world.turn();
+      world.advance(100ms);
+    }
+  };
+  live();
+  CHECK(world.metrics().records_dropped.get() == 0);
+  CHECK_FALSE(world.log.has("over bytes_max"));
+  append_many(world, 200, 1800);
+  live();
+  CHECK(world.metrics().records_dropped.get() > 500);
+  CHECK(world.metrics().data_bytes.get() <= 50'000 + 20'000 + 3 * 4096);
+  CHECK(world.log.has("beside what is set aside in it, over bytes_max"));
+  world.check_set_aside_kept();
+  world.check_honest();
+}
+
 TEST_CASE("full, and nothing may be dropped: a warning, and everything stays") {
   World world(1, 32);
   world.config.bytes_max = 5'000;
