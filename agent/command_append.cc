@@ -1,19 +1,16 @@
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
-#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <memory>
 #include <vector>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent/commands.h"
+#include "agent/ending_signals.h"
 #include "agent/line_splitter.h"
 #include "buffer/append_writer.h"
 #include "buffer/lock.h"
@@ -23,42 +20,6 @@
 
 namespace punchline {
 namespace {
-
-/// Lets the signals that end us be seen only while we wait for input: one that ends a process in
-/// the middle of a write(2) tears the record (FORMAT.md), and Ctrl-C should not do that.
-class Input {
- public:
-  Input() {
-    sigset_t ending;
-    sigemptyset(&ending);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      sigaddset(&ending, signal);
-    }
-    ::sigprocmask(SIG_BLOCK, &ending, nullptr);
-    signals_ = Descriptor(::signalfd(-1, &ending, SFD_CLOEXEC), "signals");
-  }
-
-  /// Whether there is input, or its end. Waits for it or for a signal, unless told not to.
-  bool ready(bool wait) {
-    std::array<pollfd, 2> asked{{{STDIN_FILENO, POLLIN, 0}, {signals_.fd(), POLLIN, 0}}};
-    if (::poll(asked.data(), asked.size(), wait ? -1 : 0) < 0) return false;
-    interrupted_ = interrupted_ || asked[1].revents != 0;
-    return asked[0].revents != 0 && !interrupted_;
-  }
-
-  /// Lets the signals be seen for a moment; false if one of them has come.
-  bool wait(int milliseconds) {
-    pollfd asked{signals_.fd(), POLLIN, 0};
-    if (::poll(&asked, 1, milliseconds) > 0) interrupted_ = true;
-    return !interrupted_;
-  }
-
-  bool interrupted() const { return interrupted_; }
-
- private:
-  Descriptor signals_;
-  bool interrupted_ = false;
-};
 
 std::int64_t now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -70,8 +31,8 @@ constexpr std::size_t kAskedEachBytes = 64 * 1024;
 /// What went in, what did not, and the words about it.
 class Appending {
  public:
-  Appending(AppendWriter& writer, const AppendOptions& options, Input& input)
-      : writer_(writer), options_(options), input_(input) {}
+  Appending(AppendWriter& writer, const AppendOptions& options, EndingSignals& signals)
+      : writer_(writer), options_(options), signals_(signals) {}
 
   /// False if nothing more can be written.
   bool take(const LineSplitter::Line& line);
@@ -92,7 +53,7 @@ class Appending {
 
   AppendWriter& writer_;
   const AppendOptions& options_;
-  Input& input_;
+  EndingSignals& signals_;
   std::deque<std::uint64_t> waiting_;  // numbers of the lines that are not written yet
   std::uint64_t refused_ = 0;
   std::uint64_t nothing_ = 0;
@@ -116,7 +77,7 @@ bool Appending::wait_for_room(const LineSplitter::Line& line) {
     }
     if (!held->is_full()) return true;
     if (!told) tell_of_waiting(*held);
-    if (!settle() || !input_.wait(kLookMs)) return false;
+    if (!settle() || signals_.come(kLookMs)) return false;
   }
 }
 
@@ -276,20 +237,20 @@ bool pump(std::vector<char>& memory, LineSplitter& lines, Appending& appending) 
 }
 
 ExitCode append_stdin(AppendWriter& writer, const AppendOptions& options) {
-  Input input;
-  Appending appending(writer, options, input);
+  EndingSignals signals;
+  Appending appending(writer, options, signals);
   LineSplitter lines(writer.record_bytes_max());
   std::vector<char> memory(256 * 1024);
-  while (!input.interrupted()) {
+  while (!signals.seen()) {
     // Nothing there yet: what has been taken must not wait for what may come much later.
-    if (!input.ready(false) && !appending.settle()) break;
-    if (input.ready(true) && !pump(memory, lines, appending)) break;
+    if (!signals.readable(STDIN_FILENO, false) && !appending.settle()) break;
+    if (signals.readable(STDIN_FILENO, true) && !pump(memory, lines, appending)) break;
   }
   appending.settle();
-  if (input.interrupted() && lines.unfinished_bytes() > 0) {
+  if (signals.seen() && lines.unfinished_bytes() > 0) {
     std::fputs("append: the line begun when the interrupt came is not appended\n", stderr);
   }
-  return appending.outcome(input.interrupted());
+  return appending.outcome(signals.seen());
 }
 
 }  // namespace

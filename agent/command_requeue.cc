@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "agent/commands.h"
+#include "agent/ending_signals.h"
 #include "agent/open_buffer.h"
 #include "agent/requeue.h"
+#include "sinks/counted.h"
 
 namespace punchline {
 namespace {
@@ -18,13 +20,25 @@ void print_left(std::uint64_t count, const char* why) {
   if (count > 0) std::printf("  left    %" PRIu64 " %s\n", count, why);
 }
 
-ExitCode tell(const Requeue::Account& account, const std::string& buffer) {
+ExitCode tell_of_foreign(const Requeue::Account& account, const std::string& uuid) {
+  return fail(ExitCode::config, counted(account.foreign, "entry is", "entries are") +
+                                    " not of this buffer, whose UUID is " + uuid +
+                                    ", but of that with UUID " + account.foreign_uuid +
+                                    (account.foreign > 1 ? ", or others" : "") +
+                                    ", and left (--force gives back what is left all the same)");
+}
+
+ExitCode tell(const Requeue::Account& account, const std::string& buffer, const std::string& uuid) {
   std::printf("requeued  %" PRIu64 " records to %s\n", account.back, buffer.c_str());
   print_left(account.torn, "not proved whole: look at them with inspect, --force gives them back");
   print_left(account.oversize, "over record_bytes_max of the buffer: raise it, restart the agent");
   print_left(account.unfit, "with no place in the format of the buffer");
   print_left(account.damaged, "damaged in the quarantine itself");
   print_left(account.unfinished_bytes, "bytes at the end, an entry that is not all there");
+  if (account.interrupted) {
+    return fail(ExitCode::temporary, "interrupted: the rest stays until it is called again");
+  }
+  if (account.foreign > 0) return tell_of_foreign(account, uuid);
   return account.all() ? ExitCode::ok : ExitCode::data;
 }
 
@@ -77,11 +91,13 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
   if (opened.checkpoint->format() == Format::lines) {
     return fail(ExitCode::config, options.quarantine + ": is no quarantine but a buffer in lines");
   }
-  const auto account =
-      Requeue({*opened.file, *opened.checkpoint, opened.limits, **target, *uuid}, options.force)
-          .go();
+  EndingSignals signals;
+  const auto account = Requeue({*opened.file, *opened.checkpoint, opened.limits, **target, *uuid,
+                                [&] { return signals.come(); }},
+                               options.force)
+                           .go();
   if (!account) return fail(exit_for(account.error()), account.error().message());
-  return tell(*account, *path);
+  return tell(*account, *path, *uuid);
 }
 
 }  // namespace punchline

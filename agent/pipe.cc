@@ -36,9 +36,11 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
-      drop_pool_(ChunkPool::kChunkBytes),
-      dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), drop_pool_,
+      side_pool_(ChunkPool::kChunkBytes),
+      dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), side_pool_,
                 owner),
+      looking_back_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(),
+                    side_pool_, owner),
       main_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
             owner, &envelope_),
       own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
@@ -162,9 +164,8 @@ Pipe::Fed Pipe::settle_format(TimePoint now) {
   }
   const auto format = parts_.checkpoint.format();
   if (format == Format::none) return rest_at_end(now);
-  main_.set_format(format, rules());
-  own_.set_format(format, rules());
-  dropping_.set_format(format, rules());
+  for (auto* pass : passes())
+    pass->set_format(format, rules());
   ledger_.set_format(format);
   at_end_ = false;
   return Fed::more;
@@ -303,6 +304,7 @@ void Pipe::settle(TimePoint now) {
   if (shrunk_ || !(ledger_.has_work(now) || quarantine_.has_work(now))) return;
   if (look_for_shrinking()) return;
   settle_quarantine(quarantine_.settle(now), now);
+  look_back(now);
   const auto fences = parts_.checkpoint.careful_until();
   const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
                      : gauges_.is_near_limit() ? Ledger::Worth::blocks
@@ -312,9 +314,8 @@ void Pipe::settle(TimePoint now) {
   }
   follow_base();
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
-    main_.set_rules(rules());
-    own_.set_rules(rules());
-    dropping_.set_rules(rules());
+    for (auto* pass : passes())
+      pass->set_rules(rules());
   }
 }
 
@@ -324,7 +325,7 @@ void Pipe::follow_base() {
   const auto base = parts_.checkpoint.base();
   const auto cut = base - main_.base();
   if (cut == 0) return;
-  for (auto* pass : {&main_, &own_, &dropping_}) {
+  for (auto* pass : passes()) {
     if (pass->at() < base) pass->restart(ledger_.front());  // what is below is done
     pass->set_base(base);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -94,11 +95,13 @@ class Pipe {
   std::span<const Record> of_one_lane(std::span<const Record> run) const;
   Position stripe_end(Position at) const;
 
+  std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
   bool look_for_shrinking();
   bool has_shrunk(TimePoint now);
   void follow_base();
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
+  void look_back(TimePoint now);
   void judge(const Delivery& refused, TimePoint now);
   void note_nothing(const Item& item);
   bool is_settled(ByteRange range) const;
@@ -138,8 +141,9 @@ class Pipe {
   std::uint32_t seed_;
   Lanes lanes_;
   Envelope envelope_;
-  ChunkPool drop_pool_;  // of its own: the other may be all in flight
+  ChunkPool side_pool_;  // of its own: the other may be all in flight
   Pass dropping_;        // gives up the oldest, where the operator wants that
+  Pass looking_back_;    // for what was too much to set aside at once
   Position dropped_to_ = 0;
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up

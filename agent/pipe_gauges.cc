@@ -115,8 +115,11 @@ void PipeGauges::look_at_size(std::uint64_t size) {
                                          : "the filesystem cannot, or it holds too much data");
 }
 
-void PipeGauges::look_at_limit(std::uint64_t data_bytes) {
+// What is set aside in place does not go away by dropping what could be delivered.
+void PipeGauges::look_at_limit(const Data& data) {
   if (config_.bytes_max == 0) return;
+  const bool drops = config_.when_full == WhenFull::drop_oldest;
+  const auto data_bytes = data.bytes - (drops ? data.set_aside_bytes : 0);
   over_limit_bytes_ = data_bytes - std::min(data_bytes, config_.bytes_max);
   const bool over = over_limit_bytes_ > 0;
   if (over == over_limit_told_) return;
@@ -124,7 +127,8 @@ void PipeGauges::look_at_limit(std::uint64_t data_bytes) {
   static constexpr std::array kThen = {"it grows on", "append waits",
                                        "the oldest records are dropped"};
   if (over) {
-    parts_.log.warning("{}: holds {} bytes, over bytes_max {}: {}", path_, data_bytes,
+    const std::string aside = data_bytes < data.bytes ? " beside what is set aside in it" : "";
+    parts_.log.warning("{}: holds {} bytes{}, over bytes_max {}: {}", path_, data_bytes, aside,
                        config_.bytes_max, kThen.at(static_cast<std::size_t>(config_.when_full)));
   } else {
     parts_.log.info("{}: below bytes_max again", path_);
@@ -186,9 +190,10 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   show_waiting(ledger);  // first: who has seen the size asks what waits of it
   logical_.set(facts->size);
   allocated_.set(facts->allocated_bytes);
-  data_.set(data_bytes(ledger.front(), *facts));
+  const auto data = data_from(ledger.front(), *facts);
+  data_.set(data.bytes);
   look_at_size(facts->size);
-  look_at_limit(data_.get());
+  look_at_limit(data);
   tell_of_dropped();
   const auto since = tail_age_.since(oldest_waiting(ledger));
   show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
@@ -212,18 +217,32 @@ void PipeGauges::show_waiting(const Ledger& ledger) {
 }
 
 // From the block of the front on; with very many segments the blocks allocated must do.
-std::uint64_t PipeGauges::data_bytes(Position from, const FileFacts& facts) {
-  std::uint64_t at = whole_blocks({0, from - parts_.checkpoint.base()}, facts.block_bytes).end;
-  std::uint64_t bytes = 0;
+PipeGauges::Data PipeGauges::data_from(Position from, const FileFacts& facts) {
+  const auto base = parts_.checkpoint.base();
+  std::uint64_t at = whole_blocks({0, from - base}, facts.block_bytes).end;
+  Data found;
   for (int segment = 0; segment < kSegmentsCountedMax; ++segment) {
     const auto data = parts_.file.next_data(at);
-    if (!data || !*data || **data >= facts.size) return bytes;
+    if (!data || !*data || **data >= facts.size) return found;
     const auto hole = parts_.file.next_hole(**data);
-    if (!hole) return bytes;
-    bytes += std::min(*hole, facts.size) - **data;
+    if (!hole) return found;
+    const ByteRange offsets{**data, std::min(*hole, facts.size)};
+    found.bytes += offsets.size();
+    found.set_aside_bytes += set_aside_in({base + offsets.begin, base + offsets.end});
     at = *hole;
   }
-  return facts.allocated_bytes;
+  found.bytes = std::max(facts.allocated_bytes, found.set_aside_bytes);
+  return found;
+}
+
+std::uint64_t PipeGauges::set_aside_in(ByteRange segment) const {
+  std::uint64_t bytes = 0;
+  auto aside = set_aside_.next(segment.begin);
+  while (aside && aside->begin < segment.end) {
+    bytes += std::min(aside->end, segment.end) - std::max(aside->begin, segment.begin);
+    aside = set_aside_.next(aside->end);
+  }
+  return bytes;
 }
 
 // Behind the front there may be ranges that are done or set aside; those do not wait.

@@ -71,12 +71,17 @@ class PipeGauges {
   void show_counts(const Ledger& ledger, std::uint64_t in_flight);
   void show_waiting(const Ledger& ledger);
   void show_age(std::chrono::milliseconds age);
-  void look_at_limit(std::uint64_t data_bytes);
+  struct Data {
+    std::uint64_t bytes = 0;
+    std::uint64_t set_aside_bytes = 0;  // of these, in place
+  };
+  void look_at_limit(const Data& data);
   void look_at_size(std::uint64_t size);
   void note_set_aside(const Item& item, const std::string& why);
   void say_set_aside(const std::optional<std::string>& sentence);
   void tell_of_dropped();
-  std::uint64_t data_bytes(Position from, const FileFacts& facts);
+  Data data_from(Position from, const FileFacts& facts);
+  std::uint64_t set_aside_in(ByteRange segment) const;
   Position oldest_waiting(const Ledger& ledger) const;
 
   Parts parts_;

@@ -1,5 +1,6 @@
 // The part of Pipe that goes on without what cannot be delivered.
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/pipe.h"
@@ -12,6 +13,27 @@ void Pipe::set_aside(const Item& item) {
   gauges_.count_set_aside(item);
   quarantine_.take(item);
   if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+}
+
+// A chunk a turn, once all that waited has been moved. Each was counted when it was first met.
+void Pipe::look_back(TimePoint now) {
+  const auto range = quarantine_.overlooked(now);
+  if (range.empty()) return;
+  looking_back_.restart(std::max(range.begin, ledger_.front()));
+  const auto filled = looking_back_.fill(range.end);
+  if (!filled) {
+    quarantine_.postpone(now);
+    return gauges_.say(filled.error(), now);
+  }
+  while (looking_back_.has_item(range.end)) {
+    const auto& item = looking_back_.item();
+    const bool wanted = item.kind == Item::Kind::set_aside && !ledger_.is_done(item.range);
+    if (wanted && !quarantine_.take(item)) break;
+    looking_back_.skip();
+  }
+  const bool over = *filled == Pass::Fill::end_of_data;
+  quarantine_.looked_again(over ? range.end : looking_back_.at());
+  looking_back_.drop();
 }
 
 // A record that the destination refuses whenever it comes alone. It stays where it is, and its lane

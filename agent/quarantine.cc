@@ -40,10 +40,31 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
     known_.insert(item.range);
     return true;
   }
-  if (store_ == nullptr || waiting_.size() == kWaitingMax) return false;
+  if (store_ == nullptr) return false;
+  if (waiting_.size() == kWaitingMax) {
+    if (!refusal) overlook(item.range);
+    return false;
+  }
   waiting_.push_back({item.range, item.reason, std::move(refusal)});
   known_.insert(item.range);
   return true;
+}
+
+void Quarantine::overlook(ByteRange range) {
+  if (overlooked_.empty()) overlooked_ = range;
+  overlooked_ = {std::min(overlooked_.begin, range.begin), std::max(overlooked_.end, range.end)};
+}
+
+ByteRange Quarantine::overlooked(TimePoint now) const {
+  return waiting_.empty() && now >= due_ ? overlooked_ : ByteRange{};
+}
+
+void Quarantine::looked_again(Position until) {
+  overlooked_.begin = std::min(until, overlooked_.end);
+}
+
+void Quarantine::postpone(TimePoint now) {
+  due_ = now + kRetryDelay;
 }
 
 Quarantine::Settled Quarantine::settle(TimePoint now) {
@@ -76,14 +97,14 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     for (const auto& range : too_large)
       known_.insert(range);
   }
-  if (settled.trouble) due_ = now + kRetryDelay;
+  if (settled.trouble) postpone(now);
   return settled;
 }
 
 Quarantine::Settled Quarantine::finish(TimePoint now) {
   Settled all;
   due_ = now;
-  while (has_work(now)) {
+  while (!waiting_.empty() && now >= due_) {
     const auto some = settle(now);
     all.moved.insert(all.moved.end(), some.moved.begin(), some.moved.end());
     all.trouble = some.trouble;
@@ -93,21 +114,24 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
 
 Result<std::size_t> Quarantine::copy(const Waiting& entry) {
   const auto base = checkpoint_.base();
-  const auto text = first_text(file_, {entry.range.begin - base, entry.range.end - base});
-  if (!text) return text.error();
-  const auto begin = base + *text;
-  if (entry.range.end - begin > kQuarantinedBytesMax) return 0;
-  memory_.resize(entry.range.end - begin);
-  const auto read = file_.read_at(begin - base, memory_);
+  const auto& state = checkpoint_.state();
+  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
+                              entry.range.begin, entry.range.size(), entry.refusal};
+  auto offsets = ByteRange{entry.range.begin - base, entry.range.end - base};
+  if (!is_whole(label)) {
+    const auto text = first_text(file_, offsets);
+    if (!text) return text.error();
+    offsets.begin = *text;
+  }
+  if (offsets.size() > kQuarantinedBytesMax) return 0;
+  memory_.resize(offsets.size());
+  const auto read = file_.read_at(offsets.begin, memory_);
   if (!read) return read.error();
   if (*read < memory_.size()) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
-  const auto& state = checkpoint_.state();
-  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
-                              entry.range.begin, entry.range.size(), entry.refusal};
   const auto bytes = memory_.size();
-  const auto added = store_->add(label, content_of(state.format, memory_));
+  const auto added = store_->add(label, content_of(label, memory_));
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
   return bytes;

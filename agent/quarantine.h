@@ -30,8 +30,9 @@ class SetAsideStore {
 /// Moves what is set aside out of the buffer, so that its bytes can be freed.
 ///
 /// Promise: a range comes out of settle() only when its copy is durable. Whatever cannot be copied
-/// (no room, too large, too many at once) stays in the buffer, where inspect and the next start
-/// find it again. One thread; bounded memory.
+/// (no room, too large) stays in the buffer, where inspect and the next start find it again. What
+/// is too many at once is to be read again when there is room: overlooked(). One thread; bounded
+/// memory.
 class Quarantine {
  public:
   /// All must outlive it; without a store everything stays in place.
@@ -40,25 +41,33 @@ class Quarantine {
       : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
 
   /// Another stretch that is set aside; one that is known already is not taken again. False where
-  /// it stays in place unknown: too many are on their way, or there is no store. A refused one is
-  /// held without a store too, or it would be offered again.
+  /// it stays in place: too many are on their way (a refused one will be offered again, any other
+  /// is overlooked), or there is no store. A refused one is held without a store too, or it would
+  /// be offered again.
   bool take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal = std::nullopt);
   /// It has been taken, and is on its way, or stays in place (no store, too large for a copy).
   bool holds(ByteRange range) const { return known_.contains(range); }
+
+  /// Where stretches lie that were not taken and could be now: read there again, give them to
+  /// take(), then say how far. Empty: none, or none yet.
+  ByteRange overlooked(TimePoint now) const;
+  void looked_again(Position until);
+  /// It could not be read: after a while.
+  void postpone(TimePoint now);
 
   struct Settled {
     std::vector<ByteRange> moved;  ///< Durable elsewhere: done.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
   };
   /// Copies are under way, and nothing has stood in their way so far.
-  bool is_busy() const { return !waiting_.empty() && due_ == TimePoint{}; }
-  bool has_work(TimePoint now) const { return !waiting_.empty() && now >= due_; }
+  bool is_busy() const { return has_some() && due_ == TimePoint{}; }
+  bool has_work(TimePoint now) const { return has_some() && now >= due_; }
   /// Copies a bounded amount and makes it durable. Blocks for fdatasync(2).
   Settled settle(TimePoint now);
   /// Once more, all that waits, whatever the delay.
   Settled finish(TimePoint now);
 
-  TimePoint due() const { return waiting_.empty() ? TimePoint::max() : due_; }
+  TimePoint due() const { return has_some() ? due_ : TimePoint::max(); }
 
  private:
   struct Waiting {
@@ -66,6 +75,8 @@ class Quarantine {
     SetAsideReason reason;
     std::optional<QuarantineLabel::Refusal> refusal;
   };
+  void overlook(ByteRange range);
+  bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
   /// How many bytes were read for it; 0: too large, it stays.
   Result<std::size_t> copy(const Waiting& entry);
 
@@ -74,7 +85,8 @@ class Quarantine {
   SetAsideStore* store_;
   std::string topic_;
   std::deque<Waiting> waiting_;
-  IntervalSet known_;  // waiting, or refused and too large for a copy
+  IntervalSet known_;     // waiting, or refused and too large for a copy
+  ByteRange overlooked_;  // from the first to the last; others lie between
   std::string memory_;
   TimePoint due_{};
 };

@@ -7,11 +7,6 @@ namespace {
 
 constexpr std::size_t kItemsMax = 1024;
 
-Error unlike(const BufferFile& file, Position at, const std::string& why) {
-  return {ErrorKind::refused, 0,
-          file.path() + ": the entry at position " + std::to_string(at) + " " + why};
-}
-
 }  // namespace
 
 Requeue::Requeue(Parts parts, bool force)
@@ -25,15 +20,12 @@ Result<Requeue::Account> Requeue::go() {
       {kQuarantineRecordBytesMax, parts_.checkpoint.fences(), parts_.checkpoint.salts()});
   std::vector<char> memory(256 * 1024);
   std::vector<Item> items;
-  for (auto at = parts_.checkpoint.front();;) {
+  for (auto at = parts_.checkpoint.front(); !is_interrupted();) {
     items.clear();
     const auto step = scanner->step(at, UINT64_MAX, memory, kItemsMax, items);
     if (!step) return give_up(step.error());
-    for (const auto& item : items) {
-      const std::string_view bytes(memory.data() + (item.range.begin - at),
-                                   item.kind == Item::Kind::record ? item.range.size() : 0);
-      if (const auto taken = take(item, bytes); !taken) return give_up(taken.error());
-    }
+    const auto taken = take_all(items, {memory.data(), memory.size()}, at);
+    if (!taken) return give_up(taken.error());
     at = step->next;
     if (const auto settled = settle(); !settled) return settled.error();
     if (step->end == ScanStep::End::needs_memory) memory.resize(scanner->memory_bytes());
@@ -51,6 +43,16 @@ Error Requeue::give_up(Error why) {
   return why;
 }
 
+Status Requeue::take_all(const std::vector<Item>& items, std::string_view bytes, Position at) {
+  for (const auto& item : items) {
+    if (is_interrupted()) break;
+    const bool is_record = item.kind == Item::Kind::record;
+    const auto frame = is_record ? bytes.substr(item.range.begin - at, item.range.size()) : "";
+    if (const auto taken = take(item, frame); !taken) return taken;
+  }
+  return {};
+}
+
 Status Requeue::take(const Item& item, std::string_view frame) {
   if (item.kind == Item::Kind::nothing) {
     ledger_.done(item.range, TimePoint{});
@@ -65,13 +67,15 @@ Status Requeue::take(const Item& item, std::string_view frame) {
   std::vector<FrameRecord::Header> headers;
   decode_frame_headers(frame.substr(head.headers(), head.headers_bytes), headers);
   const auto label = label_of(headers);
-  const auto& file = parts_.quarantine;
-  if (!label) return unlike(file, item.range.begin, "is none of a quarantine");
+  if (!label) {
+    return Error(ErrorKind::refused, 0,
+                 parts_.quarantine.path() + ": the entry at position " +
+                     std::to_string(item.range.begin) + " is none of a quarantine");
+  }
   const bool known = !parts_.buffer_uuid.empty() && label->buffer != parts_.buffer_uuid;
   if (known && !force_) {
-    return unlike(file, item.range.begin,
-                  "is of the buffer with UUID " + label->buffer + ", not " + parts_.buffer_uuid +
-                      " (--force gives it back all the same)");
+    if (account_.foreign++ == 0) account_.foreign_uuid = label->buffer;
+    return {};
   }
   return take_entry(*label, frame.substr(head.payload(), head.payload_bytes()), item.range);
 }

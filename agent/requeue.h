@@ -24,25 +24,31 @@ class Requeue {
     Checkpoint& checkpoint;  ///< Of the quarantine, started.
     LedgerLimits limits;
     AppendWriter& buffer;
-    std::string buffer_uuid;  ///< Empty: not known yet.
+    std::string buffer_uuid;            ///< Empty: not known yet.
+    std::function<bool()> interrupted;  ///< Then it ends before the next entry.
   };
   struct Account {
     std::uint64_t back = 0;              ///< Durable in the buffer again.
     std::uint64_t torn = 0;              ///< Left: not proved whole, and not forced.
     std::uint64_t oversize = 0;          ///< Left: still over the limit.
     std::uint64_t unfit = 0;             ///< Left: the buffer's format has no place for it.
+    std::uint64_t foreign = 0;           ///< Left: of another buffer, and not forced ...
+    std::string foreign_uuid;            ///< ... the first one of this.
     std::uint64_t damaged = 0;           ///< Left: no sound entry.
     std::uint64_t unfinished_bytes = 0;  ///< Left: an entry at the end that is not all there.
-    bool all() const { return torn + oversize + unfit + damaged + unfinished_bytes == 0; }
+    bool interrupted = false;            ///< The rest has not been looked at.
+    bool all() const { return torn + oversize + unfit + foreign + damaged + unfinished_bytes == 0; }
   };
 
   Requeue(Parts parts, bool force);
 
-  /// All of it. Errors: `refused` where an entry is of another buffer, or no entry of a quarantine;
+  /// All of it that is of this buffer. Errors: `refused` where an entry is none of a quarantine;
   /// `io`, `no_space`. What is before it has been given back and freed then.
   Result<Account> go();
 
  private:
+  bool is_interrupted() { return account_.interrupted = parts_.interrupted(); }
+  Status take_all(const std::vector<Item>& items, std::string_view bytes, Position at);
   Status take(const Item& item, std::string_view frame);
   Status take_entry(const QuarantineLabel& label, std::string_view content, ByteRange range);
   Result<bool> add_line(const QuarantineLabel& label, std::string_view content);

@@ -91,9 +91,12 @@ std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& 
   return label;
 }
 
-std::string_view content_of(Format format, std::string_view stretch) {
-  if (format == Format::frames) return stretch;
+// The NULs of a whole line are the producer's: what is freed ends with a newline (F2), and one that
+// begins with as many as a gap may have is no whole one (R4).
+std::string_view content_of(const QuarantineLabel& label, std::string_view stretch) {
+  if (label.format == Format::frames) return stretch;
   if (stretch.ends_with('\n')) stretch.remove_suffix(1);
+  if (is_whole(label)) return stretch;
   const auto begin = std::min(stretch.find_first_not_of('\0'), stretch.size());
   const auto end = stretch.find_last_not_of('\0');
   return end == std::string_view::npos ? "" : stretch.substr(begin, end + 1 - begin);

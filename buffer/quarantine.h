@@ -45,9 +45,9 @@ std::vector<std::pair<std::string, std::string>> headers_of(const QuarantineLabe
 /// Nothing where these are not the headers of a quarantined stretch.
 std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& headers);
 
-/// Which of a stretch's bytes are kept: in lines not the newline that ends it, nor the NULs around;
-/// in frames all of them.
-std::string_view content_of(Format format, std::string_view stretch);
+/// Which of a stretch's bytes are kept: in lines not the newline that ends it, nor the NULs around
+/// what is not whole; in frames all of them.
+std::string_view content_of(const QuarantineLabel& label, std::string_view stretch);
 
 /// Copies larger than this are not made: such a stretch stays where it is.
 inline constexpr std::uint64_t kQuarantinedBytesMax = 16ULL << 20U;

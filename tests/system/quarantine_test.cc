@@ -56,6 +56,23 @@ TEST_CASE("an oversize record is moved out, freed, and comes back when the limit
   CHECK_THAT(again.out, Contains("requeued  0 records"));
 }
 
+TEST_CASE("the NULs around an oversize record come back with it, and go to a dead-letter topic") {
+  const Place place;
+  const auto record = std::string(2, '\0') + kLarge + std::string(3, '\0') + "\n";
+  place.append(record);
+  CHECK(place.once().exit.code == 65);
+  CHECK(inspect(place.buffer).set_aside == 0);
+  SECTION("given back") {
+    CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+    CHECK(requeue(place).exit.code == 0);
+    CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  }
+  SECTION("as a dead letter, which goes on as a record of the quarantine does") {
+    CHECK(once_with_limit_raised(place, place.quarantine).exit.code == 0);
+  }
+  CHECK((place.delivered() == record));
+}
+
 TEST_CASE("what waits in a quarantine is said by run at its start, by check and by inspect") {
   const Place place;
   place.append(kLarge + "\n" + kLarge + "\n");
@@ -135,6 +152,31 @@ TEST_CASE("what requeue has given back before it gives up is not given back agai
   CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
   CHECK(place.delivered() == "small\n" + kLarge + "\n");
   CHECK(requeue(place, {place.quarantine}).exit.code == 64);
+}
+
+// strace(1) sends it when a write(2) begins.
+TEST_CASE("a signal ends requeue between two entries") {
+  const Place place;
+  place.append(kLarge + "1\n" + kLarge + "2\n");
+  CHECK(place.once().exit.code == 65);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  const auto size = fs::file_size(place.buffer);
+  auto back = punchline({"requeue", place.quarantine});
+  const auto signal = GENERATE(as<std::string>(), "SIGINT", "SIGTERM", "SIGHUP");
+  const std::string strace = "strace -E ASAN_OPTIONS=detect_leaks=0 -o /dev/null -P " +
+                             place.buffer +
+                             " -e trace=write -e inject=write:when=1:signal=" + signal;
+  back.argv.insert(back.argv.begin(), {"sh", "-c", "exec " + strace + " \"$@\"", "sh"});
+  const auto ended = run(back);
+  INFO(ended.out << ended.err);
+  CHECK(ended.exit.code == 75);
+  CHECK_THAT(ended.out, Contains("requeued  1 records"));
+  CHECK_THAT(ended.err, Contains("interrupted"));
+  CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n"));
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+  const auto rest = requeue(place);
+  CHECK(rest.exit.code == 0);
+  CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n\n" + kLarge + "2\n"));
 }
 
 TEST_CASE("frames may follow what a power cut left of the first ones") {
@@ -234,6 +276,31 @@ TEST_CASE("frames that are no entries of a quarantine are refused; another's com
   INFO(forced.out << forced.err);
   CHECK(forced.exit.code == 0);
   CHECK(read_file(target).find(kLarge) != std::string::npos);
+}
+
+TEST_CASE(
+    "entries of what the buffer was before it was copied stay, its own ones behind come back") {
+  Place place;
+  place.append("one\n" + kLarge + "1\n");
+  CHECK(place.once().exit.code == 65);
+  fs::copy_file(place.buffer, place.buffer + ".copy");
+  fs::rename(place.buffer + ".copy", place.buffer);
+  place.append(kLarge + "2\n" + std::string("to\0rn\n", 6));
+  CHECK(place.once({"--fence"}).exit.code == 65);
+  CHECK(inspect(place.quarantine).waiting_records == 3);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+
+  const auto back = requeue(place);
+  INFO(back.out << back.err);
+  CHECK(back.exit.code == 78);
+  CHECK_THAT(back.out, Contains("requeued  1 records") && Contains("1 not proved whole"));
+  CHECK_THAT(back.err, Contains("1 entry is not of this buffer") && Contains("--force"));
+  CHECK(read_file(place.buffer).find(kLarge + "1") == std::string::npos);
+  CHECK(read_file(place.buffer).find(kLarge + "2\n") != std::string::npos);
+  CHECK(inspect(place.quarantine).waiting_records == 2);
+  CHECK_THAT(requeue(place).out, Contains("requeued  0 records"));
+  CHECK(requeue(place, {"--force"}).exit.code == 0);
+  CHECK(read_file(place.buffer).find(kLarge + "1\n") != std::string::npos);
 }
 
 TEST_CASE("what is no quarantine, or another's, is refused") {

@@ -100,6 +100,26 @@ TEST_CASE("a poison record goes to the quarantine, everything else arrives in or
   CHECK(world.duplicates() == 0);
 }
 
+TEST_CASE("what goes to the quarantine keeps its NULs where it is whole") {
+  World world(1, 7);
+  world.quarantines = true;
+  world.config.record_bytes_max = 20;
+  world.sink.objects = [](const std::string& payload) { return payload.size() > 10; };
+  const std::string two(2, '\0');
+  const std::string many(5000, '\0');
+  world.append("first");
+  world.append_undeliverable(two + "a poison" + two);
+  world.append_undeliverable(two + "an oversize record" + two);
+  world.append_undeliverable("ends in an oversize way" + many);
+  world.append_raw(many + "behind a gap" + two + "\n");
+  world.open();
+  world.drain();
+  world.check_set_aside_kept();
+  CHECK(world.store.contents.size() == 4);
+  CHECK(world.store.contents.count("behind a gap") == 1);
+  CHECK(world.checkpoint().front() == world.file.size());
+}
+
 TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on") {
   World world(2, 4);
   world.store.fails_add = true;
@@ -113,6 +133,44 @@ TEST_CASE("a poison record stays in place as long as it cannot be copied, the re
   world.drain();
   CHECK(world.store.contents.size() == 1);
   CHECK(world.checkpoint().front() == world.file.size());
+}
+
+TEST_CASE("more set aside than can wait for their copies: the others are met again, counted once") {
+  World world(1, 4);
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.quarantines = true;
+  world.config.record_bytes_max = 30;
+  world.open();
+  const bool fails = GENERATE(false, true);
+  world.store.fails_add = fails;
+  constexpr std::uint64_t kMany = 10'000;
+  for (std::uint64_t i = 0; i < kMany; ++i) {
+    const auto number = std::to_string(i);
+    world.append_undeliverable("over the limit of thirty bytes " + number);
+    if (i % 10 == 0) world.append("within it " + number);
+  }
+  if (fails) {
+    for (int i = 0; i < 100; ++i)
+      world.turn();
+    CHECK(set_aside(world, SetAsideReason::oversize) == kMany);
+    world.store.fails_add = false;
+    world.advance(2s);
+    // With trouble behind it, it counts as drained meanwhile.
+    const auto moved = [&] { return world.metrics().records_quarantined.get(); };
+    for (int i = 0; i < 1000 && moved() < kMany; ++i)
+      world.turn();
+  }
+  world.drain();
+  world.check_all_arrived();
+  world.check_set_aside_kept();
+  world.check_honest();
+  CHECK(world.store.contents.size() == kMany);
+  CHECK(world.store.labels.size() == kMany);
+  CHECK(world.metrics().records_quarantined.get() == kMany);
+  CHECK(set_aside(world, SetAsideReason::oversize) == kMany);
+  CHECK(world.duplicates() == 0);
+  CHECK(world.checkpoint().front() == world.file.size());
+  CHECK(world.metrics().waiting_bytes.get() == 0);
 }
 
 TEST_CASE("copies of which the sync failed are made again before anything is freed") {
@@ -674,6 +732,35 @@ TEST_CASE("full at a start: what Kafka takes in the first seconds is not dropped
   world.drain();
   world.check_all_arrived();
   CHECK(world.metrics().records_dropped.get() == 0);
+}
+
+TEST_CASE("full, but for what is set aside in place: nothing is dropped for its sake") {
+  World world(1, 34);
+  world.config.bytes_max = 20'000;
+  world.config.when_full = WhenFull::drop_oldest;
+  world.config.record_bytes_max = 1000;
+  world.sink.moods.window = 1;
+  world.sink.mute = {0};
+  world.append("first");
+  world.append_undeliverable(std::string(50'000, 'x'));
+  world.open();
+  append_many(world, 0, 200);
+  const auto live = [&] {
+    for (int i = 0; i < 200; ++i) {
+      world.turn();
+      world.advance(100ms);
+    }
+  };
+  live();
+  CHECK(world.metrics().records_dropped.get() == 0);
+  CHECK_FALSE(world.log.has("over bytes_max"));
+  append_many(world, 200, 1800);
+  live();
+  CHECK(world.metrics().records_dropped.get() > 500);
+  CHECK(world.metrics().data_bytes.get() <= 50'000 + 20'000 + 3 * 4096);
+  CHECK(world.log.has("beside what is set aside in it, over bytes_max"));
+  world.check_set_aside_kept();
+  world.check_honest();
 }
 
 TEST_CASE("full, and nothing may be dropped: a warning, and everything stays") {
