@@ -411,9 +411,12 @@ void KafkaSink::move_on(std::vector<Notice>& notices) {
                        [](const LaneState& lane) { return lane.aside; });
   }));
   if (side_.advance(now_)) lose_lanes(true);
-  const std::string& failure = main_.start_failure();
+  const std::string& failure =
+      main_.start_failure().empty() ? side_.start_failure() : main_.start_failure();
   if (failure != start_failure_told_ && !failure.empty()) {
-    notices.push_back({Notice::Severity::error, 0, "no new Kafka client: " + failure});
+    notices.push_back({Notice::Severity::error, 0,
+                       "no new Kafka client: " + failure + "; trying again each " +
+                           std::to_string(KafkaSupervisor::kDelayMax.count() / 1000) + " s"});
   }
   start_failure_told_ = failure;
 }

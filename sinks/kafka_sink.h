@@ -35,7 +35,8 @@ namespace punchline {
 /// for metadata. Nothing of ours runs while idle but one question each metadata_interval.
 class KafkaSink final : public Sink {
  public:
-  /// `refused` where librdkafka does not accept the settings. No broker is needed.
+  /// `refused` where librdkafka does not accept the settings, `io` where no thread can be started.
+  /// No broker is needed.
   static Result<std::unique_ptr<KafkaSink>> open(const KafkaSettings& settings,
                                                  const KafkaLimits& limits = {});
   /// Waits at most limits.destroy_max; a client that hangs longer is left behind with its chunks.

@@ -1,14 +1,31 @@
 #include "sinks/kafka_sink.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <string>
 #include <vector>
 
+#include <dlfcn.h>
 #include <poll.h>
+#include <pthread.h>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
+
+namespace {
+std::atomic<bool> threads_run_out = false;
+}  // namespace
+
+/// In place of the C library's, for this whole program.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*start)(void*), void* argument) noexcept {
+  if (threads_run_out) return EAGAIN;
+  static const auto real =
+      reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+  return real(thread, attributes, start, argument);
+}
 
 namespace punchline {
 namespace {
@@ -169,6 +186,29 @@ TEST_CASE("a lost client is replaced and its records sent again") {
   CHECK(forwarder.reports(Outcome::unknown) == 0);
   CHECK(read_back(broker->bootstrap(), "t", 4000) == forwarder.expected());
   CHECK(forwarder.chunks_held_by_sink() == 0);
+}
+
+TEST_CASE("threads run out while a client is made: told, tried again, nothing is lost") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  const auto settings = settings_for(broker->bootstrap());
+  auto sink = open_sink(settings);
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  threads_run_out = true;
+  sink->lose_instance();
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return count_notices(forwarder, "no new Kafka client") > 0; }));
+  const auto first = KafkaSink::open(settings);
+  threads_run_out = false;
+  CHECK(count_notices(forwarder,
+                      "no new Kafka client: start a thread: Resource temporarily "
+                      "unavailable; trying again each 5 s") == 1);
+  REQUIRE_FALSE(first.ok());
+  CHECK(first.error().kind() == ErrorKind::io);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
 }
 
 TEST_CASE("a lost client that cannot settle leaves its records unknown, and its chunks held") {
