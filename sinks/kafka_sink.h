@@ -104,6 +104,7 @@ class KafkaSink final : public Sink {
   void hear_answers(std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);
+  void condemn_starved(std::vector<Notice>& notices);
   void renew_denied();
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
   void look_for_stuck(std::vector<Notice>& notices);
@@ -125,6 +126,7 @@ class KafkaSink final : public Sink {
   std::vector<Delivery> local_;
   bool stopped_ = false;
   bool lose_requested_ = false;
+  bool lacks_threads_ = false;  // a client could not start one, and no broker has answered since
   std::string start_failure_told_;
 
   Time now_{};      // as of the last call

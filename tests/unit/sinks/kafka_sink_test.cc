@@ -9,23 +9,40 @@
 #include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
+#include <threads.h>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
 
 namespace {
-std::atomic<bool> threads_run_out = false;
+
+constexpr int kThreadsEnough = 1'000'000;
+std::atomic<int> threads_left = kThreadsEnough;
+
+template <class Function>
+Function c_library(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
 }  // namespace
 
-/// In place of the C library's, for this whole program.
+/// These two in place of the C library's, for this whole program: the first is that of std::thread,
+/// the second librdkafka's, which under the thread sanitizer has a stand-in that calls the first.
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                               void* (*start)(void*), void* argument) noexcept {
-  if (threads_run_out) return EAGAIN;
-  static const auto real =
-      reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+  if (threads_left-- <= 0) return EAGAIN;
+  static const auto real = c_library<decltype(&pthread_create)>("pthread_create");
   return real(thread, attributes, start, argument);
 }
+
+#ifndef __SANITIZE_THREAD__
+extern "C" int thrd_create(thrd_t* thread, thrd_start_t start, void* argument) {
+  if (threads_left-- <= 0) return thrd_error;
+  static const auto real = c_library<decltype(&thrd_create)>("thrd_create");
+  return real(thread, start, argument);
+}
+#endif
 
 namespace punchline {
 namespace {
@@ -196,17 +213,34 @@ TEST_CASE("threads run out while a client is made: told, tried again, nothing is
   MiniForwarder forwarder(*sink, "t");
   forwarder.append(100);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  threads_run_out = true;
+  threads_left = 0;
   sink->lose_instance();
   forwarder.append(100);
   REQUIRE(forwarder.run_until([&] { return count_notices(forwarder, "no new Kafka client") > 0; }));
   const auto first = KafkaSink::open(settings);
-  threads_run_out = false;
+  threads_left = kThreadsEnough;
   CHECK(count_notices(forwarder,
                       "no new Kafka client: start a thread: Resource temporarily "
                       "unavailable; trying again each 5 s") == 1);
   REQUIRE_FALSE(first.ok());
   CHECK(first.error().kind() == ErrorKind::io);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
+}
+
+TEST_CASE("a client that had no threads for its brokers is made anew") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  threads_left = 2;  // ours and librdkafka's own
+  sink->lose_instance();
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until(
+      [&] { return count_notices(forwarder, "no thread for a broker could be started") == 1; }));
+  threads_left = kThreadsEnough;
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
 }
