@@ -107,7 +107,7 @@ std::optional<ExitCode> Run::open_sink() {
   auto sink = KafkaSink::open(*settings, limits);
   if (!sink) {
     log_.error("{}", sink.error().message());
-    return ExitCode::config;
+    return sink.error().kind() == ErrorKind::refused ? ExitCode::config : ExitCode::io;
   }
   sink_ = std::move(*sink);
   if (const auto watched = events_.watch_sink(sink_->wait_fd()); !watched) {

@@ -37,13 +37,25 @@ class Column final : public KeySource {
   char separator_;
 };
 
+// A number that is no integer of 64 bits becomes its text: as a double it would lose digits, and
+// different keys would become one.
+class NumbersAsText : public nlohmann::detail::json_sax_dom_parser<json> {
+ public:
+  using json_sax_dom_parser::json_sax_dom_parser;
+  bool number_float(double, const std::string& written) {
+    auto text = written;
+    return string(text);
+  }
+};
+
 class Json final : public KeySource {
  public:
   explicit Json(const std::string& pointer) : pointer_(pointer) {}
   std::optional<std::string_view> key_of(std::string_view payload,
                                          std::string& scratch) const override {
-    const auto record = json::parse(payload, nullptr, false);
-    if (record.is_discarded() || !contains(record)) return std::nullopt;
+    json record;
+    NumbersAsText into(record, false);
+    if (!json::sax_parse(payload, &into) || !contains(record)) return std::nullopt;
     const auto& found = record[pointer_];
     if (found.is_string()) {
       scratch = found.get_ref<const std::string&>();

@@ -97,18 +97,23 @@ Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
   auto conf = make_kafka_conf(settings.properties, settings.hidden, settings.given);
   if (!conf) return conf.error();
   rd_kafka_conf_set_events(conf->get(), kEvents);
+  auto watch = KafkaWatch::start(wake.event_fd(), metadata_interval);
+  if (!watch) return watch.error();
   auto client = start_kafka_client(std::move(*conf), true);
   if (!client) return client.error();
-  return std::unique_ptr<KafkaInstance>(new KafkaInstance(*client, wake, metadata_interval));
+  return std::unique_ptr<KafkaInstance>(new KafkaInstance(*client, wake, std::move(*watch)));
 }
 
 KafkaInstance::KafkaInstance(rd_kafka_s* client, const WakeFd& wake,
-                             std::chrono::milliseconds interval)
-    : client_(client), queue_(rd_kafka_queue_get_main(client)), batch_(kRunMax) {
+                             std::unique_ptr<KafkaWatch> watch)
+    : client_(client),
+      queue_(rd_kafka_queue_get_main(client)),
+      watch_(std::move(watch)),
+      batch_(kRunMax) {
   rd_kafka_set_log_queue(client_, nullptr);  // nullptr: the main queue
   const std::uint64_t one = 1;               // what an eventfd wants to be written
   rd_kafka_queue_io_event_enable(queue_, wake.event_fd(), &one, sizeof one);
-  watch_ = std::make_unique<KafkaWatch>(client_, queue_, wake.event_fd(), interval);
+  watch_->take_client(client_, queue_);
 }
 
 KafkaInstance::~KafkaInstance() {

@@ -47,7 +47,8 @@ class KafkaInstance {
   /// Records of one produce() at most: the topic's lock is held meanwhile.
   static constexpr std::size_t kRunMax = 4096;
 
-  /// Wakes `wake` when poll() has something; it must outlive the instance (see leak()).
+  /// Wakes `wake` when poll() has something; it must outlive the instance (see leak()). `refused`
+  /// as start_kafka_client(), `io` where no thread can be started.
   static Result<std::unique_ptr<KafkaInstance>> start(const KafkaSettings& settings,
                                                       const WakeFd& wake,
                                                       std::chrono::milliseconds metadata_interval);
@@ -91,7 +92,7 @@ class KafkaInstance {
 
  private:
   struct Run;
-  KafkaInstance(rd_kafka_s* client, const WakeFd& wake, std::chrono::milliseconds interval);
+  KafkaInstance(rd_kafka_s* client, const WakeFd& wake, std::unique_ptr<KafkaWatch> watch);
   void take_reports(void* event, std::vector<Delivery>& deliveries);
   void extend(Run& run, const rd_kafka_message_s& report, std::vector<Delivery>& deliveries);
   void finish(Run& run, std::vector<Delivery>& deliveries);

@@ -23,6 +23,7 @@ constexpr std::int32_t kTopicException = 17;
 constexpr std::int32_t kFatal = -150;
 constexpr std::int32_t kGaplessGuarantee = -148;
 constexpr std::int32_t kMsgTimedOut = -192;
+constexpr std::int32_t kNoResource = -194;
 constexpr std::int32_t kResolve = -193;
 constexpr std::int32_t kTransport = -195;
 constexpr std::int32_t kAllBrokersDown = -187;
@@ -297,6 +298,7 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   }
   // The end of the instance: look_for_loss() asks for it.
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
+  if (saying.code == kNoResource) lacks_threads_ = true;
   if (of_the_connection(saying.code)) {
     notices_.connection_error(saying.code, saying.text, notices);
     if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
@@ -320,6 +322,7 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
   const bool was_away = notices_.broker_away();
   notices_.topic_answer(answer, route.name, notices);
   if (notices_.broker_away() && !was_away) away_since_ = now_;
+  if (answer.broker_answered) lacks_threads_ = false;
   if (answer.code != 0) return;
   if (route.closed_until > now_) route.closed_until = now_ + kClosedTime;
   route.partitions = answer.partitions;
@@ -336,6 +339,8 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
   if (look_for_fatal(main_, notices) || main_.taking() == nullptr) return;
   if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
   if (notices_.denied() && now_ >= away_since_ + limits_.denied_max) return renew_denied();
+  if (notices_.broker_away() && std::exchange(lacks_threads_, false))
+    return condemn_starved(notices);
   if (now_ < check_at_) return;
   check_at_ = now_ + limits_.stuck_max / 8;
   if (notices_.broker_away() && now_ - away_since_ > limits_.away_max) {
@@ -345,6 +350,13 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
     return condemn(main_, kAllBrokersDown, why, notices);
   }
   look_for_stuck(notices);
+}
+
+/// For the brokers it was given librdkafka starts threads only once, when a client is made.
+void KafkaSink::condemn_starved(std::vector<Notice>& notices) {
+  const char* why = "no thread for a broker could be started";
+  condemn(side_, kNoResource, why, notices);
+  condemn(main_, kNoResource, why, notices);
 }
 
 /// Certificates and passwords are read when a client is made: new ones are to help without a
@@ -411,9 +423,12 @@ void KafkaSink::move_on(std::vector<Notice>& notices) {
                        [](const LaneState& lane) { return lane.aside; });
   }));
   if (side_.advance(now_)) lose_lanes(true);
-  const std::string& failure = main_.start_failure();
+  const std::string& failure =
+      main_.start_failure().empty() ? side_.start_failure() : main_.start_failure();
   if (failure != start_failure_told_ && !failure.empty()) {
-    notices.push_back({Notice::Severity::error, 0, "no new Kafka client: " + failure});
+    notices.push_back({Notice::Severity::error, 0,
+                       "no new Kafka client: " + failure + "; trying again each " +
+                           std::to_string(KafkaSupervisor::kDelayMax.count() / 1000) + " s"});
   }
   start_failure_told_ = failure;
 }

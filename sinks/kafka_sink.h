@@ -35,7 +35,8 @@ namespace punchline {
 /// for metadata. Nothing of ours runs while idle but one question each metadata_interval.
 class KafkaSink final : public Sink {
  public:
-  /// `refused` where librdkafka does not accept the settings. No broker is needed.
+  /// `refused` where librdkafka does not accept the settings, `io` where no thread can be started.
+  /// No broker is needed.
   static Result<std::unique_ptr<KafkaSink>> open(const KafkaSettings& settings,
                                                  const KafkaLimits& limits = {});
   /// Waits at most limits.destroy_max; a client that hangs longer is left behind with its chunks.
@@ -103,6 +104,7 @@ class KafkaSink final : public Sink {
   void hear_answers(std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);
+  void condemn_starved(std::vector<Notice>& notices);
   void renew_denied();
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
   void look_for_stuck(std::vector<Notice>& notices);
@@ -124,6 +126,7 @@ class KafkaSink final : public Sink {
   std::vector<Delivery> local_;
   bool stopped_ = false;
   bool lose_requested_ = false;
+  bool lacks_threads_ = false;  // a client could not start one, and no broker has answered since
   std::string start_failure_told_;
 
   Time now_{};      // as of the last call

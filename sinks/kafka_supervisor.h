@@ -46,7 +46,7 @@ class KafkaSupervisor {
   KafkaSupervisor& operator=(const KafkaSupervisor&) = delete;
 
   /// The first instance, which is wanted from now on. `refused` where librdkafka does not accept
-  /// the settings.
+  /// the settings, `io` where no thread can be started.
   Status start();
   /// With these settings the next instance is made; the present one is condemned, as expected.
   void renew(KafkaSettings settings, Time now);

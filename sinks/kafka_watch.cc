@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -23,14 +24,14 @@ struct KafkaWatch::State {
     TopicAnswer last;
   };
 
-  rd_kafka_t* client = nullptr;
-  rd_kafka_queue_t* queue = nullptr;
   int wake_fd = -1;
   std::chrono::milliseconds interval{0};
 
   std::mutex mutex;
   std::condition_variable changed;
-  // Under the mutex. `topics` only grows while not retired.
+  // Under the mutex. The client comes once, `topics` only grow while not retired.
+  rd_kafka_t* client = nullptr;
+  rd_kafka_queue_t* queue = nullptr;
   std::vector<Topic> topics;
   std::vector<TopicAnswer> answers;
   bool asked = true;
@@ -96,6 +97,7 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
 
 void watch(State& state) {
   std::unique_lock lock(state.mutex);
+  state.changed.wait(lock, [&] { return state.client != nullptr || state.retired; });
   auto pause = kRetryMin;
   auto next = Clock::now();
   while (!state.retired) {
@@ -131,33 +133,49 @@ void destroy(State& state) {
   ::eventfd_write(state.wake_fd, 1);
 }
 
+Status start_thread(const std::shared_ptr<State>& state) {
+  try {
+    std::thread([state] {
+      watch(*state);
+      if (state->client != nullptr) destroy(*state);
+    }).detach();
+    return {};
+  } catch (const std::system_error& error) {
+    return Error(ErrorKind::io, error.code().value(), "start a thread");
+  }
+}
+
 /// Signals belong to the program's own thread.
-void start_thread(const std::shared_ptr<State>& state) {
+Status start_thread_without_signals(const std::shared_ptr<State>& state) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([state] {
-    watch(*state);
-    destroy(*state);
-  }).detach();
+  auto started = start_thread(state);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return started;
 }
 
 }  // namespace
 
-KafkaWatch::KafkaWatch(rd_kafka_s* client, rd_kafka_queue_s* queue, int wake_fd,
-                       std::chrono::milliseconds interval)
-    : state_(std::make_shared<State>()) {
-  state_->client = client;
-  state_->queue = queue;
-  state_->wake_fd = wake_fd;
-  state_->interval = interval;
-  start_thread(state_);
+Result<std::unique_ptr<KafkaWatch>> KafkaWatch::start(int wake_fd,
+                                                      std::chrono::milliseconds interval) {
+  auto state = std::make_shared<State>();
+  state->wake_fd = wake_fd;
+  state->interval = interval;
+  if (auto started = start_thread_without_signals(state); !started) return started.error();
+  return std::unique_ptr<KafkaWatch>(new KafkaWatch(std::move(state)));
 }
 
 KafkaWatch::~KafkaWatch() {
   retire();
+}
+
+void KafkaWatch::take_client(rd_kafka_s* client, rd_kafka_queue_s* queue) {
+  const std::lock_guard lock(state_->mutex);
+  state_->client = client;
+  state_->queue = queue;
+  state_->changed.notify_all();
 }
 
 void KafkaWatch::add_topic(RouteId route, rd_kafka_topic_s* topic) {

@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "buffer/result.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/sink.h"
 
@@ -22,14 +24,17 @@ namespace punchline {
 /// when it differs from the one before, or was asked for. The owner's thread calls everything.
 class KafkaWatch {
  public:
-  /// `wake_fd` gets 8 bytes (eventfd) when there is something to take, or the client is gone.
-  KafkaWatch(rd_kafka_s* client, rd_kafka_queue_s* queue, int wake_fd,
-             std::chrono::milliseconds interval);
-  /// Waits for nothing; see retire().
+  /// `wake_fd` gets 8 bytes (eventfd) when there is something to take, or the client is gone. The
+  /// thread comes before its client, since without it nobody could destroy that; `io` where there
+  /// is none to be had.
+  static Result<std::unique_ptr<KafkaWatch>> start(int wake_fd, std::chrono::milliseconds interval);
+  /// Waits for nothing; see retire(). Without a client the thread just ends.
   ~KafkaWatch();
   KafkaWatch(const KafkaWatch&) = delete;
   KafkaWatch& operator=(const KafkaWatch&) = delete;
 
+  /// Once, before anything else. The watch takes both over.
+  void take_client(rd_kafka_s* client, rd_kafka_queue_s* queue);
   /// The watch takes the handle over and destroys it before the client.
   void add_topic(RouteId route, rd_kafka_topic_s* topic);
   void look_now();
@@ -46,6 +51,8 @@ class KafkaWatch {
   struct State;
 
  private:
+  explicit KafkaWatch(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
   std::shared_ptr<State> state_;  // shared with the thread, which may outlive us
 };
 

@@ -37,6 +37,17 @@ TEST_CASE("a key by JSON pointer is text, a number, true or false") {
   }
 }
 
+TEST_CASE("a number is the key as it is written, whatever its size") {
+  BufferConfig config;
+  config.key_json = "/a";
+  for (const auto* number :
+       {"0", "-7", "18446744073709551615", "18446744073709551616", "-9223372036854775809",
+        "123456789012345678901234567890", "0.1234567890123456789", "1.10", "1E5"}) {
+    CHECK(key(config, R"({"a": )" + std::string(number) + "}") == "<" + std::string(number) + ">");
+  }
+  CHECK(key(config, R"({"a": 1e999})") == "none");
+}
+
 TEST_CASE("an array is not asked for a name") {
   BufferConfig config;
   config.key_json = "/a/name";
