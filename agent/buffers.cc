@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <filesystem>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -44,6 +46,7 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
     if (auto failure = open_one(config, metrics, now, parts_.log)) return failure;
     if (const auto kept = set_aside_before(config))
       parts_.log.warning("{}: {}", config.path, kept->text());
+    tell_of_orphans(config, parts_.log);
   }
   return std::nullopt;
 }
@@ -183,37 +186,57 @@ void Buffers::take_new_files(TimePoint now) {
 bool Buffers::is_spent(Held& held, TimePoint now) {
   if (!held.pipe->drained()) held.busy = now;
   if (!held.replaced || now < held.busy + kQuietMin) return false;
+  held.pipe->finish(now);
+  if (!save_orphan(held, Source::kept)) {
+    held.busy = now;  // again in a while
+    return false;
+  }
   parts_.log.info("{}: the file that lost its name is delivered and quiet: let go",
                   held.config.path);
-  held.pipe->finish(now);
-  save_orphan(held);
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
   return true;
 }
 
-void Buffers::finish(TimePoint now) {
+bool Buffers::finish(TimePoint now) {
+  bool all = true;
   for (auto& held : held_) {
     held->pipe->finish(now);
-    save_orphan(*held);
+    tell_of_new_name(*held);
+    all = save_orphan(*held, Source::given_up) && all;
   }
+  return all;
 }
 
-void Buffers::save_orphan(Held& held) {
+// Nobody will look for it: the next run takes what is under the configured name.
+void Buffers::tell_of_new_name(const Held& held) {
+  const auto& file = *held.buffer.file;
+  const auto same = file.same_file_as_path();
+  const auto facts = held.buffer.file->facts();
+  if (!same || *same || !facts || !facts->has_name || held.pipe->drained()) return;
+  std::error_code none;
+  const auto name = std::filesystem::read_symlink(
+      "/proc/self/fd/" + std::to_string(file.descriptor().fd()), none);
+  parts_.log.warning("{}: was renamed with data in it that is not delivered: forward {} too",
+                     held.config.path, none ? "it under its new name" : name.string());
+}
+
+bool Buffers::save_orphan(Held& held, Source source) {
   auto& file = *held.buffer.file;
   const auto& checkpoint = *held.buffer.checkpoint;
   const auto facts = file.facts();
-  if (!facts || facts->has_name) return;
-  if (checkpoint.base() + facts->size <= checkpoint.front()) return;
-  const auto path = held.config.path + ".orphan-" + to_string(checkpoint.state().uuid);
-  const auto saved = save_rest(file, checkpoint, path, held.config);
+  if (!facts || facts->has_name) return true;
+  if (checkpoint.base() + facts->size <= checkpoint.front()) return true;
+  const auto path = orphan_path(held.config.path, to_string(checkpoint.state().uuid));
+  const auto saved = save_rest(file, checkpoint, path, held.config, source);
   if (saved) {
     parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",
                        held.config.path, path);
-  } else {
-    parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,
-                     saved.error().message());
+    return true;
   }
+  parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,
+                   saved.error().message());
+  return false;
 }
 
 }  // namespace punchline

@@ -49,7 +49,8 @@ class Buffers {
   /// Quarantines that are buffers here have grown since this was last asked: they are read on.
   bool wake_grown_quarantines();
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
-  void finish(TimePoint now);
+  /// False if that could not be saved: it is lost then.
+  bool finish(TimePoint now);
 
  private:
   struct Held {
@@ -76,7 +77,8 @@ class Buffers {
   static void look_at_quarantine(Held& held);
   bool is_spent(Held& held, TimePoint now);
   /// What is left in a file that will be gone when we close it gets a name.
-  void save_orphan(Held& held);
+  bool save_orphan(Held& held, Source source);
+  void tell_of_new_name(const Held& held);
 
   Parts parts_;
   const Config& config_;

@@ -267,7 +267,7 @@ ExitCode Run::once_outcome() const {
 ExitCode Run::end(ExitCode code) {
   if (!stop_by_) forwarder_->stop();
   forwarder_->take_last_deliveries(clock_now());
-  buffers_->finish(clock_now());
+  const bool saved = buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
     log_.info("{}: {} records confirmed, {} set aside, {} dropped, {} bytes waiting", buffer.path,
               buffer.records_confirmed.get(),
@@ -275,7 +275,7 @@ ExitCode Run::end(ExitCode code) {
                   buffer.records_unsettled.get() - buffer.records_dropped.get(),
               buffer.records_dropped.get(), buffer.waiting_bytes.get());
   }
-  return code;
+  return saved ? code : ExitCode::io;
 }
 
 }  // namespace

@@ -30,11 +30,6 @@ Uuid random_uuid() {
   return uuid;
 }
 
-std::string folder_of(const std::string& path) {
-  const auto folder = std::filesystem::path(path).parent_path();
-  return folder.empty() ? "." : folder.string();
-}
-
 // XFS and btrfs write a range out before they punch it: fewer, larger, later punches there.
 LedgerLimits limits_for(const std::string& filesystem, const BufferConfig& config,
                         std::uint64_t block_bytes) {
@@ -111,9 +106,24 @@ void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
               noted.error().message());
 }
 
+// Blocks that have just been given up can be had when the filesystem has noted that. `at`: the size
+// of the copy before.
+Status append_patiently(BufferFile& copy, std::uint64_t at, std::span<const char> bytes) {
+  constexpr int kTries = 3;
+  for (int tries = 1;; ++tries) {
+    const auto added = copy.append(bytes);
+    if (added || added.error().kind() != ErrorKind::no_space || tries == kTries) return added;
+    if (const auto synced = copy.sync_all(); !synced) return synced;
+    const auto facts = copy.facts();
+    if (!facts) return facts.error();
+    bytes = bytes.subspan(facts->size - at);
+    at = facts->size;
+  }
+}
+
 // Appends what is above the front to `copy`; returns where its fences stand there.
 Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& checkpoint,
-                                          BufferFile& copy) {
+                                          BufferFile& copy, Source source) {
   std::vector<Position> fences;
   std::vector<char> piece(256 * 1024);
   auto from = checkpoint.front() - checkpoint.base();
@@ -138,8 +148,9 @@ Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& ch
       const auto at = fence - checkpoint.base();
       if (from < at && at <= next) fences.push_back(written + std::min(at - from, bytes));
     }
-    const auto added = copy.append(std::span<const char>(piece).first(bytes));
+    const auto added = append_patiently(copy, written, std::span<const char>(piece).first(bytes));
     if (!added) return added.error();
+    if (source == Source::given_up) (void)file.punch({from, next});  // room for what comes
     written += bytes;
     from = next;
   }
@@ -211,13 +222,32 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
   return checkpoint;
 }
 
+void tell_of_orphans(const BufferConfig& config, Log& log) {
+  const auto prefix = std::filesystem::path(orphan_path(config.path, "")).filename().string();
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(config.path), none)) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    const auto file = PosixFile::open(entry.path());
+    if (!file) continue;
+    const auto stored = read_stored_state(**file);
+    const auto facts = (*file)->facts();
+    if (!stored || !facts || facts->size + stored->state.base <= stored->state.front) continue;
+    log.warning("{}: what a deleted buffer of this name held is in {}: forward it too (-b)",
+                config.path, entry.path().string());
+  }
+}
+
+std::string orphan_path(const std::string& buffer, const std::string& uuid) {
+  return buffer + ".orphan-" + uuid;
+}
+
 Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
-                 const BufferConfig& config) {
+                 const BufferConfig& config, Source source) {
   const auto created = PosixFile::create_if_missing(path, {config.mode, config.group});
   if (!created) return created.error();
   auto copy = PosixFile::open(path);
   if (!copy) return copy.error();
-  const auto fences = copy_behind(file, checkpoint, **copy);
+  const auto fences = copy_behind(file, checkpoint, **copy, source);
   if (!fences) return fences.error();
   const auto facts = (*copy)->facts();
   if (!facts) return facts.error();

@@ -49,9 +49,21 @@ std::optional<QuarantineContents> set_aside_before(const BufferConfig& config);
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
                                                  Log& log);
 
+/// What becomes of a file whose rest is saved: it stays as it is, or will be gone at once, so that
+/// its blocks can be given to the copy.
+enum class Source : std::uint8_t { kept, given_up };
+
 /// Saves what is above the front of `file` in a new buffer at `path`, durably: to be read
-/// carefully, with the fences where they were between its bytes. Holes are cut to a block.
+/// carefully, with the fences where they were between its bytes. Holes are cut to a block. Errors:
+/// what is in the copy by then stays there; given up, it is nowhere else.
 Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
-                 const BufferConfig& config);
+                 const BufferConfig& config, Source source);
+
+/// Where what a deleted buffer held is saved.
+std::string orphan_path(const std::string& buffer, const std::string& uuid);
+
+/// Says of each copy that an earlier run has saved of a buffer of this name, and that holds
+/// something still.
+void tell_of_orphans(const BufferConfig& config, Log& log);
 
 }  // namespace punchline

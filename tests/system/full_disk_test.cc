@@ -1,6 +1,8 @@
 // A filesystem without a free block: whoever appends is told, the agent goes on and drains it.
 
+#include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
@@ -56,6 +58,27 @@ void fill_and_drain(const std::string& folder, bool frees_at_once) {
   CHECK(agent.stop().code == 0);
 }
 
+// More than the filesystem has room for a second time.
+void save_the_deleted(const std::string& folder) {
+  const auto buffer = folder + "/buffer";
+  const std::string line(999, 'l');
+  std::string lines;
+  while (lines.size() < 8 * kMib)
+    lines += line + "\n";
+  write_file(buffer, lines);
+  Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
+  REQUIRE(agent.logs("fresh"));
+  fill_up(folder + "/filler", 3 * kMib);
+  std::filesystem::remove(buffer);
+  CHECK(agent.stop().code == 0);
+  INFO(agent.log());
+  std::string saved;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().string().find(".orphan-") != std::string::npos) saved = entry.path();
+  REQUIRE_FALSE(saved.empty());
+  CHECK((read_file(saved) == lines));
+}
+
 }  // namespace
 
 TEST_CASE("a full filesystem is drained, and nothing that was appended is lost") {
@@ -76,6 +99,20 @@ TEST_CASE("a full filesystem is drained, and nothing that was appended is lost")
     }
     ++tried;
     fill_and_drain(folder, kind.frees_at_once);
+  }
+  if (tried == 0) std::cerr << "no filesystem could be mounted: nothing tested\n";
+}
+
+TEST_CASE("a deleted buffer is saved where there is hardly room for a second one") {
+  FsMounts mounts;
+  int tried = 0;
+  for (const auto& [type, bytes] : {std::pair{"ext4", 64 * kMib}, std::pair{"xfs", 320 * kMib},
+                                    std::pair{"tmpfs", 32 * kMib}}) {
+    INFO(type);
+    const auto folder = mounts.mount(type, bytes);
+    if (folder.empty()) continue;
+    ++tried;
+    save_the_deleted(folder);
   }
   if (tried == 0) std::cerr << "no filesystem could be mounted: nothing tested\n";
 }

@@ -15,6 +15,7 @@ namespace punchline::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
 
 std::vector<fs::path> orphans_in(const std::string& folder) {
   std::vector<fs::path> found;
@@ -52,6 +53,39 @@ TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as
   INFO(once.err);
   CHECK(once.exit.code == 65);
   CHECK(once.err.find("1 records confirmed") != std::string::npos);
+}
+
+TEST_CASE("the next start, and a stop, say where data of other names is") {
+  const TempDir folder("replaced-told");
+  const auto buffer = folder.file("buffer");
+  const RunSetup setup{.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"};
+  append(buffer, "of the deleted one\n");
+  Agent first(setup);
+  REQUIRE(first.logs("fresh"));
+  fs::remove(buffer);
+  CHECK(first.stop().code == 0);
+  REQUIRE(orphans_in(folder.path()).size() == 1);
+  const auto orphan = orphans_in(folder.path())[0].string();
+
+  Agent second(setup);
+  CHECK(second.logs("held is in " + orphan + ": forward it too"));
+  append(buffer, "of the renamed one\n");
+  fs::rename(buffer, buffer + ".1");
+  CHECK(second.stop().code == 0);
+  CHECK_THAT(second.log(), Contains("was renamed with data in it that is not delivered: forward " +
+                                    buffer + ".1 too"));
+}
+
+TEST_CASE("what a deleted buffer holds and cannot be saved is no good end") {
+  const TempDir folder("replaced-lost");
+  fs::create_directory(folder.file("inner"));
+  const auto buffer = folder.file("inner/buffer");
+  append(buffer, "record\n");
+  Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
+  REQUIRE(agent.logs("fresh"));
+  fs::remove_all(folder.file("inner"));
+  CHECK(agent.stop().code == 74);
+  CHECK_THAT(agent.log(), Contains("what it holds cannot be saved"));
 }
 
 TEST_CASE("a new file under the name is forwarded, and so is the one that was renamed") {
