@@ -25,6 +25,14 @@ Finished once_with_limit_raised(const Place& place, const std::string& buffer) {
 
 const std::string kLarge(1'100'000, 'x');
 
+// To look for a long run of one byte in others of its kind takes minutes.
+bool has_line(const std::string& text, const std::string& line) {
+  std::istringstream lines(text);
+  for (std::string each; std::getline(lines, each);)
+    if (each == line) return true;
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("an oversize record is moved out, freed, and comes back when the limit is raised") {
@@ -218,9 +226,9 @@ TEST_CASE(
     INFO(done.out << done.err);
     CHECK(done.exit.code == 65);
     CHECK_THAT(done.out, Contains("requeued  2 records") && Contains("1 damaged"));
-    CHECK(read_file(place.buffer).find(kLarge + "1") == std::string::npos);
-    CHECK(read_file(place.buffer).find(kLarge + "2\n") != std::string::npos);
-    CHECK(read_file(place.buffer).find(kLarge + "3\n") != std::string::npos);
+    CHECK_FALSE(has_line(read_file(place.buffer), kLarge + "1"));
+    CHECK(has_line(read_file(place.buffer), kLarge + "2"));
+    CHECK(has_line(read_file(place.buffer), kLarge + "3"));
     CHECK_THAT(read_file(place.quarantine), Contains("x1"));
   }
   SECTION("its end is gone") {
@@ -295,12 +303,12 @@ TEST_CASE(
   CHECK(back.exit.code == 78);
   CHECK_THAT(back.out, Contains("requeued  1 records") && Contains("1 not proved whole"));
   CHECK_THAT(back.err, Contains("1 entry is not of this buffer") && Contains("--force"));
-  CHECK(read_file(place.buffer).find(kLarge + "1") == std::string::npos);
-  CHECK(read_file(place.buffer).find(kLarge + "2\n") != std::string::npos);
+  CHECK_FALSE(has_line(read_file(place.buffer), kLarge + "1"));
+  CHECK(has_line(read_file(place.buffer), kLarge + "2"));
   CHECK(inspect(place.quarantine).waiting_records == 2);
   CHECK_THAT(requeue(place).out, Contains("requeued  0 records"));
   CHECK(requeue(place, {"--force"}).exit.code == 0);
-  CHECK(read_file(place.buffer).find(kLarge + "1\n") != std::string::npos);
+  CHECK(has_line(read_file(place.buffer), kLarge + "1"));
 }
 
 TEST_CASE("what is no quarantine, or another's, is refused") {
