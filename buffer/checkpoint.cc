@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
@@ -83,6 +84,7 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   if (!facts) return facts.error();
   state_ = found;
   stored_front_ = found.front;
+  stored_synced_ = found.synced;
   stored_format_ = found.format;
   load_fences();
   const bool new_boot = found.boot != facts_.boot || facts_.force_fence;
@@ -137,16 +139,21 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   report.warnings.push_back(warning +
                             "; all it holds is read as new, so duplicates of what was delivered "
                             "before may follow");
-  const auto format = origin == Origin::copied ? state_.format : Format::none;
+  const bool copied = origin == Origin::copied;
+  const auto format = copied ? state_.format : Format::none;
+  // What was torn is torn in a copy too; its positions begin at 0.
+  std::vector<Position> fences;
+  for (const auto fence : fences_)
+    if (copied && fence > state_.base) fences.push_back(fence - state_.base);
   state_ = State{};
   state_.format = format;
   state_.uuid = facts_.fresh_uuid;
   if (facts) state_.identity = fold_identity(facts->inode, facts->birth_ns);
-  stored_front_ = 0;
+  stored_front_ = stored_synced_ = 0;
   free_from_ = 0;
   lost_place_ = false;
   report.collapsed_bytes = 0;
-  fences_.clear();
+  fences_ = std::move(fences);
   fences_dirty_ = true;
   dirty_ = true;
 }
@@ -168,8 +175,9 @@ Status Checkpoint::fence_and_close(StartReport& report) {
   if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
   if (!fences_stored || !stored) {
     report.warnings.push_back("the disk is full: the state could not be written, trying again");
-    return {};
   }
+  // Also, and just then, where the fence could not be stored: should we be killed before it is, its
+  // place is forgotten, and an open tail might be continued. The next start is of a new boot again.
   // A frame proves itself: an unfinished one harms nobody. Where torn text has left it open which
   // format this is, lines may follow; to frames the newline is a part of the damage.
   if (!report.fence_set || state_.format == Format::frames) return {};
@@ -236,8 +244,10 @@ void Checkpoint::add_fence(Position at) {
   fences_dirty_ = true;
 }
 
+// Where a boot may take the front back to, what was torn must still be known.
 void Checkpoint::drop_passed_fences() {
-  const auto kept = std::upper_bound(fences_.begin(), fences_.end(), state_.front);
+  const auto passed = supported_ ? std::min(state_.front, stored_synced_) : state_.front;
+  const auto kept = std::upper_bound(fences_.begin(), fences_.end(), passed);
   if (kept == fences_.begin()) return;
   fences_.erase(fences_.begin(), kept);
   fences_dirty_ = true;
@@ -247,13 +257,12 @@ Status Checkpoint::move_front(Position front) {
   assert(front >= state_.front);
   state_.front = front;
   dirty_ = true;
-  if (!fences_.empty() && fences_.front() <= front) drop_passed_fences();
-  if (!supported_) return {};
-  const auto stored = file_.set_attribute(kStateAttribute, encode(state_));
-  if (!stored) return stored;
-  stored_front_ = front;
-  stored_format_ = state_.format;
-  dirty_ = false;
+  if (supported_) {
+    const auto stored = file_.set_attribute(kStateAttribute, encode(state_));
+    if (!stored) return stored;
+    note_stored();
+  }
+  drop_passed_fences();
   return {};
 }
 
@@ -323,10 +332,16 @@ Status Checkpoint::store_state() {
   if (!dirty_) return {};
   if (const auto set = file_.set_attribute(kStateAttribute, encode(state_)); !set) return set;
   if (const auto synced = file_.sync_all(); !synced) return synced;
+  note_stored();
+  drop_passed_fences();
+  return store_fences();
+}
+
+void Checkpoint::note_stored() {
   stored_front_ = state_.front;
+  stored_synced_ = state_.synced;
   stored_format_ = state_.format;
   dirty_ = false;
-  return {};
 }
 
 // Where the front may go back to after a boot: a line that goes on behind it would be read as two.
@@ -351,7 +366,7 @@ Status Checkpoint::sync() {
     distrust();
     return synced;
   }
-  if (state_.sync_failed && !fences_.empty()) return {};
+  if (state_.sync_failed && state_.front < careful_until()) return {};
   state_.sync_failed = false;
   if (state_.synced == *at) return {};
   state_.synced = *at;

@@ -139,6 +139,7 @@ class Checkpoint {
   void load_fences();
   void add_fence(Position at);
   void drop_passed_fences();
+  void note_stored();
   Status store_state();
   Status store_fences();
   Status store_changed(bool& dirty, std::string_view name, const std::string& bytes);
@@ -153,12 +154,13 @@ class Checkpoint {
   BufferFile& file_;
   StartFacts facts_;
   State state_;
-  std::vector<Position> fences_;  // ascending, all above the front
+  std::vector<Position> fences_;  // ascending, above where a boot may take the front back to
   std::vector<std::uint32_t> salts_;
   Spread spread_;
   bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
   Position free_from_ = 0;
   Position stored_front_ = 0;
+  Position stored_synced_ = 0;
   Format stored_format_ = Format::none;
   bool lost_place_ = false;
   bool torn_text_ = false;  // all there is, and it does not tell the format

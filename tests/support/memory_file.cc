@@ -78,6 +78,13 @@ bool MemoryFile::has_room_for(std::uint64_t page) const {
   return now_.pages.count(page) > 0 || (now_.pages.size() + 1) * kPageBytes <= space_bytes_;
 }
 
+std::uint64_t MemoryFile::room_for(std::uint64_t bytes) const {
+  const auto last = now_.size == 0 ? 0 : (now_.size - 1) / kPageBytes;
+  const auto tail = now_.pages.count(last) > 0 ? (last + 1) * kPageBytes - now_.size : 0;
+  const auto used = now_.pages.size() * kPageBytes;
+  return std::min(bytes, tail + space_bytes_ - std::min(space_bytes_, used));
+}
+
 void MemoryFile::put(std::uint64_t offset, std::string_view text) {
   if (text.empty()) return;
   now_.put(offset, text);
@@ -184,6 +191,9 @@ Result<std::optional<std::string>> MemoryFile::attribute(std::string_view name) 
 Status MemoryFile::set_attribute(std::string_view name, std::string_view value) {
   if (auto failed = enter(Op::set_attribute, "set an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "set an attribute of");
+  if (now_.pages.size() * kPageBytes + kPageBytes > space_bytes_) {
+    return error(ENOSPC, "set an attribute of");
+  }
   now_.attributes[std::string(name)] = value;
   disk_.set_attribute(name, value);
   return {};

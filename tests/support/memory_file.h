@@ -53,8 +53,11 @@ class MemoryFile final : public BufferFile {
   std::uint64_t inode() const { return inode_; }
   std::int64_t birth_ns() const { return birth_ns_; }
   void set_name(bool has_name) { has_name_ = has_name; }
-  /// At most so many bytes of pages; an append that does not fit is short, then ENOSPC.
+  /// At most so many bytes of pages; an append of ours that does not fit is short, then ENOSPC, and
+  /// without a free page no attribute can be set, as on XFS.
   void set_space(std::uint64_t bytes) { space_bytes_ = bytes; }
+  /// How much of `bytes` would fit behind the end.
+  std::uint64_t room_for(std::uint64_t bytes) const;
   /// Trivial SEEK_DATA and SEEK_HOLE, as on FUSE without lseek.
   void set_knows_holes(bool knows) { knows_holes_ = knows; }
   void set_attributes_supported(bool supported) { attributes_supported_ = supported; }

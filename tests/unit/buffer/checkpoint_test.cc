@@ -99,6 +99,50 @@ TEST_CASE("no room to close the tail, on the disk or by a limit of ours: the fen
   CHECK(checkpoint.fences() == std::vector<Position>{7});
 }
 
+TEST_CASE("the tail is closed though there is no room for the fence, which would be forgotten") {
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  file.fail(Op::set_attribute, ENOSPC, 1, MemoryFile::How::for_ever);
+  Checkpoint checkpoint(file, boot(1));
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  CHECK(report->tail_closed);
+  CHECK(file.text() == std::string("a\nunfin\0\n", 9));
+}
+
+TEST_CASE("a copy is torn where the original was") {
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  file.set_writers(true);  // so that only the fence tells it
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(origin(checkpoint) == Origin::unknown);
+    file.producer_appends("ished\nb\n");
+  }
+  file.set_inode(77, kBootTime + 1);
+  Checkpoint checkpoint(file, boot(1));
+  REQUIRE(origin(checkpoint) == Origin::copied);
+  CHECK(checkpoint.fences() == std::vector<Position>{7, 15});
+}
+
+TEST_CASE("a fence stays until no boot can take the front back behind it") {
+  auto file = file_with("a\nunfin", kBootTime - 1);
+  file.set_writers(true);  // so that only the fence tells where it is torn
+  Checkpoint checkpoint(file, boot(1));
+  REQUIRE(origin(checkpoint) == Origin::unknown);
+  file.producer_appends("ished\nb\n");
+  REQUIRE(checkpoint.move_front(15).ok());
+  REQUIRE(checkpoint.store().ok());
+  CHECK(checkpoint.fences() == std::vector<Position>{7});
+  Checkpoint next(file, boot(2));
+  REQUIRE(origin(next) == Origin::new_boot);
+  CHECK(next.front() == 0);
+  CHECK(next.fences() == std::vector<Position>{7, 15});
+  REQUIRE(next.move_front(15).ok());
+  REQUIRE(next.sync().ok());
+  REQUIRE(next.store().ok());
+  CHECK(next.fences().empty());
+  CHECK_FALSE(file.has_attribute(kFencesAttribute));
+}
+
 TEST_CASE("within a boot it goes on at the front") {
   auto file = file_with("one\ntwo\n");
   {
@@ -219,6 +263,7 @@ TEST_CASE("fences add up and go when the front has passed them") {
   Checkpoint checkpoint(file, boot(3));
   origin(checkpoint);
   CHECK(checkpoint.fences() == std::vector<Position>{8, 12});
+  REQUIRE(checkpoint.sync().ok());
   REQUIRE(checkpoint.move_front(8).ok());
   CHECK(checkpoint.fences() == std::vector<Position>{12});
   REQUIRE(checkpoint.move_front(16).ok());

@@ -50,13 +50,27 @@ bool World::may_append_first() {
 }
 
 void World::remember(Known& as, std::string_view payload) {
-  const auto& added = as[std::string(payload)] = {file.collapsed_bytes() + file.size(),
-                                                  bytes_of(payload), ++numbers_};
+  const auto bytes = bytes_of(payload);
+  const auto room = own_offset ? bytes.size() : file.room_for(bytes.size());
+  if (room < bytes.size()) {  // `punchline append` takes a short write back
+    if (room == 0) return;
+    const bool closes = format == Format::lines;
+    return file.producer_appends(std::string(room - (closes ? 1 : 0), '\0') + (closes ? "\n" : ""));
+  }
+  const auto at = own_offset ? offset_ : file.size();
+  const auto& added = as[std::string(payload)] = {file.collapsed_bytes() + at, bytes, ++numbers_};
   if (format == Format::frames && cuts_ > 0) {  // `punchline append` would be refused
     const auto standing = standing_format(file);
     REQUIRE((!standing || *standing != Format::lines));
   }
-  file.producer_appends(added.bytes);
+  append_raw(added.bytes);
+}
+
+void World::append_raw(std::string_view bytes) {
+  if (!own_offset) return file.producer_appends(bytes);
+  gaps_ += offset_ > file.size() ? 1 : 0;
+  file.producer_writes(offset_, bytes);
+  offset_ += bytes.size();
 }
 
 std::string World::bytes_of(std::string_view payload) {
@@ -112,8 +126,15 @@ void World::cut_power(Unsynced unsynced, std::mt19937& random) {
   forgive_unsynced(undeliverable_);
   file.cut_power(unsynced, random);
   ++cuts_;
+  reopen();
   ++boot;
   boot_time_ns_ = ++clock_ns_;
+}
+
+void World::boot_after_torn_collapse() {
+  ++boot;
+  if (own_offset) ++torn_collapses_;
+  reopen();
 }
 
 void World::forgive_unsynced(Known& known) {
@@ -197,12 +218,12 @@ void World::check_all_arrived() {
   for (const auto& [payload, appended] : appended_) {
     if (!appended.required || arrived.count(payload) > 0) continue;
     INFO("missing: " << payload << " at " << appended.position);
-    const bool in_its_place =
-        format == Format::lines && cuts_ > 0 && file.text().find(payload) != std::string::npos;
+    const bool in_its_place = format == Format::lines && may_glue() > 0 &&
+                              file.text().find(payload) != std::string::npos;
     REQUIRE((is_set_aside(payload) || in_its_place));
     ++glued;
   }
-  CHECK(glued <= cuts_);
+  CHECK(glued <= may_glue());
 }
 
 // The logs only grow, so each record is looked at once.
@@ -219,7 +240,7 @@ void World::note_arrivals() {
 
 // With what it is glued to, durable in the store.
 bool World::is_set_aside(const std::string& payload) const {
-  if (format != Format::lines || cuts_ == 0) return false;
+  if (format != Format::lines || may_glue() == 0) return false;
   return std::any_of(store.contents.begin(), store.contents.end(),
                      [&](const auto& content) { return content.find(payload) != content.npos; });
 }

@@ -53,6 +53,9 @@ class World {
   Format format = Format::lines;  ///< Of what append() appends.
   bool quarantines = false;       ///< What is set aside goes to the store.
   bool keyed = false;             ///< In frames: each record's key is its first word.
+  /// The producer, one alone, has opened the file without O_APPEND: it goes on where it was, and a
+  /// collapse makes a gap before that.
+  bool own_offset = false;
   BufferConfig config;
   LedgerLimits limits;
   std::size_t pool_bytes = 16 << 20;
@@ -69,7 +72,9 @@ class World {
   /// found somewhere.
   void append_undeliverable(std::string_view payload);
   /// Bytes that are no deliverable record.
-  void append_raw(std::string_view bytes) { file.producer_appends(bytes); }
+  void append_raw(std::string_view bytes);
+  /// The producer opens the file, and goes on at its end.
+  void reopen() { offset_ = file.size(); }
   void open();
   /// The agent is gone as by kill -9; the file stays as it is.
   void crash();
@@ -77,6 +82,9 @@ class World {
   /// arrived need not arrive any more, but if it does, as it was. In lines the first record behind
   /// a torn one is glued to it and may be set aside instead.
   void cut_power(Unsynced unsynced, std::mt19937& random);
+  /// After crash() in a torn collapse, see MemoryFile: the machine boots. Where a producer has the
+  /// file open, the NULs up to its old end are not closed, and the next record is glued to them.
+  void boot_after_torn_collapse();
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there. A
   /// copy of what was collapsed counts its positions from 0 again, by which partitions are chosen:
   /// order is not asked for from then on.
@@ -110,6 +118,8 @@ class World {
   std::uint64_t duplicates() const;
 
  private:
+  /// How many records, in lines, may have become a part of what was torn or a gap.
+  std::uint64_t may_glue() const { return cuts_ + gaps_ + torn_collapses_; }
   void check_order(std::int32_t partition, std::unordered_set<std::string>& arrived);
 
   struct Appended {
@@ -138,6 +148,9 @@ class World {
   std::uint64_t numbers_ = 0;
   std::uint64_t cuts_ = 0;
   std::uint64_t copies_ = 0;
+  std::uint64_t gaps_ = 0;
+  std::uint64_t torn_collapses_ = 0;
+  std::uint64_t offset_ = 0;               // of the producer without O_APPEND
   std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
   std::int64_t boot_time_ns_ = 1;          // files here are born later
   TimePoint now_{std::chrono::hours(1)};

@@ -39,6 +39,12 @@ class Life {
     world_.config.drain_rate = random_() % 8 == 0 ? 20'000 + random_() % 1'000'000 : 0;
     if (seed % 4 == 3) world_.config.order = Order::relaxed;
     grows_ = seed % 6 == 5;
+    if (seed % 5 == 2) world_.own_offset = true;
+    is_small_ = seed % 5 == 4;
+    if (is_small_) world_.file.set_space(4096U << (2 + seed % 4));
+    // Who has it open for writing would be written over by the closing of a tail. So that stays
+    // open, and if the fence could not be stored either, nobody would know where it was torn.
+    world_.file.set_writers(world_.own_offset);
     world_.pool_bytes = random_() % 4 == 0 ? 1 : 1 << 20;
     world_.sink.moods.window = 1 + random_() % 50;
     world_.sink.moods.fail_percent = static_cast<int>(random_() % 20);
@@ -48,7 +54,8 @@ class Life {
     world_.keyed = random_() % 2 == 0;
     world_.quarantines = random_() % 2 == 0;
     // Without attributes a buffer of which all is freed no longer knows its format.
-    if (world_.format == Format::lines && random_() % 8 == 0) {
+    const bool forgets = random_() % 8 == 0 && !world_.own_offset;  // fences too: see below
+    if (world_.format == Format::lines && forgets) {
       world_.file.set_attributes_supported(false);
     }
     if (random_() % 8 == 0) world_.file.set_knows_holes(false);
@@ -63,6 +70,7 @@ class Life {
       if (actions % 40 == 0 && grows_) world_.add_partition();
     }
     world_.file.heal();
+    world_.file.set_space(UINT64_MAX);
     world_.store.fails_add = world_.store.fails_sync = false;
     world_.sink.moods.fail_percent = 0;
     world_.sink.moods.epoch_percent = 0;
@@ -88,7 +96,9 @@ class Life {
         world_.check_nothing_freed_early();
         world_.check_set_aside_kept();
         if (random_() % 4 == 0) ++world_.boot;
-        if (random_() % 8 == 0) world_.replace_by_copy();
+        // On a full disk neither fences nor salts of a copy might be noted; and one that is read
+        // from 0 no longer knows where it was torn below its front (FORMAT.md, "Limits").
+        if (random_() % 8 == 0 && !is_small_ && !world_.own_offset) world_.replace_by_copy();
         return world_.open();
       case 5:
         return world_.advance(std::chrono::milliseconds(random_() % 3000));
@@ -120,7 +130,7 @@ class Life {
     world_.crash();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
-    if (power_cut) ++world_.boot;
+    if (power_cut) world_.boot_after_torn_collapse();
     world_.open();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
@@ -188,6 +198,7 @@ class Life {
                       Op::sync_data, Op::read_at,  Op::next_data};
     const int codes[] = {EIO, ENOSPC};
     const auto op = ops[random_() % 6];
+    if (op == Op::set_attribute && world_.own_offset) return;
     const auto how = random_() % 2 == 0 ? MemoryFile::How::once : MemoryFile::How::for_ever;
     // A start that cannot read the file ends the program, which is a story of its own.
     if (op == Op::read_at || op == Op::next_data) {
@@ -203,7 +214,8 @@ class Life {
 
   std::mt19937 random_;
   World world_;
-  bool grows_ = false;  // the topic gets more partitions
+  bool grows_ = false;     // the topic gets more partitions
+  bool is_small_ = false;  // the disk
   int next_ = 0;
   std::size_t poisons_ = 0;
 };
