@@ -159,12 +159,7 @@ void Buffers::look_at_quarantine(Held& held) {
   if (changed == std::exchange(held.quarantine_changed_ns, changed)) return;
   const auto file = PosixFile::open(path);
   if (!file) return;
-  const auto stored = read_stored_state(**file);
-  const auto facts = (*file)->facts();
-  if (!stored || !facts) return;
-  const bool sound = stored->exists && stored->decoded == Decoded::ok;
-  const auto begin = sound ? stored->state.front - stored->state.base : 0;
-  held.metrics.quarantine_bytes.set(facts->size - std::min(facts->size, begin));
+  if (const auto left = bytes_behind_front(**file)) held.metrics.quarantine_bytes.set(*left);
 }
 
 void Buffers::take_new_files(TimePoint now) {
@@ -210,13 +205,12 @@ bool Buffers::finish(TimePoint now) {
 
 // Nobody will look for it: the next run takes what is under the configured name.
 void Buffers::tell_of_new_name(const Held& held) {
-  const auto& file = *held.buffer.file;
+  auto& file = *held.buffer.file;
   const auto same = file.same_file_as_path();
-  const auto facts = held.buffer.file->facts();
+  const auto facts = file.facts();
   if (!same || *same || !facts || !facts->has_name || held.pipe->drained()) return;
   std::error_code none;
-  const auto name = std::filesystem::read_symlink(
-      "/proc/self/fd/" + std::to_string(file.descriptor().fd()), none);
+  const auto name = std::filesystem::read_symlink(file.descriptor().link(), none);
   parts_.log.warning("{}: was renamed with data in it that is not delivered: forward {} too",
                      held.config.path, none ? "it under its new name" : name.string());
 }

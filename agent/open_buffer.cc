@@ -229,9 +229,8 @@ void tell_of_orphans(const BufferConfig& config, Log& log) {
     if (!entry.path().filename().string().starts_with(prefix)) continue;
     const auto file = PosixFile::open(entry.path());
     if (!file) continue;
-    const auto stored = read_stored_state(**file);
-    const auto facts = (*file)->facts();
-    if (!stored || !facts || facts->size + stored->state.base <= stored->state.front) continue;
+    const auto left = bytes_behind_front(**file);
+    if (!left || *left == 0) continue;
     log.warning("{}: what a deleted buffer of this name held is in {}: forward it too (-b)",
                 config.path, entry.path().string());
   }

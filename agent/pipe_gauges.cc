@@ -90,8 +90,7 @@ void PipeGauges::count_dropped(ByteRange range) {
   parts_.metrics.records_dropped.add(1);
   parts_.metrics.bytes_dropped.add(range.size());
   over_limit_bytes_ -= std::min(over_limit_bytes_, range.size());
-  if (dropped_records_++ == 0) dropped_ = range;
-  dropped_ = {std::min(dropped_.begin, range.begin), std::max(dropped_.end, range.end)};
+  dropped_ = dropped_records_++ == 0 ? range : cover(dropped_, range);
 }
 
 void PipeGauges::tell_of_dropped() {
@@ -239,7 +238,7 @@ std::uint64_t PipeGauges::set_aside_in(ByteRange segment) const {
   std::uint64_t bytes = 0;
   auto aside = set_aside_.next(segment.begin);
   while (aside && aside->begin < segment.end) {
-    bytes += std::min(aside->end, segment.end) - std::max(aside->begin, segment.begin);
+    bytes += intersection(*aside, segment).size();
     aside = set_aside_.next(aside->end);
   }
   return bytes;

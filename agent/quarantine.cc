@@ -51,8 +51,7 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
 }
 
 void Quarantine::overlook(ByteRange range) {
-  if (overlooked_.empty()) overlooked_ = range;
-  overlooked_ = {std::min(overlooked_.begin, range.begin), std::max(overlooked_.end, range.end)};
+  overlooked_ = overlooked_.empty() ? range : cover(overlooked_, range);
 }
 
 ByteRange Quarantine::overlooked(TimePoint now) const {

@@ -1,7 +1,5 @@
 #include "agent/quarantine_contents.h"
 
-#include <algorithm>
-
 #include "agent/buffer_view.h"
 #include "buffer/posix_file.h"
 #include "buffer/quarantine.h"
@@ -26,12 +24,9 @@ std::optional<QuarantineContents> look_into_quarantine(const std::string& buffer
   QuarantineContents contents{quarantine_path(buffer_path), 0, std::nullopt};
   const auto file = PosixFile::open(contents.path);
   if (!file) return std::nullopt;
-  const auto stored = read_stored_state(**file);
-  const auto found = (*file)->facts();
-  if (!stored || !found) return std::nullopt;
-  const bool sound = stored->exists && stored->decoded == Decoded::ok;
-  const auto begin = sound ? stored->state.front - stored->state.base : 0;
-  contents.bytes = found->size - std::min(found->size, begin);
+  const auto left = bytes_behind_front(**file);
+  if (!left) return std::nullopt;
+  contents.bytes = *left;
   if (contents.bytes > 0 && contents.bytes <= kCountedBytesMax) {
     const auto view = view_buffer(**file, facts);
     if (!view) return std::nullopt;

@@ -32,6 +32,11 @@ constexpr ByteRange intersection(ByteRange a, ByteRange b) {
   return {begin, std::max(begin, std::min(a.end, b.end))};
 }
 
+/// The smallest range that holds both.
+constexpr ByteRange cover(ByteRange a, ByteRange b) {
+  return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
+}
+
 /// The whole blocks that lie inside `range`; empty where there is none.
 /// `block_bytes` is a power of two, 512 or more.
 constexpr ByteRange whole_blocks(ByteRange range, std::uint64_t block_bytes) {

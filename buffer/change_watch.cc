@@ -47,7 +47,7 @@ Status ChangeWatch::add_name(Id id, const std::string& path) {
 
 Status ChangeWatch::add_file(Id id, const PosixFile& file) {
   if (!available()) return {};
-  auto descriptor = watch("/proc/self/fd/" + std::to_string(file.descriptor().fd()), kFileEvents);
+  auto descriptor = watch(file.descriptor().link(), kFileEvents);
   if (!descriptor) descriptor = watch(file.path(), kFileEvents);  // no /proc
   if (!descriptor) return descriptor.error();
   files_.push_back({id, *descriptor});

@@ -185,6 +185,10 @@ struct StoredState {
 };
 Result<StoredState> read_stored_state(BufferFile& file);
 
+/// How many bytes stand at or behind the stored front; all of them where there is no sound state.
+/// Errors as read_stored_state().
+Result<std::uint64_t> bytes_behind_front(BufferFile& file);
+
 /// The format a writer has to keep to: as the state says, or as the contents do; `none` where
 /// nothing has been appended yet. Errors: `refused` for a state of a newer version; `io`.
 Result<Format> standing_format(BufferFile& file);

@@ -51,7 +51,7 @@ bool has_no_tmpfile(const Error& error) {
 
 /// Gives a nameless file its name (open(2), O_TMPFILE); false if the name is taken.
 Result<bool> give_name(const Descriptor& file, const std::string& path) {
-  const auto link = "/proc/self/fd/" + std::to_string(file.fd());
+  const auto link = file.link();
   if (::linkat(AT_FDCWD, link.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
   if (errno == EEXIST) return false;
   return Error::from_errno(errno, "create " + path);

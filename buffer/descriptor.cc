@@ -75,10 +75,13 @@ Result<Descriptor> Descriptor::open(const std::string& path, int flags, mode_t m
   return Descriptor(fd, path);
 }
 
+std::string Descriptor::link() const {
+  return "/proc/self/fd/" + std::to_string(fd_);
+}
+
 Result<Descriptor> Descriptor::reopen(int flags) const {
-  const auto link = "/proc/self/fd/" + std::to_string(fd_);
   const int fd =
-      above_standard(uninterrupted([&] { return ::open(link.c_str(), flags | O_CLOEXEC); }));
+      above_standard(uninterrupted([&] { return ::open(link().c_str(), flags | O_CLOEXEC); }));
   if (fd >= 0) return Descriptor(fd, path_);
   if (errno != ENOENT) return error(errno, "open");
   auto by_path = open(path_, flags | O_NOFOLLOW);

@@ -37,6 +37,8 @@ class Descriptor {
   bool valid() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   const std::string& path() const { return path_; }
+  /// "/proc/self/fd/N" (proc(5)): leads to the inode, and says what name it has by now.
+  std::string link() const;
   /// "verb path: strerror(code)"
   Error error(int code, std::string_view verb) const;
 

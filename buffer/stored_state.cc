@@ -1,5 +1,6 @@
 // What a file says of itself to those who do not hold its lock.
 
+#include <algorithm>
 #include <limits>
 
 #include "buffer/checkpoint.h"
@@ -27,6 +28,15 @@ Result<StoredState> read_stored_state(BufferFile& file) {
     stored.fences_sound = decode_fences(**fences, stored.fences) == Decoded::ok;
   }
   return stored;
+}
+
+Result<std::uint64_t> bytes_behind_front(BufferFile& file) {
+  const auto stored = read_stored_state(file);
+  if (!stored) return stored.error();
+  const auto facts = file.facts();
+  if (!facts) return facts.error();
+  const auto front = stored->state.front - stored->state.base;
+  return facts->size - std::min(facts->size, front);
 }
 
 Result<Format> standing_format(BufferFile& file) {

@@ -339,24 +339,24 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
   if (look_for_fatal(main_, notices) || main_.taking() == nullptr) return;
   if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
   if (notices_.denied() && now_ >= away_since_ + limits_.denied_max) return renew_denied();
-  if (notices_.broker_away() && std::exchange(lacks_threads_, false))
-    return condemn_starved(notices);
+  if (notices_.broker_away() && std::exchange(lacks_threads_, false)) {
+    // For the brokers it was given librdkafka starts threads only once, when a client is made.
+    return condemn_both(kNoResource, "no thread for a broker could be started", notices);
+  }
   if (now_ < check_at_) return;
   check_at_ = now_ + limits_.stuck_max / 8;
   if (notices_.broker_away() && now_ - away_since_ > limits_.away_max) {
     away_since_ = now_;
-    const char* why = "no broker for long, perhaps their addresses changed";
-    condemn(side_, kAllBrokersDown, why, notices);
-    return condemn(main_, kAllBrokersDown, why, notices);
+    return condemn_both(kAllBrokersDown, "no broker for long, perhaps their addresses changed",
+                        notices);
   }
   look_for_stuck(notices);
 }
 
-/// For the brokers it was given librdkafka starts threads only once, when a client is made.
-void KafkaSink::condemn_starved(std::vector<Notice>& notices) {
-  const char* why = "no thread for a broker could be started";
-  condemn(side_, kNoResource, why, notices);
-  condemn(main_, kNoResource, why, notices);
+void KafkaSink::condemn_both(std::int32_t code, const std::string& why,
+                             std::vector<Notice>& notices) {
+  condemn(side_, code, why, notices);
+  condemn(main_, code, why, notices);
 }
 
 /// Certificates and passwords are read when a client is made: new ones are to help without a

@@ -104,7 +104,7 @@ class KafkaSink final : public Sink {
   void hear_answers(std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);
-  void condemn_starved(std::vector<Notice>& notices);
+  void condemn_both(std::int32_t code, const std::string& why, std::vector<Notice>& notices);
   void renew_denied();
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
   void look_for_stuck(std::vector<Notice>& notices);
