@@ -4,20 +4,14 @@
 
 #include "sinks/counted.h"
 #include "sinks/kafka_certificate.h"
+#include "sinks/kafka_codes.h"
 #include "sinks/kafka_outcome.h"
 
 namespace punchline {
 namespace {
 
+using namespace kafka_codes;
 using Severity = Notice::Severity;
-
-constexpr std::int32_t kAllBrokersDown = -187;
-constexpr std::int32_t kSsl = -181;
-constexpr std::int32_t kAuthentication = -169;
-constexpr std::int32_t kUnknownTopic = 3;
-constexpr std::int32_t kLeaderNotAvailable = 5;
-constexpr std::int32_t kTopicException = 17;
-constexpr std::int32_t kTopicAuthorizationFailed = 29;
 
 /// What a broker says of our certificate comes as an alert, long after the handshake for us.
 bool is_denial(std::int32_t code, const std::string& text) {

@@ -10,6 +10,7 @@
 #include "sinks/kafka_settings.h"
 #include "sinks/kafka_sink.h"
 #include "tests/support/catch.h"
+#include "tests/unit/sinks/mini_forwarder.h"
 
 namespace punchline {
 
@@ -34,6 +35,24 @@ inline std::unique_ptr<KafkaSink> open_sink(const KafkaSettings& settings,
   REQUIRE(sink.ok());
   return std::move(*sink);
 }
+
+/// A topic "t" of one partition, and a sink that has delivered a hundred records to it.
+struct Delivering {
+  Delivering() {
+    forwarder.append(100);
+    REQUIRE(forwarder.run_until([this] { return forwarder.all_done(); }));
+  }
+  static std::unique_ptr<EmbeddedBroker> broker_with_topic() {
+    auto broker = start_broker();
+    REQUIRE(broker->create_topic("t", 1).ok());
+    return broker;
+  }
+
+  std::unique_ptr<EmbeddedBroker> broker = broker_with_topic();
+  KafkaSettings settings = settings_for(broker->bootstrap());
+  std::unique_ptr<KafkaSink> sink = open_sink(settings);
+  MiniForwarder forwarder{*sink, "t"};
+};
 
 /// Payloads of a partition in order of offset, read until `count` are there.
 inline std::vector<std::string> read_back(const std::string& bootstrap, const std::string& topic,

@@ -37,39 +37,29 @@ TEST_CASE("a lane with a refused record goes on aside, the others do not feel it
 }
 
 TEST_CASE("a lane that is level again goes back to the main client", "[order]") {
-  auto broker = start_broker();
-  REQUIRE(broker->create_topic("t", 1).ok());
-  auto sink = open_sink(settings_for(broker->bootstrap()));
-  MiniForwarder forwarder(*sink, "t");
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  Delivering at;
   for (std::uint64_t round = 1; round <= 3; ++round) {
-    broker->fail_produce({10});
-    forwarder.append(100);
-    REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-    CHECK(sink->losses() == round);  // each time the main one, so the lane was back
+    at.broker->fail_produce({10});
+    at.forwarder.append(100);
+    REQUIRE(at.forwarder.run_until([&] { return at.forwarder.all_done(); }));
+    CHECK(at.sink->losses() == round);  // each time the main one, so the lane was back
   }
-  CHECK(read_back(broker->bootstrap(), "t", 400) == forwarder.expected());
+  CHECK(read_back(at.broker->bootstrap(), "t", 400) == at.forwarder.expected());
 }
 
 TEST_CASE("a topic without rights is tried by one record at a time, aside", "[order]") {
-  auto broker = start_broker();
-  REQUIRE(broker->create_topic("t", 1).ok());
-  auto sink = open_sink(settings_for(broker->bootstrap()));
-  MiniForwarder forwarder(*sink, "t");
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  Delivering at;
   std::vector<std::uint32_t> tried;
-  forwarder.on_delivery([&](const Delivery& delivery) {
+  at.forwarder.on_delivery([&](const Delivery& delivery) {
     if (delivery.code == 29) tried.push_back(delivery.records);
     CHECK_FALSE(delivery.alone);
   });
-  broker->fail_produce({29, 29, 29, 29});  // the first hundred may come in two requests
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  at.broker->fail_produce({29, 29, 29, 29});  // the first hundred may come in two requests
+  at.forwarder.append(100);
+  REQUIRE(at.forwarder.run_until([&] { return at.forwarder.all_done(); }));
   CHECK(tried.size() >= 3);
   CHECK(tried.back() == 1);
-  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
+  CHECK(read_back(at.broker->bootstrap(), "t", 200) == at.forwarder.expected());
 }
 
 }  // namespace

@@ -1,55 +1,14 @@
 #include "sinks/kafka_sink.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <string>
 #include <vector>
 
-#include <dlfcn.h>
 #include <poll.h>
-#include <pthread.h>
-#include <threads.h>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
-
-namespace {
-
-constexpr int kThreadsEnough = 1'000'000;
-std::atomic<int> threads_left = kThreadsEnough;
-
-template <class Function>
-Function c_library(const char* name) {
-  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
-}
-
-}  // namespace
-
-/// These two in place of the C library's, for this whole program: the first is that of std::thread,
-/// the second librdkafka's, which under the thread sanitizer has a stand-in that calls the first.
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
-                              void* (*start)(void*), void* argument) noexcept {
-  if (threads_left-- <= 0) return EAGAIN;
-  static const auto real = c_library<decltype(&pthread_create)>("pthread_create");
-  return real(thread, attributes, start, argument);
-}
-
-#ifndef __SANITIZE_THREAD__
-extern "C" int thrd_create(thrd_t* thread, thrd_start_t start, void* argument) {
-  if (threads_left-- <= 0) return thrd_error;
-  static const auto real = c_library<decltype(&thrd_create)>("thrd_create");
-  return real(thread, start, argument);
-}
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
-/// What librdkafka allocates before it finds that there is no thread it never frees (2.0.2).
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:librdkafka.so";
-}
-#endif
 
 namespace punchline {
 namespace {
@@ -60,12 +19,6 @@ using std::chrono::seconds;
 /// Requests of one record, so that two are on the wire: what shows best who overtakes whom.
 const KafkaProperties kSmallRequests = {{"batch.size", "1000"}, {"linger.ms", "0"}};
 constexpr std::size_t kSmallRequestPayload = 600;
-
-std::size_t count_notices(const MiniForwarder& forwarder, const std::string& part) {
-  return static_cast<std::size_t>(
-      std::count_if(forwarder.notices().begin(), forwarder.notices().end(),
-                    [&](const Notice& n) { return n.text.find(part) != std::string::npos; }));
-}
 
 TEST_CASE("records arrive in order and byte for byte, and their chunks come back") {
   auto broker = start_broker();
@@ -210,46 +163,6 @@ TEST_CASE("a lost client is replaced and its records sent again") {
   CHECK(forwarder.reports(Outcome::unknown) == 0);
   CHECK(read_back(broker->bootstrap(), "t", 4000) == forwarder.expected());
   CHECK(forwarder.chunks_held_by_sink() == 0);
-}
-
-TEST_CASE("threads run out while a client is made: told, tried again, nothing is lost") {
-  auto broker = start_broker();
-  REQUIRE(broker->create_topic("t", 1).ok());
-  const auto settings = settings_for(broker->bootstrap());
-  auto sink = open_sink(settings);
-  MiniForwarder forwarder(*sink, "t");
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  threads_left = 0;
-  sink->lose_instance();
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return count_notices(forwarder, "no new Kafka client") > 0; }));
-  const auto first = KafkaSink::open(settings);
-  threads_left = kThreadsEnough;
-  CHECK(count_notices(forwarder,
-                      "no new Kafka client: start a thread: Resource temporarily "
-                      "unavailable; trying again each 5 s") == 1);
-  REQUIRE_FALSE(first.ok());
-  CHECK(first.error().kind() == ErrorKind::io);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
-}
-
-TEST_CASE("a client that had no threads for its brokers is made anew") {
-  auto broker = start_broker();
-  REQUIRE(broker->create_topic("t", 1).ok());
-  auto sink = open_sink(settings_for(broker->bootstrap()));
-  MiniForwarder forwarder(*sink, "t");
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  threads_left = 2;  // ours and librdkafka's own
-  sink->lose_instance();
-  forwarder.append(100);
-  REQUIRE(forwarder.run_until(
-      [&] { return count_notices(forwarder, "no thread for a broker could be started") == 1; }));
-  threads_left = kThreadsEnough;
-  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
-  CHECK(read_back(broker->bootstrap(), "t", 200) == forwarder.expected());
 }
 
 TEST_CASE("a lost client that cannot settle leaves its records unknown, and its chunks held") {

@@ -208,4 +208,10 @@ std::size_t MiniForwarder::chunks_held_by_sink() const {
       chunks_.begin(), chunks_.end(), [](const Chunk* chunk) { return chunk->holds() > 1; }));
 }
 
+std::size_t count_notices(const MiniForwarder& forwarder, const std::string& part) {
+  return static_cast<std::size_t>(
+      std::count_if(forwarder.notices().begin(), forwarder.notices().end(),
+                    [&](const Notice& n) { return n.text.find(part) != std::string::npos; }));
+}
+
 }  // namespace punchline

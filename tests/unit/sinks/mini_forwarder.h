@@ -114,4 +114,7 @@ class MiniForwarder {
   std::function<void(const Delivery&)> on_delivery_;
 };
 
+/// How many of its notices say `part`.
+std::size_t count_notices(const MiniForwarder& forwarder, const std::string& part);
+
 }  // namespace punchline
