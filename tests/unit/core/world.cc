@@ -218,8 +218,8 @@ void World::check_all_arrived() {
   for (const auto& [payload, appended] : appended_) {
     if (!appended.required || arrived.count(payload) > 0) continue;
     INFO("missing: " << payload << " at " << appended.position);
-    const bool in_its_place = format == Format::lines && may_glue() > 0 &&
-                              file.text().find(payload) != std::string::npos;
+    const bool in_its_place =
+        format == Format::lines && may_glue() > 0 && file.text().find(payload) != std::string::npos;
     REQUIRE((is_set_aside(payload) || in_its_place));
     ++glued;
   }
@@ -304,6 +304,16 @@ std::uint64_t World::duplicates() const {
     }
   }
   return count;
+}
+
+void append_many(World& world, int from, int count) {
+  for (int i = from; i < from + count; ++i) {
+    world.append("record " + std::to_string(i) + std::string(50, '.'));
+  }
+}
+
+std::uint64_t set_aside(World& world, SetAsideReason reason) {
+  return world.metrics().records_set_aside[static_cast<std::size_t>(reason)].get();
 }
 
 }  // namespace punchline::testing

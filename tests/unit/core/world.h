@@ -156,4 +156,9 @@ class World {
   TimePoint now_{std::chrono::hours(1)};
 };
 
+/// `count` records of some sixty bytes, numbered on from `from`.
+void append_many(World& world, int from, int count);
+/// How many it counts as set aside for this reason.
+std::uint64_t set_aside(World& world, SetAsideReason reason);
+
 }  // namespace punchline::testing
