@@ -19,7 +19,7 @@ using std::chrono::seconds;
 
 constexpr std::int32_t kPartitions = 4;
 constexpr int kStopEvery = 5;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __SANITIZE_THREAD__
 constexpr double kDuplicateShareMax = 0.03;  // reports take longer, so more is in flight
 #else
 constexpr double kDuplicateShareMax = 0.003;

@@ -20,8 +20,9 @@ constexpr std::uint64_t kSyncers = 2;  // of other files
 constexpr std::uint32_t kDurable = 2;  // producers that sync
 constexpr std::uint64_t kOtherBytesMax = 1U << 20U;
 
-void pause_us(std::mt19937_64& random, std::uint64_t low, std::uint64_t high) {
-  std::this_thread::sleep_for(std::chrono::microseconds(between(random, low, high)));
+void pause(std::mt19937_64& random, Load::Microseconds length) {
+  std::this_thread::sleep_for(
+      std::chrono::microseconds(between(random, length.least, length.most)));
 }
 
 }  // namespace
@@ -38,11 +39,12 @@ void put_mark(int mark_fd, const std::string& text) {
   }
 }
 
-Load::Load(std::string folder, std::string mark, Format format, bool busy, std::uint64_t seed)
+Load::Load(std::string folder, std::string mark, Format format, const Pace& pace,
+           std::uint64_t seed)
     : folder_(std::move(folder)),
       mark_(std::move(mark)),
       format_(format),
-      busy_(busy),
+      pace_(pace),
       begun_ns_(kProducers),
       errors_(kProducers + kSyncers) {
   for (std::uint32_t number = 0; number < errors_.size(); ++number) {
@@ -99,9 +101,9 @@ void Load::produce(std::uint32_t number, std::uint64_t seed) {
     }
     appender.append(records);
     appended_[number] = begun.size();
-    if (number < kDurable && between(random, 0, busy_ ? 1 : 5) == 0)
+    if (number < kDurable && between(random, 1, pace_.turns_a_sync) == 1)
       mark_durable(appender.descriptor(), mark);
-    pause_us(random, busy_ ? 2'000 : 500, busy_ ? 20'000 : 6'000);
+    pause(random, pace_.producers);
   }
   ::close(mark);
 }
@@ -118,7 +120,7 @@ void Load::sync_others(int number, std::uint64_t seed) {
     }
     at += bytes.size();
     if (at > kOtherBytesMax) at = 0;
-    pause_us(random, busy_ ? 0 : 200, busy_ ? 200 : 2'000);
+    pause(random, pace_.others);
   }
   ::close(fd);
 }

@@ -21,8 +21,21 @@ namespace punchline::testing {
 /// seldom that every operation looks atomic.
 class Load {
  public:
-  /// `busy`: those two never pause, so that there is a commit in the middle of whatever is done.
-  Load(std::string folder, std::string mark, Format format, bool busy, std::uint64_t seed);
+  struct Microseconds {
+    std::uint64_t least;
+    std::uint64_t most;
+  };
+  /// How long each waits between two of its turns, and in how many of theirs 0 and 1 sync.
+  struct Pace {
+    Microseconds producers{500, 6'000};
+    Microseconds others{200, 2'000};
+    std::uint64_t turns_a_sync = 6;
+  };
+  /// An agent that is away most of the time keeps up, and there is a commit in the middle of
+  /// whatever it does.
+  static constexpr Pace kForCollapses{{2'000, 20'000}, {0, 200}, 2};
+
+  Load(std::string folder, std::string mark, Format format, const Pace& pace, std::uint64_t seed);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -38,7 +51,7 @@ class Load {
   const std::string folder_;
   const std::string mark_;
   const Format format_;
-  const bool busy_;
+  const Pace pace_;
   std::atomic<bool> stop_ = false;
   std::array<std::atomic<std::uint64_t>, kProducers> appended_{};
   std::vector<std::vector<std::int64_t>> begun_ns_;  // each its producer's until it is joined

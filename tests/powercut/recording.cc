@@ -192,7 +192,8 @@ Recording record(FsMounts& mounts, KafkaCluster& kafka, const Recording& wanted,
   auto agent = start_agent(setup);
   const int mark = ::open(disk.mark().c_str(), O_WRONLY | O_CLOEXEC);
   put_mark(mark, "begin");
-  Load load(disk.folder(), disk.mark(), recording.format, recording.collapses, random());
+  Load load(disk.folder(), disk.mark(), recording.format,
+            recording.collapses ? Load::kForCollapses : Load::Pace(), random());
   if (recording.collapses) {
     collapse_often(setup, agent);
   } else {

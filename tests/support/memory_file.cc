@@ -74,15 +74,19 @@ std::string MemoryFile::data_map() const {
   return map;
 }
 
-bool MemoryFile::has_room_for(std::uint64_t page) const {
-  return now_.pages.count(page) > 0 || (now_.pages.size() + 1) * kPageBytes <= space_bytes_;
+std::uint64_t MemoryFile::free_pages() const {
+  const auto pages = space_bytes_ / kPageBytes;
+  return pages - std::min<std::uint64_t>(pages, now_.pages.size());
 }
 
 std::uint64_t MemoryFile::room_for(std::uint64_t bytes) const {
-  const auto last = now_.size == 0 ? 0 : (now_.size - 1) / kPageBytes;
-  const auto tail = now_.pages.count(last) > 0 ? (last + 1) * kPageBytes - now_.size : 0;
-  const auto used = now_.pages.size() * kPageBytes;
-  return std::min(bytes, tail + space_bytes_ - std::min(space_bytes_, used));
+  auto free = free_pages();
+  auto end = now_.size;
+  while (end < now_.size + bytes) {
+    if (now_.pages.count(end / kPageBytes) == 0 && free-- == 0) break;
+    end = (end / kPageBytes + 1) * kPageBytes;
+  }
+  return std::min(bytes, end - now_.size);
 }
 
 void MemoryFile::put(std::uint64_t offset, std::string_view text) {
@@ -167,16 +171,9 @@ Result<std::uint64_t> MemoryFile::free_bytes() {
 Status MemoryFile::append(std::span<const char> bytes) {
   if (auto failed = enter(Op::append, "append to")) return *failed;
   ours_writes_ = true;
-  const std::string_view text(bytes.data(), bytes.size());
-  const auto at = now_.size;
-  for (std::size_t done = 0; done < text.size();) {
-    const auto page = (at + done) / kPageBytes;
-    if (!has_room_for(page)) return error(ENOSPC, "append to");
-    const auto part =
-        std::min<std::size_t>(text.size() - done, (page + 1) * kPageBytes - now_.size);
-    put(now_.size, text.substr(done, part));
-    done += part;
-  }
+  const auto room = room_for(bytes.size());
+  put(now_.size, {bytes.data(), room});
+  if (room < bytes.size()) return error(ENOSPC, "append to");
   return {};
 }
 
@@ -191,9 +188,7 @@ Result<std::optional<std::string>> MemoryFile::attribute(std::string_view name) 
 Status MemoryFile::set_attribute(std::string_view name, std::string_view value) {
   if (auto failed = enter(Op::set_attribute, "set an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "set an attribute of");
-  if (now_.pages.size() * kPageBytes + kPageBytes > space_bytes_) {
-    return error(ENOSPC, "set an attribute of");
-  }
+  if (free_pages() == 0) return error(ENOSPC, "set an attribute of");
   now_.attributes[std::string(name)] = value;
   disk_.set_attribute(name, value);
   return {};

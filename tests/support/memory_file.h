@@ -126,7 +126,7 @@ class MemoryFile final : public BufferFile {
   std::optional<Error> enter(Op op, std::string_view verb);
   static bool due(Failure& failure);
   Error error(int code, std::string_view verb) const;
-  bool has_room_for(std::uint64_t page) const;
+  std::uint64_t free_pages() const;
   void put(std::uint64_t offset, std::string_view text);
   Status sync(Op op, std::string_view verb);
 

@@ -134,4 +134,14 @@ Inspection inspect(const std::string& buffer) {
           .text = result.out};
 }
 
+std::vector<std::filesystem::path> orphans_in(const std::string& folder) {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(".orphan-") != std::string::npos) {
+      found.push_back(entry.path());
+    }
+  }
+  return found;
+}
+
 }  // namespace punchline::testing

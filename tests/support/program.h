@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,5 +75,8 @@ struct Inspection {
   std::string text;           ///< All of it.
 };
 Inspection inspect(const std::string& buffer);
+
+/// What agents have saved in `folder` of buffers that had been deleted.
+std::vector<std::filesystem::path> orphans_in(const std::string& folder);
 
 }  // namespace punchline::testing

@@ -1,8 +1,9 @@
 // A filesystem without a free block: whoever appends is told, the agent goes on and drains it.
 
 #include <filesystem>
+#include <functional>
+#include <initializer_list>
 #include <iostream>
-#include <utility>
 
 #include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
@@ -72,25 +73,21 @@ void save_the_deleted(const std::string& folder) {
   std::filesystem::remove(buffer);
   CHECK(agent.stop().code == 0);
   INFO(agent.log());
-  std::string saved;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().string().find(".orphan-") != std::string::npos) saved = entry.path();
-  REQUIRE_FALSE(saved.empty());
-  CHECK((read_file(saved) == lines));
+  const auto saved = orphans_in(folder);
+  REQUIRE(saved.size() == 1);
+  CHECK((read_file(saved[0]) == lines));
 }
 
-}  // namespace
+struct Kind {
+  const char* type;
+  std::uint64_t bytes;
+};
 
-TEST_CASE("a full filesystem is drained, and nothing that was appended is lost") {
+void on_each(std::initializer_list<Kind> kinds,
+             const std::function<void(const Kind&, const std::string& folder)>& test) {
   FsMounts mounts;
-  struct Kind {
-    const char* type;
-    std::uint64_t bytes;
-    bool frees_at_once;  // btrfs gives room back with a later commit
-  };
   int tried = 0;
-  for (const Kind kind : {Kind{"ext4", 64 * kMib, true}, Kind{"xfs", 320 * kMib, true},
-                          Kind{"btrfs", 256 * kMib, false}, Kind{"tmpfs", 32 * kMib, true}}) {
+  for (const Kind& kind : kinds) {
     INFO(kind.type);
     const auto folder = mounts.mount(kind.type, kind.bytes);
     if (folder.empty()) {
@@ -98,23 +95,28 @@ TEST_CASE("a full filesystem is drained, and nothing that was appended is lost")
       continue;
     }
     ++tried;
-    fill_and_drain(folder, kind.frees_at_once);
+    test(kind, folder);
   }
   if (tried == 0) std::cerr << "no filesystem could be mounted: nothing tested\n";
 }
 
+constexpr Kind kExt4{"ext4", 64 * kMib};
+constexpr Kind kXfs{"xfs", 320 * kMib};
+constexpr Kind kBtrfs{"btrfs", 256 * kMib};
+constexpr Kind kTmpfs{"tmpfs", 32 * kMib};
+
+}  // namespace
+
+TEST_CASE("a full filesystem is drained, and nothing that was appended is lost") {
+  on_each({kExt4, kXfs, kBtrfs, kTmpfs}, [](const Kind& kind, const std::string& folder) {
+    const bool frees_at_once = kind.type != kBtrfs.type;  // btrfs does with a later commit
+    fill_and_drain(folder, frees_at_once);
+  });
+}
+
 TEST_CASE("a deleted buffer is saved where there is hardly room for a second one") {
-  FsMounts mounts;
-  int tried = 0;
-  for (const auto& [type, bytes] : {std::pair{"ext4", 64 * kMib}, std::pair{"xfs", 320 * kMib},
-                                    std::pair{"tmpfs", 32 * kMib}}) {
-    INFO(type);
-    const auto folder = mounts.mount(type, bytes);
-    if (folder.empty()) continue;
-    ++tried;
-    save_the_deleted(folder);
-  }
-  if (tried == 0) std::cerr << "no filesystem could be mounted: nothing tested\n";
+  on_each({kExt4, kXfs, kTmpfs},
+          [](const Kind&, const std::string& folder) { save_the_deleted(folder); });
 }
 
 }  // namespace punchline::testing

@@ -17,16 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 
-std::vector<fs::path> orphans_in(const std::string& folder) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().find(".orphan-") != std::string::npos) {
-      found.push_back(entry.path());
-    }
-  }
-  return found;
-}
-
 void append(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::app | std::ios::binary) << text;
 }
