@@ -22,7 +22,7 @@ constexpr std::uint64_t kInode = 11;
 constexpr std::int64_t kBirth = 1'000'000'000;
 
 constexpr std::string_view kNames[] = {kStateAttribute, kFencesAttribute, kSaltsAttribute,
-                                       kIntentAttribute};
+                                       kIntentAttribute, kPartitionsAttribute};
 
 /// Their checksums are made right: chance does not find them, and behind them lies the most.
 std::string with_checksum(std::string_view name, std::string bytes) {
@@ -46,6 +46,10 @@ void check_decoders(std::string_view bytes) {
   std::vector<std::uint32_t> salts;
   if (decode_salts(bytes, salts) == Decoded::ok && salts.size() <= kSaltsMax) {
     must(encode_salts(salts) == bytes, "salts come back");
+  }
+  Spread spread;
+  if (decode_spread(bytes, spread) == Decoded::ok) {
+    must(encode_spread(spread) == bytes, "a count of partitions comes back");
   }
 }
 
