@@ -18,6 +18,7 @@ struct Start {
 
 void* run(void* start) {
   const std::unique_ptr<Start> mine(static_cast<Start*>(start));
+  // An int as POSIX threads hand on a result. NOLINTNEXTLINE(performance-no-int-to-ptr)
   return reinterpret_cast<void*>(static_cast<long>(mine->function(mine->argument)));
 }
 
@@ -95,7 +96,7 @@ void cnd_destroy(cnd_t* condition) {
 // librdkafka 2.0.2 has races of its own (#4522, #5082 and more), and counts references by atomics
 // that the sanitizer does not see, so that its free() and the end of a lock look unordered. Only
 // what touches memory in its own code is left out: its copies of our payload go through memcpy,
-// still watched.
+// still watched. NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer's name for it
 const char* __tsan_default_suppressions() {
   return "race_top:librdkafka\n"
          "race:mtx_destroy\n"

@@ -135,6 +135,8 @@ Process::Process(const Command& command) : title_(joined(command.argv)) {
   if (pid_fd_ < 0) fail("pidfd_open");
 }
 
+// It throws, and so ends the test, where the process can be neither killed nor waited for.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 Process::~Process() {
   if (!exit_) kill9();
   close_input();

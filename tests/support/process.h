@@ -40,7 +40,7 @@ struct Exit {
 class Process {
  public:
   explicit Process(const Command& command);
-  ~Process();
+  ~Process();  // NOLINT(bugprone-exception-escape)
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 

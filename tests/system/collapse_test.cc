@@ -12,7 +12,6 @@
 namespace punchline::testing {
 namespace {
 
-using Catch::Matchers::Contains;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kMib = 1024 * 1024;

@@ -11,7 +11,7 @@ using namespace std::string_literals;
 namespace {
 
 // "record[0,4)" and so on, one a word.
-std::string decode(std::string_view bytes, ReadRules rules = {}, Position at = 0,
+std::string decode(std::string_view bytes, const ReadRules& rules = {}, Position at = 0,
                    Position until = UINT64_MAX, std::size_t items_max = 100) {
   std::vector<Item> items;
   const auto covered = decode_lines(rules, at, bytes, until, items_max, items);
