@@ -245,12 +245,21 @@ bool World::is_set_aside(const std::string& payload) const {
                      [&](const auto& content) { return content.find(payload) != content.npos; });
 }
 
+// As a start reads it: that of an earlier boot (on a full disk it may stand for long) only as far as
+// it was synced.
+Position World::standing_front() {
+  const auto stored = read_stored_state(file);
+  REQUIRE(stored.ok());
+  if (!stored->exists) return 0;
+  const auto& state = stored->state;
+  const auto front = state.boot == boot ? state.front : std::min(state.front, state.synced);
+  return front + rebased_[state.uuid];
+}
+
 void World::check_nothing_freed_early() {
   if (file.is_torn()) return;  // offsets mean nothing before the next start
   note_arrivals();
-  const auto stored = read_stored_state(file);
-  REQUIRE(stored.ok());
-  const auto front = stored->exists ? stored->state.front + rebased_[stored->state.uuid] : 0;
+  const auto front = standing_front();
   const auto text = file.text();
   for (const auto& [payload, appended] : appended_) {
     if (appended.arrived || !appended.required) continue;

@@ -133,6 +133,7 @@ class World {
   void remember(Known& as, std::string_view payload);
   void forgive_unsynced(Known& known);
   void note_arrivals();
+  Position standing_front();
   bool is_set_aside(const std::string& payload) const;
   bool has_been_at(const Appended& appended, Position position) const;
   Known appended_;
