@@ -14,6 +14,15 @@ Finished requeue(const Place& place, std::vector<std::string> more = {}) {
   return run(punchline(more));
 }
 
+/// requeue under strace(1), which does something to its calls on the buffer (strace's -e inject).
+Finished requeue_under_strace(const Place& place, const std::string& injection) {
+  auto back = punchline({"requeue", place.quarantine});
+  const std::string strace =
+      "strace -E ASAN_OPTIONS=detect_leaks=0 -o /dev/null -P " + place.buffer + " -e " + injection;
+  back.argv.insert(back.argv.begin(), {"sh", "-c", "exec " + strace + " \"$@\"", "sh"});
+  return run(back);
+}
+
 /// Runs once with 2 MiB allowed for a record.
 Finished once_with_limit_raised(const Place& place, const std::string& buffer) {
   const auto config = place.folder.file("config");
@@ -162,20 +171,15 @@ TEST_CASE("what requeue has given back before it gives up is not given back agai
   CHECK(requeue(place, {place.quarantine}).exit.code == 64);
 }
 
-// strace(1) sends it when a write(2) begins.
+// It comes when a write(2) begins.
 TEST_CASE("a signal ends requeue between two entries") {
   const Place place;
   place.append(kLarge + "1\n" + kLarge + "2\n");
   CHECK(place.once().exit.code == 65);
   CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
   const auto size = fs::file_size(place.buffer);
-  auto back = punchline({"requeue", place.quarantine});
   const auto signal = GENERATE(as<std::string>(), "SIGINT", "SIGTERM", "SIGHUP");
-  const std::string strace = "strace -E ASAN_OPTIONS=detect_leaks=0 -o /dev/null -P " +
-                             place.buffer +
-                             " -e trace=write -e inject=write:when=1:signal=" + signal;
-  back.argv.insert(back.argv.begin(), {"sh", "-c", "exec " + strace + " \"$@\"", "sh"});
-  const auto ended = run(back);
+  const auto ended = requeue_under_strace(place, "inject=write:when=1:signal=" + signal);
   INFO(ended.out << ended.err);
   CHECK(ended.exit.code == 75);
   CHECK_THAT(ended.out, Contains("requeued  1 records"));
@@ -185,6 +189,19 @@ TEST_CASE("a signal ends requeue between two entries") {
   const auto rest = requeue(place);
   CHECK(rest.exit.code == 0);
   CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n\n" + kLarge + "2\n"));
+}
+
+TEST_CASE("an entry stays in the quarantine until its record is durable in the buffer") {
+  const Place place;
+  place.append(kLarge + "\n");
+  CHECK(place.once().exit.code == 65);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  const auto failed = requeue_under_strace(place, "inject=fdatasync:error=EIO");
+  INFO(failed.out << failed.err);
+  CHECK(failed.exit.code == 74);
+  CHECK_THAT(failed.err, Contains(place.buffer));
+  CHECK(inspect(place.quarantine).waiting_records == 1);
+  CHECK_THAT(requeue(place).out, Contains("requeued  1 records"));
 }
 
 TEST_CASE("frames may follow what a power cut left of the first ones") {

@@ -245,8 +245,8 @@ bool World::is_set_aside(const std::string& payload) const {
                      [&](const auto& content) { return content.find(payload) != content.npos; });
 }
 
-// As a start reads it: that of an earlier boot (on a full disk it may stand for long) only as far as
-// it was synced.
+// As a start reads it: that of an earlier boot (on a full disk it may stand for long) only as far
+// as it was synced.
 Position World::standing_front() {
   const auto stored = read_stored_state(file);
   REQUIRE(stored.ok());
