@@ -221,11 +221,14 @@ bool Buffers::save_orphan(Held& held, Source source) {
   const auto facts = file.facts();
   if (!facts || facts->has_name) return true;
   if (checkpoint.base() + facts->size <= checkpoint.front()) return true;
+  // Mounted alone (a container's), it is deleted elsewhere and still here, until it is unmounted.
+  const auto same = file.same_file_as_path();
+  if (same && *same) source = Source::kept;
   const auto path = orphan_path(held.config.path, to_string(checkpoint.state().uuid));
   const auto saved = save_rest(file, checkpoint, path, held.config, source);
   if (saved) {
     parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",
-                       held.config.path, path);
+                       held.config.path, *saved);
     return true;
   }
   parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,

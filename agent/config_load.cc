@@ -156,6 +156,9 @@ void expand_variables(BufferConfig& buffer, const Environment& environment) {
 
 void warn_of_sizes(const Config& config, std::vector<std::string>& warnings) {
   for (const auto& buffer : config.buffers) {
+    if (buffer.bytes_max == 0 && buffer.when_full != WhenFull::keep) {
+      warnings.push_back("buffer " + buffer.path + ": when_full says nothing without bytes_max");
+    }
     if (buffer.bytes_max == 0 || buffer.bytes_max >= buffer.record_bytes_max) continue;
     warnings.push_back("buffer " + buffer.path + ": bytes_max " + format_bytes(buffer.bytes_max) +
                        " is below record_bytes_max " + format_bytes(buffer.record_bytes_max) +

@@ -1,6 +1,7 @@
 #include "agent/open_buffer.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <span>
 #include <vector>
@@ -156,6 +157,41 @@ Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& ch
   }
 }
 
+// Another's data may wait in a file of this name, which is no place for ours.
+Result<std::unique_ptr<PosixFile>> create_anew(const std::string& path,
+                                               const BufferConfig& config) {
+  for (int number = 1;; ++number) {
+    const auto name = number == 1 ? path : path + "-" + std::to_string(number);
+    const auto created = PosixFile::create_if_missing(name, {config.mode, config.group});
+    if (!created) return created.error();
+    if (*created) return PosixFile::open(name);
+  }
+}
+
+Status copy_rest(BufferFile& file, const Checkpoint& checkpoint, PosixFile& copy, Source source) {
+  const auto fences = copy_behind(file, checkpoint, copy, source);
+  if (!fences) return fences.error();
+  const auto facts = copy.facts();
+  if (!facts) return facts.error();
+  // A state of no boot: whoever opens it sets a fence at its end and reads it carefully.
+  State state;
+  state.uuid = random_uuid();
+  state.format = checkpoint.format();
+  state.identity = fold_identity(facts->inode, facts->birth_ns);
+  if (const auto set = copy.set_attribute(kStateAttribute, encode(state)); !set) return set;
+  if (state.format == Format::frames) {
+    auto salts = checkpoint.salts();
+    salts.push_back(checkpoint.state().identity);
+    const auto set = copy.set_attribute(kSaltsAttribute, encode_salts(salts));
+    if (!set) return set;
+  }
+  if (!fences->empty()) {
+    const auto set = copy.set_attribute(kFencesAttribute, encode_fences(*fences));
+    if (!set) return set;
+  }
+  return copy.sync_all();
+}
+
 }  // namespace
 
 Result<StartFacts> start_facts(bool force_fence) {
@@ -240,33 +276,15 @@ std::string orphan_path(const std::string& buffer, const std::string& uuid) {
   return buffer + ".orphan-" + uuid;
 }
 
-Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
-                 const BufferConfig& config, Source source) {
-  const auto created = PosixFile::create_if_missing(path, {config.mode, config.group});
-  if (!created) return created.error();
-  auto copy = PosixFile::open(path);
+Result<std::string> save_rest(BufferFile& file, const Checkpoint& checkpoint,
+                              const std::string& path, const BufferConfig& config, Source source) {
+  const auto copy = create_anew(path, config);
   if (!copy) return copy.error();
-  const auto fences = copy_behind(file, checkpoint, **copy, source);
-  if (!fences) return fences.error();
-  const auto facts = (*copy)->facts();
-  if (!facts) return facts.error();
-  // A state of no boot: whoever opens it sets a fence at its end and reads it carefully.
-  State state;
-  state.uuid = random_uuid();
-  state.format = checkpoint.format();
-  state.identity = fold_identity(facts->inode, facts->birth_ns);
-  if (const auto set = (*copy)->set_attribute(kStateAttribute, encode(state)); !set) return set;
-  if (state.format == Format::frames) {
-    auto salts = checkpoint.salts();
-    salts.push_back(checkpoint.state().identity);
-    const auto set = (*copy)->set_attribute(kSaltsAttribute, encode_salts(salts));
-    if (!set) return set;
+  if (const auto saved = copy_rest(file, checkpoint, **copy, source); !saved) {
+    if (source == Source::kept) std::remove((*copy)->path().c_str());
+    return saved.error();
   }
-  if (!fences->empty()) {
-    const auto set = (*copy)->set_attribute(kFencesAttribute, encode_fences(*fences));
-    if (!set) return set;
-  }
-  return (*copy)->sync_all();
+  return (*copy)->path();
 }
 
 }  // namespace punchline

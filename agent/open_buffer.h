@@ -53,11 +53,12 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
 /// its blocks can be given to the copy.
 enum class Source : std::uint8_t { kept, given_up };
 
-/// Saves what is above the front of `file` in a new buffer at `path`, durably: to be read
-/// carefully, with the fences where they were between its bytes. Holes are cut to a block. Errors:
-/// what is in the copy by then stays there; given up, it is nowhere else.
-Status save_rest(BufferFile& file, const Checkpoint& checkpoint, const std::string& path,
-                 const BufferConfig& config, Source source);
+/// Saves what is above the front of `file` in a new buffer at `path` (`path`-2 and so on where
+/// there is a file already), durably: to be read carefully, with the fences where they were between
+/// its bytes. Holes are cut to a block. Returns its path. Errors: given up, what is in the copy by
+/// then stays there, since it is nowhere else.
+Result<std::string> save_rest(BufferFile& file, const Checkpoint& checkpoint,
+                              const std::string& path, const BufferConfig& config, Source source);
 
 /// Where what a deleted buffer held is saved.
 std::string orphan_path(const std::string& buffer, const std::string& uuid);

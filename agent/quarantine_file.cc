@@ -19,11 +19,13 @@ Status QuarantineFile::open() {
   if (!created) return created.error();
   auto writer = AppendWriter::open(path_, Format::frames);
   if (!writer) return writer.error();
-  // For inspect alone, so it may fail.
-  if (*created) {
+  // For inspect alone, so it may fail. Somebody else may have created it.
+  const auto noted = (*writer)->file().attribute(kLimitsAttribute);
+  if (noted && !noted->has_value()) {
     (void)(*writer)->file().set_attribute(kLimitsAttribute,
                                           text_of({.record_bytes_max = kQuarantineRecordBytesMax}));
   }
+  (*writer)->set_patience({});  // a whole agent would wait; it tries again
   writer_ = std::move(*writer);
   return {};
 }

@@ -154,12 +154,17 @@ Status AppendWriter::flush() {
   return {};
 }
 
-/// Two writers may both have found an empty file. Without the lock, on a filesystem that has none,
-/// the look alone must do.
+/// `busy`: it cannot be had in time. On a filesystem that has no locks it must do without.
+Status AppendWriter::lock_offsets(const Descriptor& file) const {
+  auto locked = file.lock_byte(kOffsetsByte, patience_);
+  return !locked && locked.error().kind() == ErrorKind::busy ? locked : Status();
+}
+
+/// Two writers may both have found an empty file.
 Status AppendWriter::write_first_batch() {
   const auto deciding = in_place_.reopen(O_WRONLY);
   if (!deciding) return deciding.error();
-  static_cast<void>(deciding->lock_byte(kOffsetsByte).ok());
+  if (auto locked = lock_offsets(*deciding); !locked) return locked;
   const auto standing = standing_format(*file_);
   if (!standing) return standing.error();
   if (*standing != Format::none && *standing != format_) {
@@ -204,7 +209,8 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
   // A collapse moves everything: none while we write, and look whether there was one before.
   const auto relying = in_place_.reopen(O_WRONLY);
   if (!relying) return failed(relying.error());
-  if (settled_) static_cast<void>(relying->lock_byte(kOffsetsByte).ok());  // else it is held
+  const auto locked = settled_ ? lock_offsets(*relying) : Status();  // else it is held
+  if (!locked) return failed(locked.error());
   std::string found(torn.size(), '\0');
   const auto got = file_->read_at(offset, found);
   if (!got) return failed(got.error());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,6 +64,8 @@ class AppendWriter {
   static Result<std::unique_ptr<AppendWriter>> open(const std::string& path, Format format);
 
   Format format() const { return format_; }
+  /// How long a write waits where another process holds a lock on the file; 10 s at first.
+  void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
   /// As it was when it was opened; in frames 64 MiB at most.
   std::uint64_t record_bytes_max() const { return record_bytes_max_; }
@@ -84,12 +87,13 @@ class AppendWriter {
   /// name 65,535 bytes.
   Status add(const FrameRecord& record);
 
-  /// Writes all that has been taken. `no_space` (full disk, quota) and `io` (also EFBIG, and a
-  /// buffer that was deleted or renamed since it was opened: nobody may ever read it again):
-  /// records in front may have been written, as records_written() tells; the others stay taken, and
-  /// flush() may be tried again. If taking back fails the text says where a torn piece remains:
-  /// btrfs, which writes nothing in place, refuses it on a full disk. It stays what FORMAT.md calls
-  /// torn text, and the newline of the next write ends it.
+  /// Writes all that has been taken. `busy` (another process locks the file, see set_patience():
+  /// asked for a buffer's first records, and to take back), `no_space` (full disk, quota) and `io`
+  /// (also EFBIG, and a buffer that was deleted or renamed since it was opened: nobody may ever
+  /// read it again): records in front may have been written, as records_written() tells; the others
+  /// stay taken, and flush() may be tried again. If taking back fails the text says where a torn
+  /// piece remains: btrfs, which writes nothing in place, refuses it on a full disk. It stays what
+  /// FORMAT.md calls torn text, and the newline of the next write ends it.
   Status flush();
   /// Gives up what has been added and is not written: after a failed flush() it would come with the
   /// next one.
@@ -113,6 +117,7 @@ class AppendWriter {
   Status make_room(std::size_t bytes);
   Status write_batch();
   Status write_first_batch();
+  Status lock_offsets(const Descriptor& file) const;
   Status take_back(std::uint64_t offset, std::string_view torn);
   void forget(std::size_t records);
 
@@ -122,6 +127,7 @@ class AppendWriter {
   Descriptor appending_;
   Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
   std::uint64_t record_bytes_max_;
+  std::chrono::milliseconds patience_{10'000};
   std::uint32_t salt_ = 0;         // of the file, for frames
   std::string batch_;              // in lines: newline, then records, each with its newline
   std::vector<std::size_t> ends_;  // of each record in batch_

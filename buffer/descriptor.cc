@@ -1,6 +1,7 @@
 #include "buffer/descriptor.h"
 
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -195,16 +196,22 @@ Status Descriptor::collapse(ByteRange offsets) const {
   return {};
 }
 
-Status Descriptor::lock_byte(std::uint64_t offset) const {
-  auto wanted = one_byte(offset);
-  if (uninterrupted([&] { return ::fcntl(fd_, F_OFD_SETLKW, &wanted); }) == 0) return {};
-  return error(errno, "lock");
+Status Descriptor::lock_byte(std::uint64_t offset, std::chrono::milliseconds patience) const {
+  constexpr std::chrono::milliseconds kPause(2);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    auto locked = try_lock_byte(offset);
+    const bool again = !locked && locked.error().kind() == ErrorKind::busy;
+    if (!again || std::chrono::steady_clock::now() >= until) return locked;
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 Status Descriptor::try_lock_byte(std::uint64_t offset) const {
   auto wanted = one_byte(offset);
   if (::fcntl(fd_, F_OFD_SETLK, &wanted) == 0) return {};
-  if (errno == EAGAIN || errno == EACCES) return Error(ErrorKind::busy, errno, "lock " + path_);
+  if (errno == EAGAIN || errno == EACCES)
+    return Error(ErrorKind::busy, errno, path_ + ": another process holds a lock on it");
   return error(errno, "lock");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -76,10 +77,10 @@ class Descriptor {
   /// fallocate(2) COLLAPSE_RANGE; the one call that is not repeated after EINTR.
   Status collapse(ByteRange offsets) const;
 
-  /// fcntl(2) F_OFD_SETLKW: one byte, wherever the file ends, for us alone. Waits for others; let
-  /// go when this is closed.
-  Status lock_byte(std::uint64_t offset) const;
-  /// F_OFD_SETLK: the same without waiting, `busy`.
+  /// fcntl(2) F_OFD_SETLK: one byte, wherever the file ends, for us alone; let go when this is
+  /// closed. Waits so long for others, who may be strangers that lock for ever; then `busy`.
+  Status lock_byte(std::uint64_t offset, std::chrono::milliseconds patience) const;
+  /// The same without waiting.
   Status try_lock_byte(std::uint64_t offset) const;
 
   Result<std::optional<std::string>> attribute(std::string_view name) const;

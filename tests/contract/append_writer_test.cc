@@ -1,6 +1,7 @@
 #include "buffer/append_writer.h"
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -13,11 +14,13 @@
 #include "buffer/lock.h"
 #include "tests/contract/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/shared_lock.h"
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
 using Catch::Matchers::Contains;
 using punchline::testing::read_file;
+using punchline::testing::SharedLock;
 using punchline::testing::SizeLimit;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
@@ -136,6 +139,29 @@ TEST_CASE("a short write keeps whole records and takes back the torn one") {
   limit.set(RLIM_INFINITY);
   REQUIRE(writer->flush().ok());
   CHECK(read_file(path) == std::string("before\n\nfirst\n\0\0\n\nsecond\nthird\n", 31));
+}
+
+// What moves everything, a collapse, holds the same lock.
+TEST_CASE("what is torn is not taken back under another's lock, and that is said") {
+  const TempDir folder("append-torn-locked");
+  const auto path = folder.file("buffer");
+  write_file(path, "before\n");
+  const auto writer = writer_of(path);
+  writer->set_patience(std::chrono::milliseconds(20));
+  REQUIRE(writer->add("first").ok());
+  SizeLimit limit;
+  limit.set(7 + 1 + 3);
+  {
+    const SharedLock stranger(path);
+    const auto flushed = writer->flush();
+    REQUIRE_FALSE(flushed.ok());
+    CHECK(flushed.error().kind() == ErrorKind::busy);
+    CHECK_THAT(flushed.error().message(), Contains("3 bytes remain at offset 8 of " + path));
+    CHECK(read_file(path) == "before\n\nfir");
+  }
+  limit.set(RLIM_INFINITY);
+  REQUIRE(writer->flush().ok());
+  CHECK(read_file(path) == "before\n\nfir\nfirst\n");
 }
 
 TEST_CASE("wherever a write is cut short, no piece of a record remains") {
@@ -297,4 +323,23 @@ TEST_CASE("the first record of an empty buffer goes in while an agent holds it")
   REQUIRE((*writer)->add(std::string_view("one")).ok());
   REQUIRE((*writer)->flush().ok());  // it waited for ever
   CHECK(read_file(folder.file("buffer")) == "\none\n");
+}
+
+TEST_CASE("a stranger's lock on an empty buffer is not waited for for ever") {
+  const TempDir folder("append-locked");
+  const auto path = folder.file("buffer");
+  write_file(path, "");
+  const auto writer = writer_of(path);
+  writer->set_patience(std::chrono::milliseconds(20));
+  REQUIRE(writer->add("record").ok());
+  {
+    const SharedLock stranger(path);
+    const auto refused = writer->flush();
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().kind() == ErrorKind::busy);
+    CHECK_THAT(refused.error().message(), Contains(path + ": another process holds a lock"));
+    CHECK(read_file(path).empty());
+  }
+  CHECK(writer->flush().ok());
+  CHECK(records_in(read_file(path)) == std::vector<std::string>{"record"});
 }

@@ -8,7 +8,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/eventually.h"
 #include "tests/system/place.h"
@@ -271,6 +273,38 @@ TEST_CASE("the attributes are removed: the agent goes on, and a restart loses no
   CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() ==
         lines("before", 20'000) + lines("between", 1'000) + lines("after", 1'000));
+}
+
+// As a container has it (docker -v FILE, subPath).
+TEST_CASE(
+    "mounted alone, deleted where it comes from: it goes on, and each stop saves what is left") {
+  if (::geteuid() != 0) {
+    std::puts("mounts nothing: not root");
+    return;
+  }
+  Disturbed place;
+  const auto host = place.folder.file("host");
+  write_file(host, "");
+  write_file(place.buffer, "");
+  REQUIRE(::mount(host.c_str(), place.buffer.c_str(), nullptr, MS_BIND, nullptr) == 0);
+  place.kafka_goes();
+  const auto stop_after = [&](const std::string& text) {
+    place.append(text);
+    Agent agent(place.setup);
+    CHECK(agent.logs("front 0"));
+    if (fs::exists(host)) fs::remove(host);
+    CHECK(agent.stop().code == 0);
+    CHECK_THAT(agent.log(), Contains("was deleted with data in it"));
+  };
+  stop_after("one\ntwo\n");
+  stop_after("three\n");
+  const auto saved = orphans_in(place.folder.path());
+  REQUIRE(saved.size() == 2);
+  CHECK(read_file(saved[0]).size() + read_file(saved[1]).size() == 22);
+  place.kafka_is_back();
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\ntwo\nthree\n");
+  CHECK(::umount2(place.buffer.c_str(), MNT_DETACH) == 0);
 }
 
 TEST_CASE("a second agent under another name of the same file: 75, and the holder is named") {

@@ -1,6 +1,8 @@
 #include <chrono>
 #include <filesystem>
 
+#include "tests/support/eventually.h"
+#include "tests/support/shared_lock.h"
 #include "tests/system/place.h"
 
 namespace punchline::testing {
@@ -189,6 +191,32 @@ TEST_CASE("a signal ends requeue between two entries") {
   const auto rest = requeue(place);
   CHECK(rest.exit.code == 0);
   CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n\n" + kLarge + "2\n"));
+}
+
+TEST_CASE("a stranger's lock on an empty quarantine holds up neither the agent nor its end") {
+  const Place place;
+  place.append("one\n" + kLarge + "\n");
+  write_file(place.quarantine, "");
+  Agent agent(place.setup);
+  {
+    const SharedLock stranger(place.quarantine);
+    REQUIRE(agent.logs("another process holds a lock on it"));
+    place.append("two\n");
+    const auto confirms_two = [&] {
+      return agent.metric("punchline_records_confirmed_total") == 2;
+    };
+    CHECK(eventually(std::chrono::seconds(20), confirms_two));
+    SECTION("it is moved out when the lock is gone") {}
+    SECTION("it stays in its place at a stop") {
+      CHECK(agent.stop().code == 0);
+      CHECK(place.delivered() == "one\ntwo\n");
+      CHECK(inspect(place.buffer).set_aside == 1);
+      return;
+    }
+  }
+  CHECK(eventually(std::chrono::seconds(90),
+                   [&] { return inspect(place.quarantine).waiting_records == 1; }));
+  CHECK(agent.stop().code == 0);
 }
 
 TEST_CASE("an entry stays in the quarantine until its record is durable in the buffer") {

@@ -200,6 +200,17 @@ TEST_CASE("a buffer that may hold less than one record is warned of") {
       warnings({{"PUNCHLINE_BYTES_MAX", "1000"}, {"PUNCHLINE_RECORD_BYTES_MAX", "1000"}}).empty());
 }
 
+TEST_CASE("a rule for a full buffer that can never be full is warned of") {
+  const auto warnings = [](const Environment& environment) {
+    return load_config(flag_values(kSmallestFlags), environment, check_property).warnings;
+  };
+  const auto idle = warnings({{"PUNCHLINE_WHEN_FULL", "block"}});
+  REQUIRE(idle.size() == 1);
+  CHECK_THAT(idle[0], Contains("when_full says nothing without bytes_max"));
+  CHECK(warnings({{"PUNCHLINE_WHEN_FULL", "keep"}}).empty());
+  CHECK(warnings({{"PUNCHLINE_WHEN_FULL", "block"}, {"PUNCHLINE_BYTES_MAX", "1GiB"}}).empty());
+}
+
 TEST_CASE("a value of the wrong type is named with what is wanted") {
   const auto wrong = [](const std::string& key, const std::string& value) {
     return with_buffer_keys('"' + key + "\": " + value).error();
