@@ -202,8 +202,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view all(reinterpret_cast<const char*>(data), size);
   punchline::fuzz::Input input(data, size);
   punchline::fuzz::Story story(input, std::hash<std::string_view>()(all));
-  while (!input.empty() && !story.is_full())
-    story.act(input);
-  story.end();
-  return 0;
+  return punchline::fuzz::tell(story, input);
 }

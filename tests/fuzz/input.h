@@ -46,4 +46,13 @@ class Input {
   std::string_view rest_;
 };
 
+/// A story acts as the input says, until that or the room for it is used up, and comes to its end.
+template <class Story>
+int tell(Story& story, Input& input) {
+  while (!input.empty() && !story.is_full())
+    story.act(input);
+  story.end();
+  return 0;
+}
+
 }  // namespace punchline::fuzz

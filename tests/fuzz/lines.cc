@@ -82,7 +82,8 @@ class Story {
     must(text.find('\n', walk_.at()) == text.npos, "no line that ends is left over");
   }
 
-  void read_again() {
+  void end() {
+    read();
     walk_.restart(0);
     read();
   }
@@ -105,9 +106,5 @@ class Story {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   punchline::fuzz::Input input(data, size);
   punchline::fuzz::Story story(input);
-  while (!input.empty() && !story.is_full())
-    story.act(input);
-  story.read();
-  story.read_again();
-  return 0;
+  return punchline::fuzz::tell(story, input);
 }

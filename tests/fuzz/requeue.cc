@@ -229,8 +229,5 @@ class Story {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   punchline::fuzz::Input input(data, size);
   punchline::fuzz::Story story(input);
-  while (!input.empty() && !story.is_full())
-    story.act(input);
-  story.end();
-  return 0;
+  return punchline::fuzz::tell(story, input);
 }

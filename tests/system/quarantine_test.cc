@@ -19,9 +19,8 @@ Finished requeue(const Place& place, std::vector<std::string> more = {}) {
 /// requeue under strace(1), which does something to its calls on the buffer (strace's -e inject).
 Finished requeue_under_strace(const Place& place, const std::string& injection) {
   auto back = punchline({"requeue", place.quarantine});
-  const std::string strace =
-      "strace -E ASAN_OPTIONS=detect_leaks=0 -o /dev/null -P " + place.buffer + " -e " + injection;
-  back.argv.insert(back.argv.begin(), {"sh", "-c", "exec " + strace + " \"$@\"", "sh"});
+  back.argv.insert(back.argv.begin(), {"strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-o",
+                                       "/dev/null", "-P", place.buffer, "-e", injection});
   return run(back);
 }
 

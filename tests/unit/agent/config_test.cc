@@ -89,6 +89,11 @@ FromFile with_top_keys(const std::string& keys) {
 }
 
 const Flags kSmallestFlags = {{"--buffer", "/x/a"}, {"--topic", "t"}, {"--brokers", "k:1"}};
+
+std::vector<std::string> warnings_of(const Environment& environment) {
+  return load_config(flag_values(kSmallestFlags), environment, check_property).warnings;
+}
+
 Flags smallest_and(const Flags& more) {
   auto flags = kSmallestFlags;
   flags.insert(flags.end(), more.begin(), more.end());
@@ -188,27 +193,21 @@ TEST_CASE("the ends of a range are allowed") {
 }
 
 TEST_CASE("a buffer that may hold less than one record is warned of") {
-  const auto warnings = [](const Environment& environment) {
-    return load_config(flag_values(kSmallestFlags), environment, check_property).warnings;
-  };
-  const auto small = warnings({{"PUNCHLINE_BYTES_MAX", "64KiB"}});
+  const auto small = warnings_of({{"PUNCHLINE_BYTES_MAX", "64KiB"}});
   REQUIRE(small.size() == 1);
   CHECK_THAT(small[0], Contains("bytes_max 64KiB is below record_bytes_max 1MiB"));
-  CHECK(warnings({{"PUNCHLINE_BYTES_MAX", "1MiB"}}).empty());
-  CHECK(warnings({{"PUNCHLINE_BYTES_MAX", "0"}}).empty());
-  CHECK(
-      warnings({{"PUNCHLINE_BYTES_MAX", "1000"}, {"PUNCHLINE_RECORD_BYTES_MAX", "1000"}}).empty());
+  CHECK(warnings_of({{"PUNCHLINE_BYTES_MAX", "1MiB"}}).empty());
+  CHECK(warnings_of({{"PUNCHLINE_BYTES_MAX", "0"}}).empty());
+  CHECK(warnings_of({{"PUNCHLINE_BYTES_MAX", "1000"}, {"PUNCHLINE_RECORD_BYTES_MAX", "1000"}})
+            .empty());
 }
 
 TEST_CASE("a rule for a full buffer that can never be full is warned of") {
-  const auto warnings = [](const Environment& environment) {
-    return load_config(flag_values(kSmallestFlags), environment, check_property).warnings;
-  };
-  const auto idle = warnings({{"PUNCHLINE_WHEN_FULL", "block"}});
+  const auto idle = warnings_of({{"PUNCHLINE_WHEN_FULL", "block"}});
   REQUIRE(idle.size() == 1);
   CHECK_THAT(idle[0], Contains("when_full says nothing without bytes_max"));
-  CHECK(warnings({{"PUNCHLINE_WHEN_FULL", "keep"}}).empty());
-  CHECK(warnings({{"PUNCHLINE_WHEN_FULL", "block"}, {"PUNCHLINE_BYTES_MAX", "1GiB"}}).empty());
+  CHECK(warnings_of({{"PUNCHLINE_WHEN_FULL", "keep"}}).empty());
+  CHECK(warnings_of({{"PUNCHLINE_WHEN_FULL", "block"}, {"PUNCHLINE_BYTES_MAX", "1GiB"}}).empty());
 }
 
 TEST_CASE("a value of the wrong type is named with what is wanted") {
