@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/secret_file.h"
+#include "sinks/kafka_client.h"
 
 namespace punchline {
 namespace {
@@ -40,7 +41,8 @@ Result<KafkaSettings> kafka_settings(const Config& config) {
   for (const auto& [name, path] : config.kafka_files)
     hidden.insert(name);
   auto settings =
-      make_kafka_settings({config.kafka.begin(), config.kafka.end()}, kafka_needs(config), hidden);
+      make_kafka_settings({config.kafka.begin(), config.kafka.end()}, kafka_needs(config), hidden,
+                          kafka_reading());
   if (settings && !hidden.empty()) {
     settings->credentials = [files = config.kafka_files] { return read_anew(files); };
   }

@@ -126,6 +126,26 @@ Status check_kafka_property(const std::string& name) {
   return {};
 }
 
+KafkaReading kafka_reading() {
+  return [](const std::string& name, const std::string& value) {
+    const KafkaConf conf(rd_kafka_conf_new());
+    if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), nullptr, 0) !=
+        RD_KAFKA_CONF_OK) {
+      return value;
+    }
+    const std::string asked(canonical_property(name));
+    std::size_t bytes = 0;  // with the NUL at its end
+    if (rd_kafka_conf_get(conf.get(), asked.c_str(), nullptr, &bytes) != RD_KAFKA_CONF_OK ||
+        bytes == 0) {
+      return value;
+    }
+    std::string read(bytes, '\0');
+    rd_kafka_conf_get(conf.get(), asked.c_str(), read.data(), &bytes);
+    read.resize(bytes - 1);
+    return read;
+  };
+}
+
 std::string kafka_error_text(std::int32_t code) {
   return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code));
 }

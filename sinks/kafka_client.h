@@ -27,6 +27,9 @@ Status check_kafka_properties(const KafkaProperties& properties, const KafkaName
 /// connection.
 Status check_kafka_property(const std::string& name);
 
+/// How librdkafka reads values, for make_kafka_settings(): set, and asked back (rd_kafka_conf_get).
+KafkaReading kafka_reading();
+
 /// What librdkafka says of one of its own codes: "Broker: Unknown topic or partition".
 std::string kafka_error_text(std::int32_t code);
 

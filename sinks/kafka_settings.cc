@@ -56,7 +56,7 @@ KafkaProperties defaults(const KafkaNeeds& needs) {
 }
 
 /// Properties that may not be given at all.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kNotAllowed = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNotAllowed = {{
     {"transactional.id", "transactions are not used; records would stay invisible to readers"},
     {"transaction.timeout.ms", "transactions are not used"},
     {"partitioner", "Punchline chooses the partition by itself, it would have no effect"},
@@ -65,6 +65,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kNotAllow
     {"log.queue", "Punchline sets it by itself"},
     {"interceptors", "they are set by programs, not by configuration"},
     {"enable.random.seed", "Punchline draws no random numbers from librdkafka"},
+    {"topic.blacklist", "the client would never ask for these topics, records would wait for ever"},
+    {"internal.termination.signal", "Punchline keeps its signals to itself"},
 }};
 
 /// Properties with one allowed set of values.
@@ -95,7 +97,8 @@ constexpr std::array<OnlyRule, 6> kOnly = {{
 /// A property as the operator gave it, kept under its canonical name.
 struct Given {
   std::string_view typed;
-  std::string_view value;
+  std::string_view typed_value;
+  std::string value;  ///< As the client reads it.
   bool hidden = false;
 };
 using GivenProperties = std::map<std::string_view, Given>;
@@ -103,7 +106,7 @@ using GivenProperties = std::map<std::string_view, Given>;
 Error refuse(const Given& given, std::string_view reason) {
   std::string text = "kafka property ";
   text.append(given.typed).append(" = ");
-  text.append(given.hidden ? kHidden : printable_value(given.typed, given.value));
+  text.append(given.hidden ? kHidden : printable_value(given.typed, given.typed_value));
   text.append(" is refused: ").append(reason);
   return {ErrorKind::refused, 0, std::move(text)};
 }
@@ -140,7 +143,7 @@ Status check_values(const GivenProperties& given) {
   for (const OnlyRule& rule : kOnly) {
     const auto found = given.find(rule.name);
     if (found == given.end()) continue;
-    const auto value = found->second.value;
+    const auto& value = found->second.value;
     if (value.empty() ||
         std::find(rule.allowed.begin(), rule.allowed.end(), value) == rule.allowed.end()) {
       return refuse(found->second, rule.reason);
@@ -181,12 +184,13 @@ Status check_in_flight(const GivenProperties& given) {
 }
 
 /// The user's properties under their canonical names.
-Result<GivenProperties> canonical(const KafkaProperties& user, const KafkaNames& hidden) {
+Result<GivenProperties> canonical(const KafkaProperties& user, const KafkaNames& hidden,
+                                  const KafkaReading& read) {
   GivenProperties given;
   for (const auto& [name, value] : user) {
-    const Given each{name, value, hidden.contains(name)};
+    const Given each{name, value, read ? read(name, value) : value, hidden.contains(name)};
     const auto [place, fresh] = given.emplace(canonical_property(name), each);
-    if (!fresh && place->second.value != value) {
+    if (!fresh && place->second.value != each.value) {
       return refuse(each, "it stands there under another name too, with another value: " +
                               std::string(place->second.typed));
     }
@@ -204,9 +208,9 @@ std::size_t size_of(const KafkaProperties& all, std::string_view name, std::size
 }  // namespace
 
 std::string_view canonical_property(std::string_view name) {
-  // librdkafka takes "topic.acks" for "acks" (rd_kafka_topic_conf_set), a way round our rules.
-  if (name.starts_with("topic.") && !name.starts_with("topic.metadata.") &&
-      name != "topic.blacklist") {
+  // librdkafka takes "topic.acks" for "acks", a way round our rules.
+  while (name.starts_with("topic.") && !name.starts_with("topic.metadata.") &&
+         name != "topic.blacklist") {
     name.remove_prefix(6);
   }
   for (const auto& [alias, real] : kAliases) {
@@ -228,8 +232,8 @@ std::string printable_value(std::string_view name, std::string_view value) {
 }
 
 Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs,
-                                          const KafkaNames& hidden) {
-  auto given = canonical(user, hidden);
+                                          const KafkaNames& hidden, const KafkaReading& read) {
+  auto given = canonical(user, hidden, read);
   if (!given) return given.error();
   if (auto s = check_values(*given); !s) return s.error();
   if (auto s = check_numbers(*given, needs); !s) return s.error();

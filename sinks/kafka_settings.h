@@ -39,23 +39,30 @@ struct KafkaSettings {
   std::function<KafkaProperties()> credentials;
 };
 
+/// How the client reads the value of a property: "+1" and " 0x1" are both "1" to strtol(3). Returns
+/// the value as it came where the client does not take it.
+using KafkaReading = std::function<std::string(const std::string& name, const std::string& value)>;
+
 /// Our defaults with the user's properties over them.
 ///
 /// `refused`, with the property, its value and the reason, where a property would break what
 /// Punchline promises (acks other than all, a finite message.timeout.ms ...) or stands there
 /// under two names with different values. Whether a property exists and its value is well-formed
 /// only librdkafka knows: see check_kafka_properties(). No text has the values of `hidden`, which
-/// are names as the user gave them.
+/// are names as the user gave them. Values are judged, and stand in the result, as `read` reads
+/// them (kafka_reading()); without it as they were given.
 Result<KafkaSettings> make_kafka_settings(const KafkaProperties& user, const KafkaNeeds& needs,
-                                          const KafkaNames& hidden = {});
+                                          const KafkaNames& hidden = {},
+                                          const KafkaReading& read = {});
 
 /// The properties that concern the connection (addresses, TLS, SASL, sockets, debug): what a
 /// client needs that only looks, as `check` does.
 KafkaProperties connection_properties(const KafkaProperties& properties);
 
 /// The name librdkafka keeps a property under: "bootstrap.servers" is "metadata.broker.list",
-/// "acks" is "request.required.acks" (CONFIGURATION.md of librdkafka 2.0.2). Other names are
-/// returned as they are.
+/// "acks" is "request.required.acks" (CONFIGURATION.md of librdkafka 2.0.2). The prefix "topic.",
+/// which librdkafka takes off as often as it stands there (rd_kafka_topic_conf_set), is taken off.
+/// Other names are returned as they are.
 std::string_view canonical_property(std::string_view name);
 
 /// Whether a property of this name holds a password, a private key or a token.

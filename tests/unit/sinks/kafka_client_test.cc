@@ -57,6 +57,39 @@ TEST_CASE("librdkafka accepts our defaults, and names what it does not") {
   }
 }
 
+TEST_CASE("a value is judged as librdkafka reads it, and told as it was given") {
+  const std::vector<std::pair<std::string, std::string>> broken = {
+      {"retries", "+1"},
+      {"retries", " 1"},
+      {"retries", "0x1"},
+      {"message.send.max.retries", "01"},
+      {"queue.buffering.max.kbytes", "+1"},
+      {"queue.buffering.max.messages", "0x10"},
+      {"message.max.bytes", "+2000"},
+      {"max.in.flight", "0x10"},
+      {"message.timeout.ms", "+6000"},
+      {"topic.topic.message.timeout.ms", "6000"},
+      {"topic.request.required.acks", "+1"},
+      {"enable.idempotence", "FALSE"},
+  };
+  for (const auto& [name, value] : broken) {
+    INFO(name << "='" << value << "'");
+    const auto settings = make_kafka_settings({{name, value}}, {}, {}, kafka_reading());
+    REQUIRE_FALSE(settings.ok());
+    CHECK(settings.error().message().starts_with("kafka property " + name + " = '" + value +
+                                                 "' is refused: "));
+  }
+  const KafkaProperties fine = {{"acks", "all"},         {"message.timeout.ms", "0x7fffffff"},
+                                {"retries", "+2147483647"}, {"message.max.bytes", "0x1e8480"},
+                                {"linger.ms", "+50"},    {"sasl.password", "a b "}};
+  const auto settings = make_kafka_settings(fine, {}, {}, kafka_reading());
+  REQUIRE(settings.ok());
+  CHECK(settings->payload_bytes_max == 2'000'000 - 512);
+  CHECK(settings->properties.at("queue.buffering.max.ms") == "50");
+  CHECK(settings->properties.at("sasl.password") == "a b ");
+  CHECK(check_kafka_properties(settings->properties).ok());
+}
+
 TEST_CASE("a property is named as it was given") {
   const auto settings = make_kafka_settings({{"linger.ms", "abc"}, {"topic.acks", "all"}}, {});
   REQUIRE(settings.ok());
