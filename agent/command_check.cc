@@ -34,7 +34,7 @@ void check_config(const Config& config, Checklist& list) {
 
 // What `run` would give to the client, or nothing if it would refuse.
 std::optional<KafkaProperties> check_properties(const Config& config, Checklist& list) {
-  const auto settings = kafka_settings(config);
+  const auto settings = kafka_settings(config, kafka_reading());
   auto fit = settings
                  ? check_kafka_properties(settings->properties, settings->hidden, settings->given)
                  : Status(settings.error());

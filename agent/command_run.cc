@@ -95,7 +95,7 @@ std::optional<ExitCode> Run::open() {
 }
 
 std::optional<ExitCode> Run::open_sink() {
-  const auto settings = kafka_settings(config_);
+  const auto settings = kafka_settings(config_, kafka_reading());
   if (!settings) {
     log_.error("{}", settings.error().message());
     return ExitCode::config;
@@ -165,6 +165,7 @@ ExitCode Run::loop() {
     buffers_->look(now);
     auto due = forwarder_->turn(now);
     give_memory_back(now);
+    metrics_.log_lines_dropped.set(log_.dropped());
     if (const auto code = outcome(now)) return *code;
     if (stop_by_) due = std::min(due, *stop_by_);
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
@@ -201,7 +202,7 @@ void Run::hear(int signal) {
 void Run::reconnect() {
   try {
     const auto wanted = reload_();
-    const auto settings = kafka_settings(wanted);
+    const auto settings = kafka_settings(wanted, kafka_reading());
     const auto fit =
         settings ? check_kafka_properties(settings->properties, settings->hidden, settings->given)
                  : settings.error();

@@ -96,6 +96,9 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::instances_renewed:
       family.add(number(metrics.kafka_instances_renewed.get()), {});
       break;
+    case OtherMetric::log_lines_dropped:
+      family.add(number(metrics.log_lines_dropped.get()), {});
+      break;
     case OtherMetric::ready:
       family.add(metrics.ready ? 1 : 0, {});
       break;

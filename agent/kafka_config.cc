@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "agent/secret_file.h"
-#include "sinks/kafka_client.h"
 
 namespace punchline {
 namespace {
@@ -36,13 +35,13 @@ KafkaNeeds kafka_needs(const Config& config) {
   return needs;
 }
 
-Result<KafkaSettings> kafka_settings(const Config& config) {
+Result<KafkaSettings> kafka_settings(const Config& config, const KafkaReading& read) {
   KafkaNames hidden;
   for (const auto& [name, path] : config.kafka_files)
     hidden.insert(name);
   auto settings =
       make_kafka_settings({config.kafka.begin(), config.kafka.end()}, kafka_needs(config), hidden,
-                          kafka_reading());
+                          read);
   if (settings && !hidden.empty()) {
     settings->credentials = [files = config.kafka_files] { return read_anew(files); };
   }

@@ -10,6 +10,6 @@ KafkaNeeds kafka_needs(const Config& config);
 
 /// The client's properties for a configuration; `refused` as make_kafka_settings() says. One
 /// function, so that `check` judges what `run` would use.
-Result<KafkaSettings> kafka_settings(const Config& config);
+Result<KafkaSettings> kafka_settings(const Config& config, const KafkaReading& read = {});
 
 }  // namespace punchline

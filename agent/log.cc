@@ -1,9 +1,14 @@
 #include "agent/log.h"
 
+#include <mutex>
 #include <string>
+#include <utility>
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "agent/log_writer.h"
 
 namespace punchline {
 namespace {
@@ -43,12 +48,48 @@ std::string escaped(std::string_view text, LogFormat format) {
   return out;
 }
 
+/// What was dropped is told by the first line that finds room again.
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit WriterSink(int fd) : writer_(fd) {}
+
+  std::uint64_t dropped() const { return writer_.dropped(); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const auto dropped = writer_.dropped();
+    if (dropped > told_ && write(spdlog::level::warn, dropped_text(dropped - told_))) {
+      told_ = dropped;
+    }
+    write(message);
+  }
+  void flush_() override {}
+
+ private:
+  static std::string dropped_text(std::uint64_t lines) {
+    return fmt::format("log: {} lines before this one are missing: nobody read them in time",
+                       lines);
+  }
+  bool write(spdlog::level::level_enum level, const std::string& text) {
+    return write({"punchline", level, text});
+  }
+  bool write(const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return writer_.write(std::string(line.data(), line.size()));
+  }
+
+  LogWriter writer_;
+  std::uint64_t told_ = 0;
+};
+
 class StderrLog : public Log {
  public:
   StderrLog(LogLevel lowest, LogFormat format)
-      : format_(format), logger_("punchline", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+      : format_(format),
+        sink_(std::make_shared<WriterSink>(STDERR_FILENO)),
+        logger_("punchline", sink_) {
     logger_.set_level(level_of(lowest));
-    logger_.flush_on(spdlog::level::trace);
     logger_.set_pattern(format == LogFormat::json
                             ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":"%v"})"
                             : "%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
@@ -57,9 +98,11 @@ class StderrLog : public Log {
   void write(LogLevel level, std::string_view text) override {
     logger_.log(level_of(level), "{}", escaped(text, format_));
   }
+  std::uint64_t dropped() const override { return sink_->dropped(); }
 
  private:
   LogFormat format_;
+  std::shared_ptr<WriterSink> sink_;
   spdlog::logger logger_;
 };
 

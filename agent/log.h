@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,8 @@ class Log {
  public:
   virtual ~Log() = default;
   virtual void write(LogLevel level, std::string_view text) = 0;
+  /// Lines that nobody read in time, and that are gone.
+  virtual std::uint64_t dropped() const { return 0; }
 
   template <class... Args>
   void debug(fmt::format_string<Args...> format, Args&&... args) {
@@ -36,7 +39,8 @@ class Log {
   }
 };
 
-/// A log to stderr that drops what is below `lowest`; every line is written at once.
+/// A log to stderr that leaves out what is below `lowest`. write() waits for nobody: a thread of its
+/// own writes (LogWriter), and what is still to be written when the log goes has half a second.
 /// A line break or another control character in a text is escaped: one event stays one line.
 std::unique_ptr<Log> stderr_log(LogLevel lowest, LogFormat format);
 

@@ -152,6 +152,8 @@ struct Metrics {
   SharedText kafka_trouble;       ///< Why no broker answers; "" while one does.
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
 
+  Figure log_lines_dropped;  ///< As Log::dropped() says.
+
   /// Steady clock in ms, written each time the loop turns; 0 until the first turn.
   Figure heartbeat_ms;
   /// Every buffer is locked, checked and fenced: producers may start. Does not ask for Kafka.
@@ -186,6 +188,7 @@ enum class OtherMetric : std::uint8_t {
   kafka_errors,
   client_errors,
   instances_renewed,
+  log_lines_dropped,
   ready,
   build_info,
 };

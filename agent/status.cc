@@ -71,6 +71,7 @@ std::string status_json(const Metrics& metrics) {
                          {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
                          {"kafka_client_errors", errors(metrics.client_errors)},
+                         {"log_lines_dropped", metrics.log_lines_dropped.get()},
                          {"buffers", ordered_json::array()}};
   for (const auto& buffer : metrics.buffers)
     status["buffers"].push_back(buffer_status(buffer));

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <filesystem>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -109,6 +113,59 @@ TEST_CASE("the service manager hears when producers may start, and of the end") 
   Agent alone(buffer, command);
   CHECK(alone.logs("NOTIFY_SOCKET " + folder.file("nobody")));
   CHECK(stop(alone).exit.code == 0);
+}
+
+// A pipe of a page that nobody reads.
+class UnreadPipe {
+ public:
+  explicit UnreadPipe(const std::string& path) {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);  // does not wait for another (fifo(7))
+    REQUIRE(::fcntl(fd_, F_SETPIPE_SZ, 4096) == 4096);
+  }
+  ~UnreadPipe() { ::close(fd_); }
+  UnreadPipe(const UnreadPipe&) = delete;
+  UnreadPipe& operator=(const UnreadPipe&) = delete;
+
+  int bytes() const {
+    int waiting = 0;
+    REQUIRE(::ioctl(fd_, FIONREAD, &waiting) == 0);
+    return waiting;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+// Whether it has taken all signals that were sent to it (proc(5): ShdPnd).
+bool hears(const Process& process) {
+  return eventually(seconds(30), [&] {
+    const auto status = read_file("/proc/" + std::to_string(process.pid()) + "/status");
+    return status.find("ShdPnd:\t0000000000000000\n") != std::string::npos;
+  });
+}
+
+TEST_CASE("nobody reads the log: records go on, and it ends in time") {
+  const TempDir folder("unread-log");
+  const auto broker = start_broker();
+  const auto buffer = folder.file("buffer");
+  const UnreadPipe pipe(folder.file("log"));
+  auto command = run_command({.buffer = buffer, .brokers = broker->bootstrap(), .topic = "t"});
+  command.stderr_path = folder.file("log");
+  Process agent(command);
+  REQUIRE(eventually(seconds(30), [&] { return std::filesystem::exists(buffer); }));
+  constexpr int kLinesMax = 4096 / 64;  // each SIGHUP is a line of 64 bytes or more
+  for (int i = 0; i < 2 * kLinesMax; ++i) {
+    agent.signal(SIGHUP);
+    REQUIRE(hears(agent));
+  }
+  CHECK(pipe.bytes() > 3500);
+  write_file(buffer, "late\n");
+  CHECK(eventually(seconds(30), [&] { return inspect(buffer).waiting_bytes == 0; }));
+  const auto begin = Clock::now();
+  agent.signal(SIGTERM);
+  CHECK(agent.finish(seconds(30)).code == 0);
+  CHECK(Clock::now() - begin < kDeadline + kScheduling);
 }
 
 TEST_CASE("with the broker away it ends within the deadline and keeps everything") {

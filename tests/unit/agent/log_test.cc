@@ -43,11 +43,12 @@ class CapturedStderr {
 
 std::vector<std::string> logged(LogLevel lowest, LogFormat format, const char* text) {
   const CapturedStderr captured;
-  const auto log = stderr_log(lowest, format);
+  auto log = stderr_log(lowest, format);
   log->debug("{}", text);
   log->info("{}", text);
   log->warning("{} {}", text, 2);
   log->error("{}", text);
+  log.reset();  // its last words
   return captured.lines();
 }
 
