@@ -1,8 +1,6 @@
 #include "agent/buffers.h"
 
 #include <algorithm>
-#include <array>
-#include <climits>
 #include <filesystem>
 #include <span>
 #include <system_error>
@@ -10,7 +8,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "buffer/host.h"
 
 namespace punchline {
 namespace {
@@ -19,11 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
 constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
-
-std::string host_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  return ::gethostname(name.data(), HOST_NAME_MAX) == 0 ? name.data() : "";
-}
 
 /// Keeps what is said until it is clear whether it is news.
 class Draft final : public Log {
@@ -43,7 +37,7 @@ class Draft final : public Log {
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   for (const auto& config : config_.buffers) {
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
-    if (auto failure = open_one(config, metrics, now, parts_.log)) return failure;
+    if (auto failure = open_one(config, metrics, nullptr, now, parts_.log)) return failure;
     if (const auto kept = set_aside_before(config))
       parts_.log.warning("{}: {}", config.path, kept->text());
     tell_of_orphans(config, parts_.log);
@@ -52,14 +46,15 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
 }
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                             TimePoint now, Log& log) {
+                                             LockRequest* request, TimePoint now, Log& log) {
   auto held = std::make_unique<Held>(
       Held{config, metrics, make_key_source(config), {}, {}, nullptr, false, now});
   if (!config.is_quarantine) {
     held->quarantine = std::make_unique<QuarantineFile>(
         config.path, PosixFile::Creation{config.mode, config.group});
   }
-  if (auto failure = open_buffer(config, config_.fence, log, held->buffer)) return failure;
+  const Opening opening{config_.fence, request};
+  if (auto failure = open_buffer(config, opening, log, held->buffer)) return failure;
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));
@@ -111,12 +106,24 @@ void Buffers::look(TimePoint now) {
     if (held->pipe->shrunk() && now >= held->anew_due) begin_anew(*held, now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
+  std::erase_if(held_, [&](const auto& held) { return is_lost(*held); });
   for (auto& held : held_) {
     look_at_quarantine(*held);
     if (!config_.once) look_at_name(*held, now);
   }
   std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
   if (!config_.once) take_new_files(now);
+}
+
+// Where another agent has taken it over there is nothing here that may still be noted or freed.
+bool Buffers::is_lost(Held& held) {
+  const auto ours = held.buffer.lock->look();
+  if (ours) return false;
+  lost_one_ = true;
+  parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
+  parts_.watch.remove(held.pipe->owner());
+  parts_.forwarder.remove(*held.pipe);
+  return true;
 }
 
 // Reports that are still to come for the old pipe free nothing: its positions mean nothing now.
@@ -170,7 +177,10 @@ void Buffers::take_new_files(TimePoint now) {
     });
     if (live) continue;
     Draft draft;
-    const auto failure = open_one(config, parts_.metrics.buffers[i], now, draft);
+    auto& request =
+        requests_.try_emplace(&config, LockFile::path_for(config.path)).first->second;
+    const auto failure = open_one(config, parts_.metrics.buffers[i], &request, now, draft);
+    if (failure && request.is_undecided()) continue;
     const auto text = failure ? failure->text : "";
     const bool is_news = text != std::exchange(failures_[&config], text);
     if (!failure || is_news) draft.say(parts_.log);

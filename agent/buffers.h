@@ -48,6 +48,10 @@ class Buffers {
   void look(TimePoint now);
   /// Quarantines that are buffers here have grown since this was last asked: they are read on.
   bool wake_grown_quarantines();
+  /// Another agent has taken one over, which is not forwarded here any more.
+  bool has_lost_one() const { return lost_one_; }
+  /// When to look() again.
+  TimePoint due() const { return look_due_; }
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
   /// False if that could not be saved: it is lost then.
   bool finish(TimePoint now);
@@ -68,7 +72,8 @@ class Buffers {
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                      TimePoint now, Log& log);
+                                      LockRequest* request, TimePoint now, Log& log);
+  bool is_lost(Held& held);
   void add_pipe(Held& held, TimePoint now);
   void watch(const Held& held);
   void begin_anew(Held& held, TimePoint now);
@@ -85,6 +90,8 @@ class Buffers {
   std::vector<std::unique_ptr<Held>> held_;
   TimePoint look_due_{};
   std::map<const BufferConfig*, std::string> failures_;  // to open a new file; each said once
+  std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
+  bool lost_one_ = false;
 };
 
 }  // namespace punchline

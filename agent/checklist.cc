@@ -32,9 +32,7 @@ void check_state(PosixFile& file, Checklist& list) {
 }
 
 void check_lock(const PosixFile& file, Checklist& list) {
-  const auto held = Lock::is_held(file);
-  if (held && !*held) return list.yes(file.path() + ": nobody else works on it");
-  if (!held) return list.no(ExitCode::io, held.error().message());
+  if (!Lock::is_held(file)) return list.yes(file.path() + ": nobody else works on it");
   const auto holder = Lock::holder(file);
   list.no(ExitCode::temporary,
           file.path() + ": is locked by " + (holder ? holder->text() : "another process"));

@@ -82,12 +82,11 @@ bool Appending::wait_for_room(const LineSplitter::Line& line) {
 }
 
 void Appending::tell_of_waiting(const AppendWriter::Held& held) {
-  const auto agent = Lock::is_held(writer_.file());
   std::fprintf(stderr,
                "append: %s holds %" PRIu64 " bytes, its bytes_max is %" PRIu64
                ": waiting for room%s\n",
                writer_.file().path().c_str(), held.bytes, held.bytes_max,
-               agent && !*agent ? "; no agent is at work on it" : "");
+               Lock::is_held(writer_.file()) ? "" : "; no agent is at work on it");
 }
 
 bool Appending::take(const LineSplitter::Line& line) {

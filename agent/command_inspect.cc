@@ -127,10 +127,10 @@ ExitCode command_inspect(const InspectOptions& options) {
   const auto held = Lock::is_held(**file);
   const auto holder = Lock::holder(**file);
   if (options.json) {
-    const bool printed = print(json_of(*view, options.path, holder, held && *held));
+    const bool printed = print(json_of(*view, options.path, holder, held));
     return printed ? ExitCode::ok : ExitCode::io;
   }
-  print(*view, holder, held && *held, options.path);
+  print(*view, holder, held, options.path);
   if (const auto quarantine = look_into_quarantine(options.path, *facts)) {
     std::printf("\n  %s\n", quarantine->text().c_str());
   }

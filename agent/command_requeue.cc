@@ -85,7 +85,7 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
   config.path = options.quarantine;
   config.record_bytes_max = kQuarantineRecordBytesMax;
   OpenBuffer opened;
-  if (const auto failure = open_buffer(config, false, log, opened)) {
+  if (const auto failure = open_buffer(config, {}, log, opened)) {
     return fail(failure->exit, failure->text);
   }
   if (opened.checkpoint->format() == Format::lines) {

@@ -167,6 +167,7 @@ ExitCode Run::loop() {
     give_memory_back(now);
     metrics_.log_lines_dropped.set(log_.dropped());
     if (const auto code = outcome(now)) return *code;
+    due = std::min(due, buffers_->due());
     if (stop_by_) due = std::min(due, *stop_by_);
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
     const bool files = now >= files_from_;
@@ -243,6 +244,7 @@ std::optional<ExitCode> Run::outcome(TimePoint now) {
     return config_.once && !forwarder_->drained() ? ExitCode::temporary : ExitCode::ok;
   }
   if (!config_.once) return std::nullopt;
+  if (buffers_->has_lost_one()) return ExitCode::temporary;
   if (forwarder_->drained() && !buffers_->wake_grown_quarantines()) return once_outcome();
   if (config_.once_timeout && now >= started_ + *config_.once_timeout) {
     log_.error("Kafka has not taken everything within {} ms",

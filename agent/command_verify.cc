@@ -63,7 +63,7 @@ ExitCode command_verify(const InspectOptions& options) {
   const bool sound = is_sound(findings);
   if (options.json) {
     const auto held = Lock::is_held(**file);
-    auto json = json_of(*buffer, options.path, Lock::holder(**file), held && *held);
+    auto json = json_of(*buffer, options.path, Lock::holder(**file), held);
     json["sound"] = sound;
     json["findings"] = json_of(findings);
     if (!print(json)) return ExitCode::io;

@@ -92,6 +92,23 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
   return std::nullopt;
 }
 
+std::optional<OpenFailure> take_lock(const BufferConfig& config, const Opening& opening, Log& log,
+                                     OpenBuffer& opened) {
+  LockRequest own(LockFile::path_for(config.path));
+  auto& request = opening.request != nullptr ? *opening.request : own;
+  auto lock = request.attempt(*opened.file, LockRequest::Clock::now());
+  if (opening.request == nullptr && own.is_undecided()) {
+    log.info("{}", lock.error().message());
+    lock = own.wait(*opened.file);
+  }
+  if (!lock) return failure(lock.error());
+  opened.lock = std::move(*lock);
+  opened.file->guard_with(opened.lock.get());
+  for (const auto& warning : opened.lock->warnings())
+    log.warning("{}: {}", config.path, warning);
+  return std::nullopt;
+}
+
 // For writers and readers beside us; the default needs no attribute.
 void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
   if (!opened.checkpoint->attributes_supported()) return;
@@ -214,7 +231,7 @@ std::optional<QuarantineContents> set_aside_before(const BufferConfig& config) {
   return facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
 }
 
-std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
+std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened) {
   const auto created = PosixFile::create_if_missing(config.path, {config.mode, config.group});
   if (!created) return failure(created.error());
@@ -222,25 +239,24 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fe
   auto file = PosixFile::open(config.path);
   if (!file) return failure(file.error());
   opened.file = std::move(*file);
-  auto lock = Lock::acquire(*opened.file);
-  if (!lock) return failure(lock.error());
-  opened.lock.emplace(std::move(*lock));
+  if (auto unlocked = take_lock(config, opening, log, opened)) return unlocked;
   if (auto unfit = check_filesystem(config, opened, log)) return unfit;
+  if (!opened.lock->allows_collapse()) opened.limits.collapse.unit_bytes = 0;
 
-  const auto facts = start_facts(force_fence);
+  const auto facts = start_facts(opening.force_fence);
   if (!facts) return failure(facts.error());
   opened.checkpoint = std::make_unique<Checkpoint>(*opened.file, *facts);
   const auto report = opened.checkpoint->start();
   if (!report) return failure(report.error());
+  // One that began before the state's version told it not to.
+  if (Lock::is_held_by_older(*opened.file)) {
+    return OpenFailure{ExitCode::temporary, config.path + " is locked by an older program"};
+  }
   tell(config.path, *report, *opened.checkpoint, log);
   if (const auto writable = opened.file->open_for_writing(); !writable) {
     return failure(writable.error());
   }
   note_limits(config, opened, log);
-  if (const auto noted = opened.lock->note_holder(); !noted) {
-    log.warning("{}: the holder of the lock could not be noted: {}", config.path,
-                noted.error().message());
-  }
   return std::nullopt;
 }
 

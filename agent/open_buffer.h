@@ -21,7 +21,7 @@ namespace punchline {
 /// Owns the file, the lock and the checkpoint; they go in the right order when it goes.
 struct OpenBuffer {
   std::unique_ptr<PosixFile> file;
-  std::optional<Lock> lock;
+  std::unique_ptr<Lock> lock;
   std::unique_ptr<Checkpoint> checkpoint;
   LedgerLimits limits;  ///< As the filesystem likes it.
 };
@@ -35,9 +35,18 @@ struct OpenFailure {
 /// What the machine says now, with a fresh UUID.
 Result<StartFacts> start_facts(bool force_fence);
 
+/// How a buffer is to be opened.
+struct Opening {
+  bool force_fence = false;
+  /// One attempt at the lock, to be repeated with the same request; nullptr: wait until it is clear
+  /// who has it, which takes seconds where its holder can be seen in the attribute alone.
+  LockRequest* request = nullptr;
+};
+
 /// Everything that must be in place before the first record is read (DESIGN order: lock, state,
-/// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file.
-std::optional<OpenFailure> open_buffer(const BufferConfig& config, bool force_fence, Log& log,
+/// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file,
+/// and the version of its state.
+std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened);
 
 /// What an earlier run has set aside beside this buffer, for somebody to look at; nothing where it

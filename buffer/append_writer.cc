@@ -10,7 +10,9 @@
 #include <fcntl.h>
 
 #include "buffer/checkpoint.h"
+#include "buffer/collapse.h"
 #include "buffer/lines.h"
+#include "buffer/lock.h"
 
 namespace punchline {
 namespace {
@@ -154,17 +156,39 @@ Status AppendWriter::flush() {
   return {};
 }
 
-/// `busy`: it cannot be had in time. On a filesystem that has no locks it must do without.
-Status AppendWriter::lock_offsets(const Descriptor& file) const {
-  auto locked = file.lock_byte(kOffsetsByte, patience_);
-  return !locked && locked.error().kind() == ErrorKind::busy ? locked : Status();
+/// Nothing where there is no lock file to be had. `busy`: not in time.
+Result<std::optional<LockFile>> AppendWriter::lock_offsets() const {
+  auto file = LockFile::open(*file_, LockFile::path_for(file_->path()));
+  if (!file) return std::optional<LockFile>();
+  const auto locked = file->lock(LockFile::Byte::offsets, patience_);
+  if (locked) return std::optional(std::move(*file));
+  if (locked.error().kind() == ErrorKind::busy) return locked.error();
+  return std::optional<LockFile>();
+}
+
+/// A collapse moves everything. Only an agent with this lock file, or with none, lets us be.
+Status AppendWriter::may_overwrite(const std::optional<LockFile>& lock) const {
+  const auto text = file_->descriptor().attribute(kHolderAttribute);
+  if (!text || !*text) return {};
+  const auto holder = decode_holder(**text);
+  if (holder && lock && holder->lock == lock->identity()) return {};
+  const auto intent = file_->descriptor().attribute(kIntentAttribute);
+  const bool collapses = intent && *intent;
+  if (holder && holder->lock == kNoLockFile && !collapses) return {};
+  return Error(ErrorKind::busy, 0, "its agent's lock file is not the one that is seen here");
 }
 
 /// Two writers may both have found an empty file.
 Status AppendWriter::write_first_batch() {
-  const auto deciding = in_place_.reopen(O_WRONLY);
+  auto deciding = lock_offsets();
   if (!deciding) return deciding.error();
-  if (auto locked = lock_offsets(*deciding); !locked) return locked;
+  deciding_ = std::move(*deciding);
+  auto written = decide();
+  deciding_.reset();
+  return written;
+}
+
+Status AppendWriter::decide() {
   const auto standing = standing_format(*file_);
   if (!standing) return standing.error();
   if (*standing != Format::none && *standing != format_) {
@@ -206,11 +230,11 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
                      " bytes remain at offset " + std::to_string(offset) + " of " + file_->path() +
                      ")");
   };
-  // A collapse moves everything: none while we write, and look whether there was one before.
-  const auto relying = in_place_.reopen(O_WRONLY);
+  // No collapse while we write, and look whether there was one before.
+  using Lockable = Result<std::optional<LockFile>>;
+  const auto relying = deciding_ ? Lockable(std::nullopt) : lock_offsets();
   if (!relying) return failed(relying.error());
-  const auto locked = settled_ ? lock_offsets(*relying) : Status();  // else it is held
-  if (!locked) return failed(locked.error());
+  if (auto may = may_overwrite(deciding_ ? deciding_ : *relying); !may) return failed(may.error());
   std::string found(torn.size(), '\0');
   const auto got = file_->read_at(offset, found);
   if (!got) return failed(got.error());

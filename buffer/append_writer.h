@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "buffer/byte_range.h"
 #include "buffer/descriptor.h"
 #include "buffer/frame.h"
+#include "buffer/lock_file.h"
 #include "buffer/posix_file.h"
 #include "buffer/result.h"
 #include "buffer/state.h"
@@ -64,7 +66,8 @@ class AppendWriter {
   static Result<std::unique_ptr<AppendWriter>> open(const std::string& path, Format format);
 
   Format format() const { return format_; }
-  /// How long a write waits where another process holds a lock on the file; 10 s at first.
+  /// How long a write waits where another writer or a collapse has the offsets (LockFile); 10 s at
+  /// first.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
   /// As it was when it was opened; in frames 64 MiB at most.
@@ -87,9 +90,9 @@ class AppendWriter {
   /// name 65,535 bytes.
   Status add(const FrameRecord& record);
 
-  /// Writes all that has been taken. `busy` (another process locks the file, see set_patience():
-  /// asked for a buffer's first records, and to take back), `no_space` (full disk, quota) and `io`
-  /// (also EFBIG, and a buffer that was deleted or renamed since it was opened: nobody may ever
+  /// Writes all that has been taken. `busy` (see set_patience(): asked for a buffer's first records,
+  /// and to take back, also where the agent has another lock file than we see), `no_space` (full
+  /// disk, quota) and `io` (also EFBIG, and a buffer that was deleted or renamed since it was opened: nobody may ever
   /// read it again): records in front may have been written, as records_written() tells; the others
   /// stay taken, and flush() may be tried again. If taking back fails the text says where a torn
   /// piece remains: btrfs, which writes nothing in place, refuses it on a full disk. It stays what
@@ -117,13 +120,16 @@ class AppendWriter {
   Status make_room(std::size_t bytes);
   Status write_batch();
   Status write_first_batch();
-  Status lock_offsets(const Descriptor& file) const;
+  Status decide();
+  Result<std::optional<LockFile>> lock_offsets() const;
+  Status may_overwrite(const std::optional<LockFile>& lock) const;
   Status take_back(std::uint64_t offset, std::string_view torn);
   void forget(std::size_t records);
 
   Format format_;
   bool settled_ = false;  // the buffer holds something, and it is of our format
   std::unique_ptr<PosixFile> file_;
+  std::optional<LockFile> deciding_;  // held during the first write
   Descriptor appending_;
   Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
   std::uint64_t record_bytes_max_;

@@ -48,6 +48,11 @@ Result<StartReport> Checkpoint::start() {
     case Decoded::ok:
       break;
   }
+  // From here on no older program begins to work on it.
+  if (is_of_older_version(**bytes)) {
+    const auto set = file_.set_attribute(kStateAttribute, encode(found));
+    if (!set && set.error().kind() != ErrorKind::no_space) return set.error();
+  }
   if (const auto settled = settle_intent(found, report); !settled) return settled.error();
   return start_with_state(found, std::move(report));
 }

@@ -13,6 +13,7 @@ namespace punchline {
 namespace {
 
 constexpr gid_t kKeepGroup = static_cast<gid_t>(-1);
+constexpr uid_t kKeepOwner = static_cast<uid_t>(-1);
 
 Result<gid_t> group_id(const std::string& group) {
   if (group.empty()) return kKeepGroup;
@@ -35,12 +36,20 @@ Result<gid_t> group_id(const std::string& group) {
   return found->gr_gid;
 }
 
+/// What a new file is to be like.
+struct Rights {
+  mode_t mode;
+  uid_t owner;
+  gid_t group;
+};
+
 /// fchmod(2) comes last: fchown(2) takes the set-id bits away.
-Status set_rights(const Descriptor& file, mode_t mode, gid_t group) {
-  if (group != kKeepGroup && ::fchown(file.fd(), static_cast<uid_t>(-1), group) < 0) {
-    return file.error(errno, "set the group of");
+Status set_rights(const Descriptor& file, const Rights& rights) {
+  const bool keeps = rights.owner == kKeepOwner && rights.group == kKeepGroup;
+  if (!keeps && ::fchown(file.fd(), rights.owner, rights.group) < 0) {
+    return file.error(errno, "set owner and group of");
   }
-  if (::fchmod(file.fd(), mode) < 0) return file.error(errno, "set the mode of");
+  if (::fchmod(file.fd(), rights.mode) < 0) return file.error(errno, "set the mode of");
   return file.sync_all();
 }
 
@@ -57,23 +66,23 @@ Result<bool> give_name(const Descriptor& file, const std::string& path) {
   return Error::from_errno(errno, "create " + path);
 }
 
-Result<bool> create_in_place(const std::string& path, mode_t mode, gid_t group) {
+Result<bool> create_in_place(const std::string& path, const Rights& rights) {
   auto file = Descriptor::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (!file && file.error().code() == EEXIST) return false;
   if (!file) return Error::from_errno(file.error().code(), "create " + path);
-  if (auto rights = set_rights(*file, mode, group); !rights) return rights.error();
+  if (auto set = set_rights(*file, rights); !set) return set.error();
   if (auto synced = file->sync_all(); !synced) return synced.error();
   return true;
 }
 
-Result<bool> create(const std::string& path, mode_t mode, gid_t group) {
+Result<bool> create(const std::string& path, const Rights& rights) {
   auto file = Descriptor::open(folder_of(path), O_RDWR | O_TMPFILE, 0600);
-  if (!file && has_no_tmpfile(file.error())) return create_in_place(path, mode, group);
+  if (!file && has_no_tmpfile(file.error())) return create_in_place(path, rights);
   if (!file) return Error::from_errno(file.error().code(), "create " + path);
-  if (auto rights = set_rights(*file, mode, group); !rights) return rights.error();
+  if (auto set = set_rights(*file, rights); !set) return set.error();
   auto named = give_name(*file, path);
   if (!named && named.error().kind() == ErrorKind::not_found) {
-    return create_in_place(path, mode, group);  // no /proc to link from
+    return create_in_place(path, rights);  // no /proc to link from
   }
   if (!named || !*named) return named;
   if (auto synced = file->sync_all(); !synced) return synced.error();
@@ -87,7 +96,7 @@ Result<bool> PosixFile::create_if_missing(const std::string& path, const Creatio
   if (::lstat(path.c_str(), &found) == 0) return false;
   auto group = group_id(creation.group);
   if (!group) return group.error();
-  auto created = create(path, creation.mode, *group);
+  auto created = create(path, {creation.mode, creation.owner.value_or(kKeepOwner), *group});
   if (!created || !*created) return created;
   if (auto synced = sync_folder(folder_of(path)); !synced) return synced.error();
   return true;

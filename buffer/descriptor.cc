@@ -215,6 +215,15 @@ Status Descriptor::try_lock_byte(std::uint64_t offset) const {
   return error(errno, "lock");
 }
 
+Result<std::optional<Descriptor::SeenLock>> Descriptor::lock_on_byte(std::uint64_t offset) const {
+  auto seen = one_byte(offset);
+  if (::fcntl(fd_, F_OFD_GETLK, &seen) < 0) return error(errno, "ask for the locks of");
+  if (seen.l_type == F_UNLCK) return std::optional<SeenLock>();
+  const bool alone = seen.l_pid == -1 && seen.l_len == 1 &&
+                     seen.l_start == static_cast<off_t>(offset);
+  return std::optional(SeenLock{seen.l_type == F_WRLCK, alone});
+}
+
 Result<std::optional<std::string>> Descriptor::attribute(std::string_view name) const {
   const std::string key(name);
   std::string value(256, '\0');
@@ -237,6 +246,15 @@ Status Descriptor::set_attribute(std::string_view name, std::string_view value) 
       uninterrupted([&] { return ::fsetxattr(fd_, key.c_str(), value.data(), value.size(), 0); });
   if (done < 0) return error(errno, "set " + key + " of");
   return {};
+}
+
+Result<bool> Descriptor::create_attribute(std::string_view name, std::string_view value) const {
+  const std::string key(name);
+  const int done = uninterrupted([&] {
+    return ::fsetxattr(fd_, key.c_str(), value.data(), value.size(), XATTR_CREATE);
+  });
+  if (done < 0 && errno != EEXIST) return error(errno, "set " + key + " of");
+  return done == 0;
 }
 
 Status Descriptor::remove_attribute(std::string_view name) const {

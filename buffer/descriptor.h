@@ -78,13 +78,21 @@ class Descriptor {
   Status collapse(ByteRange offsets) const;
 
   /// fcntl(2) F_OFD_SETLK: one byte, wherever the file ends, for us alone; let go when this is
-  /// closed. Waits so long for others, who may be strangers that lock for ever; then `busy`.
+  /// closed. Waits so long for others; then `busy`.
   Status lock_byte(std::uint64_t offset, std::chrono::milliseconds patience) const;
   /// The same without waiting.
   Status try_lock_byte(std::uint64_t offset) const;
+  /// fcntl(2) F_OFD_GETLK: what keeps us from locking that byte, without locking it.
+  struct SeenLock {
+    bool is_for_writing = false;
+    bool is_of_that_byte = false;  ///< An OFD lock on that byte and no other.
+  };
+  Result<std::optional<SeenLock>> lock_on_byte(std::uint64_t offset) const;
 
   Result<std::optional<std::string>> attribute(std::string_view name) const;
   Status set_attribute(std::string_view name, std::string_view value) const;
+  /// Only where there is none of that name yet (XATTR_CREATE); else false.
+  Result<bool> create_attribute(std::string_view name, std::string_view value) const;
   Status remove_attribute(std::string_view name) const;
 
   Status sync_data() const;
@@ -94,10 +102,6 @@ class Descriptor {
   int fd_ = -1;
   std::string path_;
 };
-
-/// Locked by whoever relies on what stands where: a writer while it decides the format by its first
-/// write or takes a torn record back, the agent while it collapses.
-inline constexpr std::uint64_t kOffsetsByte = 1ULL << 62;
 
 /// The folder a path lies in, "." for a bare name.
 std::string folder_of(const std::string& path);

@@ -4,43 +4,24 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <ctime>
 #include <sstream>
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
+
+#include "buffer/boot.h"
+#include "buffer/host.h"
 
 namespace punchline {
 namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) < 0) return "unknown";
-  return name.data();
-}
-
-std::string now_utc() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
 
 /// A process of this machine that is no longer there cannot be the holder.
 bool is_gone(const LockHolder& holder) {
   return holder.host == host_name() && ::kill(holder.pid, 0) < 0 && errno == ESRCH;
 }
 
-/// The first byte alone: writers that append first lock another one (AppendWriter).
-struct flock first_byte(short type) {
-  struct flock range {};
-  range.l_len = 1;
-  range.l_type = type;
-  range.l_whence = SEEK_SET;
-  return range;
+std::optional<LockHolder> noted_holder(const PosixFile& file) {
+  const auto text = file.descriptor().attribute(kHolderAttribute);
+  return text && *text ? decode_holder(**text) : std::nullopt;
 }
 
 }  // namespace
@@ -50,7 +31,10 @@ std::string LockHolder::text() const {
 }
 
 std::string encode(const LockHolder& holder) {
-  return "host=" + holder.host + " pid=" + std::to_string(holder.pid) + " since=" + holder.since;
+  auto text = "host=" + holder.host + " pid=" + std::to_string(holder.pid) + " since=" +
+              holder.since;
+  if (holder.token.empty()) return text;
+  return text + " boot=" + holder.boot + " lock=" + holder.lock + " token=" + holder.token;
 }
 
 std::optional<LockHolder> decode_holder(std::string_view text) {
@@ -64,6 +48,9 @@ std::optional<LockHolder> decode_holder(std::string_view text) {
     if (key == "host") holder.host = value;
     if (key == "pid") std::from_chars(value.data(), value.data() + value.size(), holder.pid);
     if (key == "since") holder.since = value;
+    if (key == "boot") holder.boot = value;
+    if (key == "lock") holder.lock = value;
+    if (key == "token") holder.token = value;
   }
   if (holder.host.empty() || holder.pid <= 0) return std::nullopt;
   return holder;
@@ -71,46 +58,65 @@ std::optional<LockHolder> decode_holder(std::string_view text) {
 
 Lock::~Lock() {
   // While the lock is still ours, so that it cannot be a successor's attribute that goes.
-  if (held_.valid() && noted_) static_cast<void>(held_.remove_attribute(kHolderAttribute).ok());
+  if (noted_ && may_change()) static_cast<void>(file_.remove_attribute(kHolderAttribute).ok());
 }
 
-Result<Lock> Lock::acquire(const PosixFile& file) {
-  auto own = file.descriptor().reopen(O_RDONLY);
-  if (!own) return own.error();
-  if (::flock(own->fd(), LOCK_EX | LOCK_NB) < 0) {
-    if (errno != EWOULDBLOCK) return own->error(errno, "lock");
-    const auto who = holder(file);
-    return Error(ErrorKind::busy, 0,
-                 file.path() + " is locked by " + (who ? who->text() : "another process"));
+Status Lock::may_change() const {
+  if (!noted_) return {};
+  const auto standing = file_.attribute(kHolderAttribute);
+  if (!standing) return standing.error();
+  return *standing == text_ ? Status() : lost();
+}
+
+Error Lock::lost() const {
+  const auto standing = file_.attribute(kHolderAttribute);
+  const auto other = standing && *standing ? decode_holder(**standing) : std::nullopt;
+  return {ErrorKind::busy, 0,
+          file_.path() + " was taken over by " + (other ? other->text() : "another process") +
+              " while this one did not answer"};
+}
+
+// Without a lock file nothing is collapsed but what a crash has interrupted, and no writer takes
+// anything back then.
+Result<Descriptor> Lock::hold_offsets() const {
+  return lock_file_ ? lock_file_->hold(LockFile::Byte::offsets) : Descriptor();
+}
+
+Status Lock::look() {
+  if (!noted_) {
+    const auto created = file_.create_attribute(kHolderAttribute, text_);
+    noted_ = created && *created;
+    return created && !*created ? lost() : Status();
   }
-  // Only makes the lock visible to is_held(); without it the lock holds all the same.
-  auto visible = first_byte(F_RDLCK);
-  static_cast<void>(::fcntl(own->fd(), F_OFD_SETLK, &visible));
-  return Lock(std::move(*own));
+  if (auto ours = may_change(); !ours) return ours;
+  const auto ask = file_.attribute(kAskAttribute);
+  if (!ask || !*ask) return {};
+  return file_.remove_attribute(kAskAttribute);
 }
 
-Status Lock::note_holder() {
-  auto written =
-      held_.set_attribute(kHolderAttribute, encode({host_name(), ::getpid(), now_utc()}));
-  noted_ = written.ok();
-  return written;
+// GETLK tells of one lock. What may hide a read lock of the older program is another read lock.
+bool Lock::is_held_by_older(const PosixFile& file) {
+  const auto seen = file.descriptor().lock_on_byte(0);
+  if (!seen || !*seen || (*seen)->is_for_writing) return false;
+  if ((*seen)->is_of_that_byte) return true;
+  const auto noted = noted_holder(file);
+  return noted && noted->token.empty() && !is_gone(*noted);
 }
 
-Result<bool> Lock::is_held(const PosixFile& file) {
-  auto asked = first_byte(F_WRLCK);
-  if (::fcntl(file.descriptor().fd(), F_OFD_GETLK, &asked) == 0) return asked.l_type != F_UNLCK;
-  if (errno == EINVAL) return false;
-  return file.descriptor().error(errno, "ask for the lock of");
+bool Lock::is_held(const PosixFile& file) {
+  if (is_held_by_older(file)) return true;
+  const auto lock_file = LockFile::open_to_ask(file, LockFile::path_for(file.path()));
+  if (lock_file && lock_file->is_locked(LockFile::Byte::agent)) return true;
+  const auto noted = noted_holder(file);
+  if (!noted || noted->token.empty() || noted->boot != boot_text()) return false;
+  return !(lock_file && noted->lock == lock_file->identity()) && !is_gone(*noted);
 }
 
 std::optional<LockHolder> Lock::holder(const PosixFile& file) {
-  const auto held = is_held(file);
-  if (!held || !*held) return std::nullopt;
-  const auto text = file.descriptor().attribute(kHolderAttribute);
-  if (!text || !*text) return std::nullopt;
-  auto holder = decode_holder(**text);
-  if (!holder || is_gone(*holder)) return std::nullopt;
-  return holder;
+  if (!is_held(file)) return std::nullopt;
+  auto noted = noted_holder(file);
+  if (!noted || is_gone(*noted)) return std::nullopt;
+  return noted;
 }
 
 }  // namespace punchline

@@ -80,6 +80,13 @@ std::uint64_t sane_block_bytes(std::uint64_t reported) {
   return sane ? reported : 4096;
 }
 
+/// `append` of an older program locks that byte of the buffer itself, which no other lock of anybody
+/// can overlap then. What else is locked there is none of our business.
+bool older_writer_relies_on_offsets(const Descriptor& file) {
+  const auto seen = file.lock_on_byte(1ULL << 62U);
+  return seen && *seen && (*seen)->is_of_that_byte && (*seen)->is_for_writing;
+}
+
 std::int64_t nanoseconds(const struct statx_timestamp& at) {
   return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
 }
@@ -153,14 +160,19 @@ Result<std::uint64_t> PosixFile::next_hole(std::uint64_t offset) {
 Status PosixFile::punch(ByteRange offsets) {
   if (!writing_.valid()) return refusal(path(), "is not open for writing");
   if (offsets.empty()) return {};  // fallocate(2) calls a length of 0 invalid
+  if (auto ours = may_change(); !ours) return ours;
   return writing_.punch(offsets);
 }
 
 Status PosixFile::collapse(ByteRange offsets) {
+  const auto held = guard_ == nullptr ? Descriptor() : guard_->hold_offsets();
+  if (!held) return held.error();
+  if (older_writer_relies_on_offsets(reading_)) {
+    return Error(ErrorKind::busy, 0, path() + ": a writer takes a torn record back");
+  }
   auto file = reading_.reopen(O_RDWR);
   if (!file) return file.error();
-  const auto alone = file->try_lock_byte(kOffsetsByte);
-  if (!alone && alone.error().kind() == ErrorKind::busy) return alone;
+  if (auto ours = may_change(); !ours) return ours;
   return file->collapse(offsets);
 }
 
@@ -171,6 +183,7 @@ Result<std::uint64_t> PosixFile::free_bytes() {
 }
 
 Status PosixFile::append(std::span<const char> bytes) {
+  if (auto ours = may_change(); !ours) return ours;
   if (!appending_.valid()) {
     auto file = reading_.reopen(O_WRONLY | O_APPEND);
     if (!file) return file.error();
@@ -190,10 +203,12 @@ Result<std::optional<std::string>> PosixFile::attribute(std::string_view name) {
 }
 
 Status PosixFile::set_attribute(std::string_view name, std::string_view value) {
+  if (auto ours = may_change(); !ours) return ours;
   return reading_.set_attribute(name, value);
 }
 
 Status PosixFile::remove_attribute(std::string_view name) {
+  if (auto ours = may_change(); !ours) return ours;
   return reading_.remove_attribute(name);
 }
 

@@ -11,6 +11,16 @@
 
 namespace punchline {
 
+/// What a file's holder has to say before it is changed.
+class ChangeGuard {
+ public:
+  virtual ~ChangeGuard() = default;
+  /// `busy` where it is no longer ours to change.
+  virtual Status may_change() const = 0;
+  /// `busy` where a writer relies on its offsets; none begins to as long as what is returned lives.
+  virtual Result<Descriptor> hold_offsets() const = 0;
+};
+
 /// BufferFile on the Linux kernel.
 ///
 /// Life: create_if_missing(), open(), then whatever must happen before we are a writer ourselves
@@ -31,6 +41,7 @@ class PosixFile final : public BufferFile {
   struct Creation {
     mode_t mode = 0600;  ///< Exactly this; the umask takes nothing away.
     std::string group;   ///< Name or number; empty: what the folder gives.
+    std::optional<uid_t> owner = std::nullopt;  ///< Nothing: us.
   };
   /// Makes an empty file unless the name is taken (false), and makes the name durable. The name
   /// appears only when mode and group are set, so no producer ever sees it half made (where the
@@ -42,6 +53,9 @@ class PosixFile final : public BufferFile {
   Status open_for_writing();
   /// Takes that back, for a while.
   void stop_writing();
+
+  /// Asked from now on before each change; outlives this, or is taken away by nullptr.
+  void guard_with(const ChangeGuard* guard) { guard_ = guard; }
 
   /// Whether path() still leads to this file: false after a deletion or a rename, also if
   /// something else has the name now.
@@ -76,6 +90,9 @@ class PosixFile final : public BufferFile {
  private:
   PosixFile(Descriptor reading, std::uint64_t block_bytes);
 
+  Status may_change() const { return guard_ == nullptr ? Status() : guard_->may_change(); }
+
+  const ChangeGuard* guard_ = nullptr;
   // All syncs go through reading_: an error of write-back is reported once per open (errseq_t),
   // to those that were open when it happened, and this one is open longest.
   Descriptor reading_;

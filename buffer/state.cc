@@ -10,7 +10,8 @@
 namespace punchline {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersionMin = 1;
 constexpr std::uint16_t kFlagGapSeen = 1;
 constexpr std::uint16_t kFlagSyncFailed = 2;
 constexpr std::uint16_t kFlagsKnown = kFlagGapSeen | kFlagSyncFailed;
@@ -102,7 +103,7 @@ Decoded decode(std::string_view bytes, State& state) {
   }
   const auto version = get_number<std::uint8_t>(bytes, kAtVersion);
   if (version > kVersion) return Decoded::newer_version;
-  if (version != kVersion || bytes.size() != kStateBytes) return Decoded::damaged;
+  if (version < kVersionMin || bytes.size() != kStateBytes) return Decoded::damaged;
   const auto flags = get_number<std::uint16_t>(bytes, kAtFlags);
   State read;
   read.format = static_cast<Format>(get_number<std::uint8_t>(bytes, kAtFormat));
@@ -117,6 +118,10 @@ Decoded decode(std::string_view bytes, State& state) {
   if (!sane(read, flags)) return Decoded::damaged;
   state = read;
   return Decoded::ok;
+}
+
+bool is_of_older_version(std::string_view bytes) {
+  return !bytes.empty() && get_number<std::uint8_t>(bytes, kAtVersion) < kVersion;
 }
 
 std::string encode_fences(const std::vector<Position>& fences) {

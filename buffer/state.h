@@ -59,6 +59,8 @@ enum class Decoded : std::uint8_t {
 
 std::string encode(const State& state);
 Decoded decode(std::string_view bytes, State& state);
+/// Of a sound one: programs that lock the buffer itself take it for theirs until it is replaced.
+bool is_of_older_version(std::string_view bytes);
 
 /// Fences, ascending. At most kFencesMax are kept: `encode` drops the lowest ones beyond that,
 /// which leaves careful reading as it is and only forgets that a line spans the dropped ones.

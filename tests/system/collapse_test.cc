@@ -50,6 +50,7 @@ struct Bench : Place {
     buffer = folder_of_buffer + "/buffer";
     quarantine = buffer + ".quarantine";
     setup.buffer = buffer;
+    write_file(buffer, "");  // whoever inspects it need not wait for the agent or the producer
     setup.before = {"env", "PUNCHLINE_COLLAPSE_BYTES_MIN=64KiB"};
   }
 };

@@ -99,7 +99,7 @@ TEST_CASE("a buffer that is locked is for later") {
   const auto file = PosixFile::open(path);
   REQUIRE(file.ok());
   {
-    const auto lock = Lock::acquire(**file);
+    const auto lock = LockRequest(LockFile::path_for(path)).wait(**file);
     REQUIRE(lock.ok());
     CHECK(checked.code(path) == ExitCode::temporary);
   }

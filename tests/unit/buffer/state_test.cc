@@ -2,8 +2,11 @@
 
 #include <string>
 
+#include "buffer/checkpoint.h"
 #include "buffer/crc32c.h"
+#include "buffer/little_endian.h"
 #include "tests/support/catch.h"
+#include "tests/support/memory_file.h"
 
 using namespace punchline;
 
@@ -21,6 +24,13 @@ State sample() {
   state.identity = 0xdeadbeef;
   state.gap_seen = true;
   return state;
+}
+
+std::string of_version(char version, std::string bytes) {
+  bytes[0] = version;
+  const std::string_view whole = bytes;
+  put_number(bytes, 4, crc32c(whole.substr(8), crc32c(whole.substr(0, 4))));
+  return bytes;
 }
 
 }  // namespace
@@ -60,14 +70,35 @@ TEST_CASE("a state cut short or prolonged is damaged") {
 }
 
 TEST_CASE("a sound state of a newer version is told from a damaged one") {
-  auto bytes = encode(sample());
-  bytes[0] = 2;
-  bytes += "more";
-  const auto sum = crc32c(bytes.substr(8), crc32c(bytes.substr(0, 4)));
-  for (int i = 0; i < 4; ++i)
-    bytes[4 + static_cast<std::size_t>(i)] = static_cast<char>(sum >> (8 * i));
   State read;
-  CHECK(decode(bytes, read) == Decoded::newer_version);
+  CHECK(decode(of_version(3, encode(sample()) + "more"), read) == Decoded::newer_version);
+}
+
+TEST_CASE("a state of version 1 is read, and known for one; below is damage") {
+  const auto older = of_version(1, encode(sample()));
+  State read;
+  REQUIRE(decode(older, read) == Decoded::ok);
+  CHECK(read == sample());
+  CHECK(is_of_older_version(older));
+  CHECK_FALSE(is_of_older_version(encode(sample())));
+  CHECK(decode(of_version(0, encode(sample())), read) == Decoded::damaged);
+}
+
+TEST_CASE("a state of version 1 is replaced by a start, whatever else that finds") {
+  punchline::testing::MemoryFile file;
+  file.producer_appends("one\ntwo\n");
+  const StartFacts facts{.boot = 1};
+  {
+    Checkpoint checkpoint(file, facts);
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.move_front(4).ok());
+  }
+  const auto older = of_version(1, **file.attribute(kStateAttribute));
+  REQUIRE(file.set_attribute(kStateAttribute, older).ok());
+  Checkpoint checkpoint(file, facts);
+  REQUIRE(checkpoint.start().ok());
+  CHECK(checkpoint.front() == 4);
+  CHECK_FALSE(is_of_older_version(**file.attribute(kStateAttribute)));
 }
 
 TEST_CASE("fences come back; beyond the maximum the lowest go") {

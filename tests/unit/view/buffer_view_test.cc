@@ -149,7 +149,7 @@ TEST_CASE("a line larger than all memory, and a hole of terabytes, hold nobody u
 TEST_CASE("a newer version's buffer is refused") {
   auto file = half_done();
   auto bytes = **file.attribute(kStateAttribute);
-  bytes[0] = 2;
+  bytes[0] = 3;
   const std::string_view whole = bytes;
   put_number(bytes, 4, crc32c(whole.substr(8), crc32c(whole.substr(0, 4))));
   REQUIRE(file.set_attribute(kStateAttribute, bytes).ok());

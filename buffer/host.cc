@@ -1,0 +1,52 @@
+#include "buffer/host.h"
+
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+#include <ctime>
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "buffer/boot.h"
+#include "buffer/state.h"
+
+namespace punchline {
+namespace {
+
+std::string hex(std::uint64_t number) {
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016" PRIx64, number);
+  return text.data();
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) < 0) return "unknown";
+  return name.data();
+}
+
+std::string boot_text() {
+  const auto id = boot_id();
+  return id ? hex(fold_boot_id(*id)) : "";
+}
+
+std::string random_token() {
+  std::uint64_t number = 0;
+  // Cannot fail for so few bytes once the pool is up (getrandom(2)).
+  (void)getrandom(&number, sizeof number, 0);
+  return hex(number);
+}
+
+std::string now_utc() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+}  // namespace punchline
