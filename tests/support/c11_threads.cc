@@ -1,8 +1,9 @@
 // C11 threads over POSIX threads, for the thread sanitizer alone.
 //
 // librdkafka starts its threads and takes its locks by <threads.h>, which the sanitizer does not
-// know: it crashes at the first thread. Defined in the executable, these take glibc's place.
-// glibc's types have the size of their POSIX twins (bits/thread-shared-types.h).
+// know: it crashes at the first thread. Defined in the executable, these take glibc's place; timed
+// waits have theirs in sinks/steady_waits.cc. glibc's types have the size of their POSIX twins
+// (bits/thread-shared-types.h).
 #include <cerrno>
 #include <memory>
 
@@ -31,7 +32,6 @@ pthread_cond_t* posix(cnd_t* condition) {
 
 int answer(int error) {
   if (error == 0) return thrd_success;
-  if (error == ETIMEDOUT) return thrd_timedout;
   return error == EBUSY ? thrd_busy : thrd_error;
 }
 
@@ -85,9 +85,6 @@ int cnd_broadcast(cnd_t* condition) {
 }
 int cnd_wait(cnd_t* condition, mtx_t* mutex) {
   return answer(pthread_cond_wait(posix(condition), posix(mutex)));
-}
-int cnd_timedwait(cnd_t* condition, mtx_t* mutex, const timespec* until) {
-  return answer(pthread_cond_timedwait(posix(condition), posix(mutex), until));
 }
 void cnd_destroy(cnd_t* condition) {
   pthread_cond_destroy(posix(condition));
