@@ -164,6 +164,7 @@ Result<bool> Look::take_step(Scanner& scanner, std::vector<char>& memory) {
   at_ = step->next;
   if (step->end != ScanStep::End::end_of_data) return true;
   view_.unfinished_bytes = step->unfinished_bytes;
+  view_.room_bytes = step->room_bytes;
   view_.picture.add({at_, at_ + step->unfinished_bytes}, Mark::unfinished);
   return false;
 }
@@ -196,6 +197,7 @@ void Look::take_item(const Item& item) {
       view_.picture.add(item.range, Mark::set_aside);
       return;
     case Item::Kind::nothing:
+    case Item::Kind::room:
       view_.nothing_bytes += item.range.size();
       // The blank lines that writers begin with are not worth a sign.
       constexpr std::uint64_t kShownMin = 64;

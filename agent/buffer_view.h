@@ -48,6 +48,7 @@ struct BufferView {
   std::uint64_t waiting_bytes = 0;  ///< Of those records in the file, newlines included.
   std::uint64_t nothing_bytes = 0;  ///< Above the front: freed, or blank lines.
   std::uint64_t unfinished_bytes = 0;
+  std::uint64_t room_bytes = 0;  ///< NULs at the end: maybe room that a producer has made ahead.
   std::vector<SetAsideEntry> set_aside;
   std::uint64_t set_aside_records = 0;
   std::array<std::uint64_t, kSetAsideReasons> set_aside_by_reason{};

@@ -20,6 +20,17 @@ void Ledger::done(ByteRange range, TimePoint now) {
   range.begin = std::max(range.begin, front_);
   if (range.empty()) return;
   reclaim_.add(range);
+  note_done(range, now);
+}
+
+void Ledger::pass_room(ByteRange range, TimePoint now) {
+  if (is_done(range)) return;
+  range.begin = std::max(range.begin, front_);
+  reclaim_.leave(range);
+  note_done(range, now);
+}
+
+void Ledger::note_done(ByteRange range, TimePoint now) {
   const auto noted = checkpoint_.free_from();
   if (range.begin < noted && noted < range.end) kept_until_ = range.end;
   if (range.begin == checkpoint_.base()) format_shown_until_ = range.end;

@@ -50,6 +50,8 @@ class Ledger {
 
   /// `range` is done: confirmed, or nothing. It may overlap what is done already.
   void done(ByteRange range, TimePoint now);
+  /// The same of Item::Kind::room: done, but its NULs are not to be freed.
+  void pass_room(ByteRange range, TimePoint now);
   bool is_done(ByteRange range) const;
 
   /// Everything below is done.
@@ -87,6 +89,7 @@ class Ledger {
 
  private:
   using Troubles = std::vector<Trouble>;
+  void note_done(ByteRange range, TimePoint now);
   void store_front(TimePoint now, Troubles& troubles);
   void free_timely(TimePoint now, Worth worth, Troubles& troubles);
   std::uint64_t least_bytes(Worth worth) const;

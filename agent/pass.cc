@@ -58,7 +58,7 @@ Result<Pass::Fill> Pass::fill(Position until) {
     return Fill::end_of_data;
   }
   drop();
-  unfinished_bytes_ = 0;
+  unfinished_bytes_ = room_bytes_ = 0;
   chunk_ = pool_.lend(memory_bytes_);
   if (chunk_ == nullptr) return Fill::no_memory;
   chunk_->position = scanned_to_;
@@ -78,6 +78,7 @@ Result<Pass::Fill> Pass::fill(Position until) {
   drop();
   if (step->end != ScanStep::End::end_of_data) return Fill::moved;
   unfinished_bytes_ = step->unfinished_bytes;
+  room_bytes_ = step->room_bytes;
   return Fill::end_of_data;
 }
 

@@ -46,6 +46,8 @@ class Pass {
   /// Sees to it that there is an item that begins below `until`.
   Result<Fill> fill(Position until);
   std::uint64_t unfinished_bytes() const { return unfinished_bytes_; }
+  /// At end_of_data: the NULs that the file ends with (ScanStep::room_bytes).
+  std::uint64_t room_bytes() const { return room_bytes_; }
 
   /// There is an item that begins below `until`.
   bool has_item(Position until) const { return next_item_ < items_.size() && at() < until; }
@@ -91,6 +93,7 @@ class Pass {
   Position scanned_to_ = 0;
   std::size_t memory_bytes_ = 0;  // asked for by a long record; 0: the usual
   std::uint64_t unfinished_bytes_ = 0;
+  std::uint64_t room_bytes_ = 0;
   std::vector<FrameRecord::Header> headers_;  // of one record, used again for the next
 };
 

@@ -190,6 +190,7 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
     if (*filled == Pass::Fill::no_memory) return Fed::waiting;
     if (*filled == Pass::Fill::end_of_data) return rest_at_end(now);
     at_end_ = false;
+    room_ = {};
     while (main_.has_item(until_)) {
       if (pass_item(now)) continue;
       if (lanes_.count() == 0) look_due_ = now + kLookDelay;
@@ -205,10 +206,22 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   changed_ = false;
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
+  note_room();
   if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
   return Fed::at_end;
+}
+
+// What a producer has made ahead neither waits nor is a part of the last line, and may be cut off.
+void Pipe::note_room() {
+  const auto begin = main_.at() + main_.unfinished_bytes();
+  room_ = {begin, begin + main_.room_bytes()};
+  if (parts_.checkpoint.is_all_room()) {
+    const auto facts = parts_.file.facts();
+    if (facts) room_.end = std::max(room_.begin, parts_.checkpoint.base() + facts->size);
+  }
+  gauges_.note_room(room_);
 }
 
 bool Pipe::pass_item(TimePoint now) {
@@ -217,6 +230,10 @@ bool Pipe::pass_item(TimePoint now) {
     case Item::Kind::nothing:
       note_nothing(item);
       ledger_.done(item.range, now);
+      break;
+    case Item::Kind::room:
+      note_nothing(item);
+      ledger_.pass_room(item.range, now);
       break;
     case Item::Kind::set_aside:
       set_aside(item);
@@ -264,7 +281,8 @@ void Pipe::close_partial_line(TimePoint now) {
     partial_since_ = now;
     partial_told_ = false;
   }
-  if (bytes == 0 || until_ != kNoLimit || parts_.checkpoint.format() != Format::lines) return;
+  if (bytes == 0 || !room_.empty() || until_ != kNoLimit) return;
+  if (parts_.checkpoint.format() != Format::lines) return;
   if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
   if (now < partial_since_ + config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
@@ -290,7 +308,8 @@ bool Pipe::look_for_shrinking() {
   if (!begins) return false;
   shrunk_ =
       facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
-  size_seen_ = facts->size;
+  const auto room_bytes = room_.end == parts_.checkpoint.base() + facts->size ? room_.size() : 0;
+  size_seen_ = facts->size - room_bytes;
   return shrunk_;
 }
 

@@ -114,6 +114,7 @@ class Pipe {
   Fed catch_up(std::size_t lane, TimePoint now);
   void end_own_pass();
   Fed rest_at_end(TimePoint now);
+  void note_room();
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
   bool may_hold_more(std::size_t lane) const;
@@ -160,7 +161,8 @@ class Pipe {
   bool changed_ = true;              // since the main pass last came to the end
   bool at_end_ = false;              // the main pass has come to the end
   bool shrunk_ = false;
-  std::uint64_t size_seen_ = 0;  // of the file, when last looked at
+  std::uint64_t size_seen_ = 0;  // of the file, without its room, when last looked at
+  ByteRange room_;               // NULs up to the end of the file, when that was last read
   TimePoint began_;
   TimePoint shrink_look_due_{};  // look at it even without a wake()
   TimePoint look_due_;           // look for growth even without a wake()

@@ -48,6 +48,7 @@ void Pipe::drop_oldest(TimePoint now) {
 void Pipe::drop_item(const Item& item, TimePoint now) {
   const bool seen = item.range.begin < gauges_.high_water();
   if (item.kind == Item::Kind::nothing) return ledger_.done(item.range, now);
+  if (item.kind == Item::Kind::room) return ledger_.pass_room(item.range, now);
   if (item.kind == Item::Kind::set_aside) return set_aside(item);
   if (is_settled(item.range) || !is_droppable(dropping_.record())) return;
   if (!seen) gauges_.count_read(item.range, 1);

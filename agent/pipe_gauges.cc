@@ -29,6 +29,9 @@ std::string remedy(SetAsideReason reason, const BufferConfig& config) {
       return fmt::format("it is longer than record_bytes_max, {}", config.record_bytes_max);
     case SetAsideReason::damaged:
       return "it is no sound frame";
+    case SetAsideReason::written_below_front:
+      return "a producer writes where everything was done already, as from offset 0: let it append "
+             "(StandardOutput=append:, >>, O_APPEND)";
     case SetAsideReason::refused:  // the destination says why
     case SetAsideReason::none:
       break;
@@ -194,6 +197,7 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   look_at_size(facts->size);
   look_at_limit(data);
   tell_of_dropped();
+  if (waiting_.get() == 0) return grown;
   const auto since = tail_age_.since(oldest_waiting(ledger));
   show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
   return grown;
@@ -210,7 +214,8 @@ void PipeGauges::show_age(std::chrono::milliseconds age) {
 // By the end last seen: at most a second old.
 void PipeGauges::show_waiting(const Ledger& ledger) {
   const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
-  const auto above = end_ - std::min(end_, ledger.front());
+  const auto end = room_.end == end_ ? room_.begin : end_;
+  const auto above = end - std::min(end, ledger.front());
   waiting_.set(above - std::min(above, settled));
   if (above <= settled) show_age(0ms);
 }

@@ -54,6 +54,8 @@ class PipeGauges {
   /// A range that was set aside is in the quarantine now.
   void count_quarantined(ByteRange range);
   void count_confirmed(const Delivery& delivery);
+  /// NULs up to the end of the file, which do not wait: a producer may have made them ahead.
+  void note_room(ByteRange room) { room_ = room; }
   std::uint64_t set_aside_records() const { return set_aside_records_; }
 
   /// Logs a trouble when it begins or changes, and when it is over.
@@ -92,6 +94,7 @@ class PipeGauges {
   std::uint64_t freed_bytes_ = 0;
   Position high_water_;
   Position end_ = 0;  // of the file, when last looked at
+  ByteRange room_;    // at its end, as long as it ends there
   std::uint64_t set_aside_records_ = 0;
   IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
   SetAsideNotes notes_;

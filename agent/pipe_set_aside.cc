@@ -68,8 +68,9 @@ bool Pipe::is_settled(ByteRange range) const {
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
-  for (const auto& range : settled.moved) {
+  for (const auto& [range, text] : settled.moved) {
     gauges_.count_quarantined(range);
+    if (text >= range.begin + kGapBytesMin) ledger_.pass_room({range.begin, text}, now);
     ledger_.done(range, now);
   }
   if (!settled.trouble) return;

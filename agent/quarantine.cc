@@ -77,8 +77,13 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
       settled.trouble = copied.error();
       break;
     }
-    bytes += *copied;
-    (*copied > 0 ? settled.moved : too_large).push_back(waiting_[seen].range);
+    bytes += copied->size();
+    const auto& range = waiting_[seen].range;
+    if (copied->empty()) {
+      too_large.push_back(range);
+    } else {
+      settled.moved.push_back({range, copied->begin});
+    }
   }
   if (!settled.moved.empty()) {
     if (const auto synced = store_->sync(); !synced) {
@@ -111,7 +116,7 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
   return all;
 }
 
-Result<std::size_t> Quarantine::copy(const Waiting& entry) {
+Result<ByteRange> Quarantine::copy(const Waiting& entry) {
   const auto base = checkpoint_.base();
   const auto& state = checkpoint_.state();
   const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
@@ -122,18 +127,17 @@ Result<std::size_t> Quarantine::copy(const Waiting& entry) {
     if (!text) return text.error();
     offsets.begin = *text;
   }
-  if (offsets.size() > kQuarantinedBytesMax) return 0;
+  if (offsets.size() > kQuarantinedBytesMax) return ByteRange{};
   memory_.resize(offsets.size());
   const auto read = file_.read_at(offsets.begin, memory_);
   if (!read) return read.error();
   if (*read < memory_.size()) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
-  const auto bytes = memory_.size();
   const auto added = store_->add(label, content_of(label, memory_));
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
-  return bytes;
+  return ByteRange{base + offsets.begin, entry.range.end};
 }
 
 }  // namespace punchline

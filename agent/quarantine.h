@@ -56,7 +56,11 @@ class Quarantine {
   void postpone(TimePoint now);
 
   struct Settled {
-    std::vector<ByteRange> moved;  ///< Durable elsewhere: done.
+    struct Moved {
+      ByteRange range;
+      Position text = 0;  ///< Where the copy begins: what stands before are NULs.
+    };
+    std::vector<Moved> moved;      ///< Durable elsewhere: done.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
   };
   /// Copies are under way, and nothing has stood in their way so far.
@@ -77,8 +81,8 @@ class Quarantine {
   };
   void overlook(ByteRange range);
   bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
-  /// How many bytes were read for it; 0: too large, it stays.
-  Result<std::size_t> copy(const Waiting& entry);
+  /// What of it was copied; nothing: too large, it stays.
+  Result<ByteRange> copy(const Waiting& entry);
 
   BufferFile& file_;
   const Checkpoint& checkpoint_;

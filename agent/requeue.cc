@@ -54,7 +54,7 @@ Status Requeue::take_all(const std::vector<Item>& items, std::string_view bytes,
 }
 
 Status Requeue::take(const Item& item, std::string_view frame) {
-  if (item.kind == Item::Kind::nothing) {
+  if (item.kind == Item::Kind::nothing || item.kind == Item::Kind::room) {
     ledger_.done(item.range, TimePoint{});
     return {};
   }

@@ -40,7 +40,7 @@ void judge_contents(const BufferView& view, Findings& findings) {
   }
   const auto end = view.state.base + view.logical_bytes;
   const auto seen = view.state.front + view.waiting_bytes + view.nothing_bytes +
-                    view.set_aside_bytes + view.unfinished_bytes;
+                    view.set_aside_bytes + view.unfinished_bytes + view.room_bytes;
   if (!view.in_motion && seen != end) {
     findings.push_back({true, "what was read ends at position " + std::to_string(seen) +
                                   ", the file at " + std::to_string(end)});

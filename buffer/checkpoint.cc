@@ -196,6 +196,7 @@ Status Checkpoint::settle_format() {
   const auto found = detect_format(file_, careful - std::min(careful, state_.base));
   if (!found) return found.error();
   torn_text_ = found->format == Format::none && found->has_text;
+  all_room_ = found->format == Format::none && !found->has_text;
   if (found->format == Format::none) return {};
   state_.format = found->format;
   dirty_ = true;
@@ -208,7 +209,7 @@ Result<bool> Checkpoint::tail_is_unfinished(Position end) {
   char last = '\n';
   const auto read = file_.read_at(end - state_.base - 1, {&last, 1});
   if (!read) return read.error();
-  return *read == 1 && last != '\n';
+  return *read == 1 && last != '\n' && last != '\0';  // NULs may be room for what is to come
 }
 
 Status Checkpoint::close_tail(StartReport& report) {
@@ -350,16 +351,19 @@ void Checkpoint::note_stored() {
 }
 
 // Where the front may go back to after a boot: a line that goes on behind it would be read as two.
-// While the format is open that may be a line too.
+// While the format is open that may be a line too. NULs at the end may be room, which its producer
+// may cut off again.
 Result<Position> Checkpoint::record_end(Position end) {
-  if (state_.format == Format::frames || end == state_.base) return end;
+  if (end == state_.base) return end;
   std::array<char, 64 * 1024> memory;
   const auto bytes = std::min<std::uint64_t>(memory.size(), end - state_.base);
   const auto read = file_.read_at(end - bytes - state_.base, std::span(memory).first(bytes));
   if (!read) return read.error();
-  const auto newline = std::string_view(memory.data(), *read).rfind('\n');
-  if (newline == std::string_view::npos) return state_.synced;
-  return end - bytes + newline + 1;
+  const std::string_view text(memory.data(), *read);
+  const bool is_frames = state_.format == Format::frames;
+  const auto last = is_frames ? text.find_last_not_of('\0') : text.rfind('\n');
+  if (last == std::string_view::npos) return std::max(state_.synced, state_.front);
+  return end - bytes + last + 1;
 }
 
 Status Checkpoint::sync() {

@@ -67,6 +67,8 @@ class Checkpoint {
   Position base() const { return state_.base; }
   /// `none` until there is a whole record: see settle_format().
   Format format() const { return state_.format; }
+  /// There are only NULs, by which no format can be told; they may be room that a producer has made.
+  bool is_all_room() const { return format() == Format::none && all_room_; }
   /// format() is in the attribute, or there is no attribute to put it into.
   bool format_stored() const { return !supported_ || stored_format_ == state_.format; }
   Position front() const { return state_.front; }
@@ -164,6 +166,7 @@ class Checkpoint {
   Format stored_format_ = Format::none;
   bool lost_place_ = false;
   bool torn_text_ = false;  // all there is, and it does not tell the format
+  bool all_room_ = false;   // no text at all, and no format
   bool supported_ = true;
   bool dirty_ = false;
   bool fences_dirty_ = false;

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "buffer/lines.h"
+
 namespace punchline {
 namespace {
 
@@ -25,6 +27,11 @@ Unsound look_closer(std::string_view bytes) {
   const auto tail = bytes.substr(head.frame_bytes - kFrameTailBytes, kFrameTailBytes);
   if (!tail_fits(head, tail)) return {true, 0};
   return {false, head.frame_bytes};
+}
+
+void append_nuls(ByteRange range, std::vector<Item>& items, std::size_t first) {
+  if (range.size() < kGapBytesMin) return append_nothing(range, items, first);
+  items.push_back({range, Item::Kind::room, SetAsideReason::none, 0, 0});
 }
 
 /// Behind the last byte that is not NUL.
@@ -91,7 +98,7 @@ FrameScanner::Stop FrameScanner::decode(const Loaded& loaded, Position until, st
     if (bytes[stop.done] == '\0') {
       const auto end = nuls_at(bytes, stop.done);
       if (end == bytes.size()) return stop;  // what follows them is not known yet
-      append_nothing({loaded.from + stop.done, loaded.from + end}, items, first);
+      append_nuls({loaded.from + stop.done, loaded.from + end}, items, first);
       stop.done = end;
       continue;
     }
@@ -116,7 +123,7 @@ void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameH
 }
 
 /// N1. The size is taken first: what is appended between the two calls lies behind it. NULs up to
-/// the end of the file are nothing yet, unless a crash has left them there.
+/// the end of the file are nothing yet: a producer may have made them to write into.
 Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::vector<Item>& items) {
   const auto first = items.size();
   auto end = loaded.from + nuls_at(loaded.bytes, 0);
@@ -128,12 +135,10 @@ Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::vector<Item>
     const auto file_end = base_ + facts->size;
     end = std::max(end, base_ + data->value_or(facts->size));
     if (end >= file_end) {
-      if (!dead_below_fence(loaded.from))
-        return ScanStep{loaded.from, ScanStep::End::end_of_data, 0};
-      end = std::min(file_end, rules_.careful_until());
+      return ScanStep{loaded.from, ScanStep::End::end_of_data, 0, file_end - loaded.from};
     }
   }
-  append_nothing({loaded.from, end}, items, first);
+  append_nuls({loaded.from, end}, items, first);
   return ScanStep{end, ScanStep::End::more, 0};
 }
 

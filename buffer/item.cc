@@ -4,7 +4,8 @@ namespace punchline {
 
 const char* name_of(SetAsideReason reason) {
   static constexpr const char* kNames[kSetAsideReasons] = {
-      "none", "torn", "spans_fence", "gap", "oversize", "damaged", "refused"};
+      "none", "torn", "spans_fence", "gap", "oversize", "damaged", "refused",
+      "written_below_front"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -17,8 +17,9 @@ enum class SetAsideReason : std::uint8_t {
   oversize = 4,     ///< Longer than record_bytes_max.
   damaged = 5,      ///< Format frames: bytes that are no frame, or one that fails its checks.
   refused = 6,      ///< A record, whole, that the destination does not take. No scanner gives it.
+  written_below_front = 7,  ///< Written where everything was done already. No scanner gives it.
 };
-inline constexpr std::size_t kSetAsideReasons = 7;
+inline constexpr std::size_t kSetAsideReasons = 8;
 
 /// "torn", "spans_fence", ...: the words used by inspect, metrics and the log.
 const char* name_of(SetAsideReason reason);
@@ -29,6 +30,8 @@ struct Item {
     record,     ///< To be delivered.
     nothing,    ///< Freed or empty: done without further ado.
     set_aside,  ///< Not deliverable; stays where it is.
+    room,       ///< kGapBytesMin NULs or more that something stands behind: done, but a producer
+                ///< may have made them to write into, so nobody frees them.
   };
   ByteRange range;  ///< Positions: all that the item occupies, the newline of a line included.
   Kind kind = Kind::nothing;

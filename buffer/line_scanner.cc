@@ -1,5 +1,6 @@
 #include "buffer/line_scanner.h"
 
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -26,22 +27,28 @@ void LineScanner::LongLine::take(std::span<const char> piece) {
   }
   shape.has_nul = shape.has_nul || std::memchr(piece.data(), 0, piece.size()) != nullptr;
   shape.range.end += piece.size();
-  ends_in_nul = piece.back() == 0;
+  const auto nuls = ending_nuls_of(piece);
+  ending_nuls = nuls == piece.size() ? ending_nuls + nuls : nuls;
 }
 
 void LineScanner::LongLine::take_hole(Position end) {
-  if (!shape.has_text) shape.leading_nuls += end - shape.range.end;
+  const auto bytes = end - shape.range.end;
+  if (hole.empty()) hole = {shape.range.end, end};
+  if (!shape.has_text) shape.leading_nuls += bytes;
+  ending_nuls += bytes;
   shape.has_nul = true;
   shape.range.end = end;
 }
 
-ScanStep LineScanner::unfinished(Position from, Position read_until) const {
-  return {from, ScanStep::End::end_of_data, read_until - from};
+ScanStep LineScanner::unfinished(const LongLine& line) {
+  const auto& range = line.shape.range;
+  return {range.begin, ScanStep::End::end_of_data, range.size() - line.ending_nuls,
+          line.ending_nuls};
 }
 
 Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char> memory,
                                    std::size_t items_max, std::vector<Item>& items) {
-  if (from >= until) return unfinished(from, from);
+  if (from >= until) return unfinished(LongLine(from));
   if (long_ && long_->shape.range.begin == from) {
     return continue_long(until, memory, items_max, items);
   }
@@ -52,9 +59,10 @@ Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char
   const auto bytes = memory.first(*read);
   const auto covered = decode_lines(rules_, from, bytes, until, items_max, items);
   if (covered > 0) return ScanStep{from + covered, ScanStep::End::more, 0};
-  if (bytes.size() < memory.size()) return unfinished(from, from + bytes.size());
-  long_.emplace(from);
-  long_->take(bytes);
+  LongLine line(from);
+  line.take(bytes);
+  if (bytes.size() < memory.size()) return unfinished(line);
+  long_ = line;
   return continue_long(until, memory, items_max, items);
 }
 
@@ -67,19 +75,28 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
     const auto ended = take_piece(memory);
     if (!ended) return ended.error();
     if (!ended->has_value()) {
-      const auto step = unfinished(from, range.end);
+      const auto step = unfinished(*long_);
       // A writer may take a failed record back by rewriting it in place (AppendWriter), so what
-      // could be such a record is looked at anew when nothing follows it.
-      if (range.end == known_until && range.size() <= memory_bytes()) long_.reset();
+      // could be such a record is looked at anew when nothing follows it. So are NULs at the end:
+      // their producer may write into them.
+      const bool may_be_taken_back = range.end == known_until && range.size() <= memory_bytes();
+      if (may_be_taken_back || step.room_bytes > 0) long_.reset();
       return step;
     }
     if (!**ended) continue;
-    const Item item = classify(rules_, long_->shape);
+    const auto filled = hole_was_filled();
+    if (!filled) return filled.error();
+    if (*filled) {
+      long_.reset();
+      return ScanStep{from, ScanStep::End::more, 0};
+    }
+    const auto item = verdict(long_->shape);
+    if (!item) return item.error();
     const auto line = range;
     long_.reset();
-    if (item.kind != Item::Kind::record) {
-      items.push_back(item);
-      return ScanStep{line.end, ScanStep::End::more, 0};
+    if (item->kind != Item::Kind::record) {
+      items.push_back(*item);
+      return ScanStep{item->range.end, ScanStep::End::more, 0};
     }
     if (line.size() > memory.size()) return ScanStep{from, ScanStep::End::needs_memory, 0};
     return step(from, until, memory, items_max, items);
@@ -88,7 +105,7 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
 }
 
 Result<std::optional<bool>> LineScanner::take_piece(std::span<char> memory) {
-  if (long_->ends_in_nul) {
+  if (long_->ending_nuls > 0) {
     const auto more = skip_hole();
     if (!more) return more.error();
     if (!*more) return std::optional<bool>{};
@@ -117,6 +134,26 @@ Result<bool> LineScanner::skip_hole() {
   const auto hole_end = base_ + data->value_or(facts->size);
   if (hole_end > shape.range.end) long_->take_hole(hole_end);
   return data->has_value();
+}
+
+Result<Item> LineScanner::verdict(const LineShape& shape) {
+  if (!shape.has_text) return classify(rules_, shape);
+  for (const auto fence : fences_in(rules_, shape.range)) {
+    std::array<char, 2> around{};
+    const auto read = file_.read_at(fence - 1 - base_, around);
+    if (!read) return read.error();
+    if (parts_at_fence(around)) return classify_before(fence, shape);
+  }
+  return classify(rules_, shape);
+}
+
+// What follows a hole may have been written after the hole was.
+Result<bool> LineScanner::hole_was_filled() {
+  const auto& hole = long_->hole;
+  if (hole.empty()) return false;
+  const auto data = file_.next_data(hole.begin - base_);
+  if (!data) return data.error();
+  return *data && base_ + **data < hole.end;
 }
 
 }  // namespace punchline

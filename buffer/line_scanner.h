@@ -31,20 +31,25 @@ class LineScanner final : public Scanner {
   struct LongLine {
     explicit LongLine(Position at) { shape.range = {at, at}; }
 
-    LineShape shape;  // range.end: read so far
-    bool ends_in_nul = false;
+    LineShape shape;                 // range.end: read so far
+    std::uint64_t ending_nuls = 0;   // of what has been read
+    ByteRange hole;                  // the first one that was jumped
 
     void take(std::span<const char> piece);
     void take_hole(Position end);
   };
 
-  ScanStep unfinished(Position from, Position read_until) const;
+  static ScanStep unfinished(const LongLine& line);
   Result<ScanStep> continue_long(Position until, std::span<char> memory, std::size_t items_max,
                                  std::vector<Item>& items);
   /// Takes the next piece; true when the newline has come, nothing at the end of the file.
   Result<std::optional<bool>> take_piece(std::span<char> memory);
   /// Jumps over hole where the line stands in NULs; false when there is only hole to the end.
   Result<bool> skip_hole();
+  /// Of a line that is all there, or of what stands before a fence that parts it.
+  Result<Item> verdict(const LineShape& shape);
+  /// Data has appeared in the hole that was jumped.
+  Result<bool> hole_was_filled();
 
   BufferFile& file_;
   Position base_;

@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "buffer/nuls.h"
 
 namespace punchline {
 namespace {
-
-bool spans(const std::vector<Position>& fences, ByteRange line) {
-  const auto fence = std::upper_bound(fences.begin(), fences.end(), line.begin);
-  return fence != fences.end() && *fence < line.end;
-}
 
 LineShape shape_of(Position at, std::span<const char> line) {
   const auto text = line.first(line.size() - 1);  // without its newline
@@ -23,15 +19,47 @@ LineShape shape_of(Position at, std::span<const char> line) {
   return shape;
 }
 
+/// The newline behind room is an empty line of its own.
+Item nothing_in(ByteRange range, std::uint64_t nuls) {
+  const bool is_room = nuls >= kGapBytesMin;
+  if (is_room) range.end = range.begin + nuls;
+  return {range, is_room ? Item::Kind::room : Item::Kind::nothing, SetAsideReason::none, 0, 0};
+}
+
+/// R2 as far as it is about a line in two; nothing for all others.
+std::optional<Item> part_at_fence(const ReadRules& rules, std::span<const char> line,
+                                  const LineShape& shape) {
+  if (!shape.has_text) return std::nullopt;
+  for (const auto fence : fences_in(rules, shape.range)) {
+    const auto at = static_cast<std::size_t>(fence - shape.range.begin);
+    if (parts_at_fence(line.subspan(at - 1).first<2>())) return classify_before(fence, shape);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::span<const Position> fences_in(const ReadRules& rules, ByteRange line) {
+  const auto begin = std::upper_bound(rules.fences.begin(), rules.fences.end(), line.begin);
+  const auto end = std::lower_bound(begin, rules.fences.end(), line.end);
+  return {begin, end};
+}
+
+Item classify_before(Position fence, const LineShape& shape) {
+  const ByteRange range{shape.range.begin, fence};
+  if (shape.leading_nuls < range.size()) {
+    return {range, Item::Kind::set_aside, SetAsideReason::torn, 0, 0};
+  }
+  return nothing_in(range, range.size());
+}
 
 // The cases are those of FORMAT.md, "Reading": R1 to R6, in the order they are tried.
 Item classify(const ReadRules& rules, const LineShape& shape) {
   const auto set_aside = [&](SetAsideReason reason) {
     return Item{shape.range, Item::Kind::set_aside, reason, 0, 0};
   };
-  if (!shape.has_text) return {shape.range, Item::Kind::nothing, SetAsideReason::none, 0, 0};  // R1
-  if (spans(rules.fences, shape.range)) return set_aside(SetAsideReason::spans_fence);         // R2
+  if (!shape.has_text) return nothing_in(shape.range, shape.leading_nuls);                     // R1
+  if (!fences_in(rules, shape.range).empty()) return set_aside(SetAsideReason::spans_fence);  // R2
   const bool careful = shape.range.begin < rules.careful_until();
   if (careful && shape.has_nul) return set_aside(SetAsideReason::torn);                       // R3
   if (!careful && shape.leading_nuls >= kGapBytesMin) return set_aside(SetAsideReason::gap);  // R4
@@ -40,6 +68,16 @@ Item classify(const ReadRules& rules, const LineShape& shape) {
   return {shape.range, Item::Kind::record, SetAsideReason::none, 0,
           static_cast<std::uint32_t>(payload_bytes)};  // R6
 }
+
+namespace {
+
+Item classify_line(const ReadRules& rules, Position at, std::span<const char> line) {
+  const auto shape = shape_of(at, line);
+  const auto part = part_at_fence(rules, line, shape);
+  return part ? *part : classify(rules, shape);
+}
+
+}  // namespace
 
 std::size_t decode_lines(const ReadRules& rules, Position at, std::span<const char> bytes,
                          Position until, std::size_t items_max, std::vector<Item>& items) {
@@ -53,18 +91,19 @@ std::size_t decode_lines(const ReadRules& rules, Position at, std::span<const ch
     const auto line_bytes = static_cast<std::size_t>(newline - begin) + 1;
     const ByteRange range{at + done, at + done + line_bytes};
     const auto payload = static_cast<std::uint32_t>(done);
-    done += line_bytes;
     // The line nearly all lines are: read exactly, begins with text, fits.
     if (range.begin >= careful_until && *begin != 0 && line_bytes > 1 &&
         line_bytes - 1 <= rules.record_bytes_max) {
+      done += line_bytes;
       items.push_back({range, Item::Kind::record, SetAsideReason::none, payload,
                        static_cast<std::uint32_t>(line_bytes - 1)});
       continue;
     }
-    Item item = classify(rules, shape_of(range.begin, {begin, line_bytes}));
+    Item item = classify_line(rules, range.begin, {begin, line_bytes});
     item.payload = payload;
+    done += item.range.size();
     if (item.kind == Item::Kind::nothing) {
-      append_nothing(range, items, first);
+      append_nothing(item.range, items, first);
     } else {
       items.push_back(item);
     }

@@ -21,8 +21,21 @@ struct LineShape {
   bool has_text = false;           ///< Any byte in it that is neither NUL nor the newline.
 };
 
-/// The verdict on one line, by its shape alone; `payload` is left for the caller to fill in.
+/// The verdict on one line, by its shape alone; `payload` is left for the caller to fill in. Where
+/// the item ends before the line does, the rest is a line of its own.
 Item classify(const ReadRules& rules, const LineShape& shape);
+
+/// Those that a line spans: it begins below and ends above.
+std::span<const Position> fences_in(const ReadRules& rules, ByteRange line);
+
+/// A line is in two at a fence of its own with a NUL before it and none behind it. `around`: those
+/// two bytes.
+inline bool parts_at_fence(std::span<const char, 2> around) {
+  return around[0] == 0 && around[1] != 0;
+}
+
+/// The verdict on what stands before such a fence. The rest is a line of its own.
+Item classify_before(Position fence, const LineShape& shape);
 
 /// Decodes complete lines of `bytes`, the first of which begins at position `at`, and appends their
 /// items; stops at an unfinished line, behind `items_max` items, or before a line that begins at or

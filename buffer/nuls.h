@@ -25,4 +25,12 @@ inline std::size_t leading_nuls(std::span<const char> bytes) {
   return at;
 }
 
+/// How many NULs `bytes` ends with. Pure.
+inline std::size_t ending_nuls_of(std::span<const char> bytes) {
+  std::size_t count = 0;
+  while (count < bytes.size() && bytes[bytes.size() - 1 - count] == 0)
+    ++count;
+  return count;
+}
+
 }  // namespace punchline

@@ -16,10 +16,8 @@ bool is_done(const Reclaim::View& view, Position at) {
 std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
-  const auto below = whole_blocks({freed_to_, closed_end(view.stored_front)}, block_bytes_);
-  if (view.free_from == 0 &&
-      below.size() >= std::max({least.below_bytes, block_bytes_, kGapBytesMin})) {
-    punches.push_back({below, {0, below.end}, false});
+  if (view.free_from == 0) {
+    punches = below(view, std::max({least.below_bytes, block_bytes_, kGapBytesMin}));
   }
   const auto from = std::max(view.stored_front, view.free_from);
   auto range = unfreed_.next(from);
@@ -30,6 +28,26 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
       punches.push_back({above, settled, true});
     }
     range = unfreed_.next(range->end);
+  }
+  return punches;
+}
+
+std::vector<Reclaim::Punch> Reclaim::below(const View& view, std::uint64_t bytes_min) const {
+  std::vector<Punch> punches;
+  const auto end = closed_end(view.stored_front);
+  auto from = freed_to_;
+  while (from < end) {
+    const auto room = rooms_.next(from);
+    if (!room || room->begin >= end) break;
+    ByteRange before{from, std::max(from, room->begin)};
+    if (format_ == Format::lines) before.end -= before.empty() ? 0 : 1;
+    if (!before.empty()) punches.push_back({before, {0, room->begin}, false});
+    from = std::min(room->end, end);
+  }
+  auto rest = whole_blocks({from, end}, block_bytes_);
+  if (from > freed_to_) rest.begin = from;
+  if (rest.begin < rest.end && rest.size() >= bytes_min) {
+    punches.push_back({rest, {0, rest.end}, false});
   }
   return punches;
 }
@@ -51,7 +69,8 @@ ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) con
 std::uint64_t Reclaim::freed(const Punch& punch) {
   const auto before = unfreed_.bytes();
   unfreed_.erase(punch.settled);
-  if (!punch.in_band) freed_to_ = std::max(freed_to_, punch.range.end);
+  if (!punch.in_band) freed_to_ = std::max(freed_to_, punch.settled.end);
+  rooms_.erase_below(freed_to_);
   return before - unfreed_.bytes();
 }
 

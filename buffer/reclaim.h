@@ -18,6 +18,8 @@ namespace punchline {
 ///   F2 above it, in format lines: a done range [a, b) as [a, b-1), so that the NUL run is closed
 ///      by the newline of the last record it swallowed; a range that follows it at once swallows
 ///      that newline too. In format frames: [a, b).
+/// Room that a producer has made ahead is left out by both. What stands before and between such
+/// rooms is freed as by F2.
 class Reclaim {
  public:
   /// What is known when a plan is made.
@@ -44,6 +46,8 @@ class Reclaim {
 
   /// `range` has just become done.
   void add(ByteRange range) { unfreed_.insert(range); }
+  /// `range`, of kind `room`, has: it is nobody's to free.
+  void leave(ByteRange range) { rooms_.insert(range); }
 
   /// From which size on a punch is worth its call; 1: all there is.
   struct Least {
@@ -66,12 +70,14 @@ class Reclaim {
 
  private:
   Position closed_end(Position front) const;
+  std::vector<Punch> below(const View& view, std::uint64_t bytes_min) const;
   ByteRange in_band(const View& view, ByteRange range, Position from) const;
 
   std::uint64_t block_bytes_;
   Position freed_to_;
   Format format_;
   IntervalSet unfreed_;
+  IntervalSet rooms_;  // at or above freed_to_: NULs that nobody freed
 };
 
 }  // namespace punchline

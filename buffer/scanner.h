@@ -24,8 +24,11 @@ struct ScanStep {
   };
   Position next = 0;  ///< Behind the last item appended.
   End end = End::more;
-  std::uint64_t unfinished_bytes =
-      0;  ///< At end_of_data: length of what is there of a last record.
+  /// At end_of_data: length of what is there of a last record.
+  std::uint64_t unfinished_bytes = 0;
+  /// At end_of_data: the NULs that the file ends with, behind that. They may be room that a producer
+  /// has made ahead: no part of a record yet.
+  std::uint64_t room_bytes = 0;
 };
 
 /// Finds the items of a buffer in file order, reading into memory that is lent for each step.

@@ -482,6 +482,20 @@ TEST_CASE("after a boot the front goes back to the end of a line, not into one")
   CHECK(checkpoint.front() == 4);
 }
 
+TEST_CASE("NULs at the end are room: they are not closed, and the front does not go back for them") {
+  auto file = file_with(std::string("one\ntorn\0\0", 10));
+  auto facts = boot(1);
+  facts.force_fence = true;
+  Checkpoint checkpoint(file, facts);
+  REQUIRE(checkpoint.start().ok());
+  CHECK(file.text() == std::string("one\ntorn\0\0", 10));
+  CHECK(checkpoint.careful_until() == 10);
+  file.producer_writes(1 << 20, std::string(1, '\0'));
+  REQUIRE(checkpoint.move_front(4).ok());
+  REQUIRE(checkpoint.sync().ok());
+  CHECK(checkpoint.synced() == 4);
+}
+
 TEST_CASE("nor does it while the format is open: NULs that a power cut left may become a line") {
   auto file = file_with(std::string(2, '\0'));
   {

@@ -90,11 +90,14 @@ TEST_CASE("holes are jumped, NULs at the end of the file wait") {
   CHECK(drive.unfinished == 0);
 }
 
-TEST_CASE("NULs at the end that a crash has left are passed") {
+TEST_CASE("NULs at the end wait below a fence too, until a frame follows them") {
   Drive drive;
   drive.append(drive.make("one") + std::string(1000, '\0'));
   drive.scanner.set_rules({1 << 20, {drive.file.size()}});
   CHECK(drive.read() == "one|");
+  CHECK(drive.at == drive.file.size() - 1000);
+  drive.append(drive.make("two"));
+  CHECK(drive.read() == "two|");
   CHECK(drive.at == drive.file.size());
 }
 

@@ -42,6 +42,7 @@ std::string text_of(const std::vector<Item>& items, Position covered, std::size_
     text << item.range.begin << " " << item.range.end << " ";
     if (item.kind == Item::Kind::record) text << "record\n";
     if (item.kind == Item::Kind::nothing) text << "nothing\n";
+    if (item.kind == Item::Kind::room) text << "room\n";
     if (item.kind == Item::Kind::set_aside) text << name_of(item.reason) << "\n";
   }
   text << covered << " " << size << " unfinished\n";

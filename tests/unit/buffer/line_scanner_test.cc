@@ -22,6 +22,7 @@ struct Drive {
   std::size_t memory_bytes = 64;
   Position at = 0;
   std::uint64_t unfinished = 0;
+  std::uint64_t room = 0;
   int steps = 0;
   std::string payloads{};  // of the records, each with a bar behind it
 
@@ -39,6 +40,7 @@ struct Drive {
       }
       REQUIRE(step->next == at);
       unfinished = step->unfinished_bytes;
+      room = step->room_bytes;
       if (step->end == ScanStep::End::end_of_data) return all;
       if (step->end == ScanStep::End::needs_memory) memory_bytes = scanner.memory_bytes();
       REQUIRE(steps < 100'000);
@@ -49,6 +51,7 @@ struct Drive {
     const auto range =
         "[" + std::to_string(item.range.begin) + "," + std::to_string(item.range.end) + ")";
     if (item.kind == Item::Kind::nothing) return "nothing" + range;
+    if (item.kind == Item::Kind::room) return "room" + range;
     if (item.kind == Item::Kind::set_aside) return name_of(item.reason) + range;
     REQUIRE(item.payload + item.payload_bytes <= memory.size());
     payloads.append(memory.data() + item.payload, item.payload_bytes).append("|");
@@ -94,14 +97,32 @@ TEST_CASE("a hole of terabytes is skipped in a few steps") {
   CHECK(drive.steps < 10);
 }
 
-TEST_CASE("a hole at the end waits, and what follows it is found") {
-  MemoryFile file("a\n");
+TEST_CASE("a hole at the end is room: no part of a line, and what follows it is found") {
+  MemoryFile file("a\nun");
   file.producer_writes(1 << 20, nuls(1));
   Drive drive{file, LineScanner(file, 0, {})};
   CHECK(drive.items() == "record[0,2)");
-  CHECK(drive.unfinished == (1 << 20) - 1);
+  CHECK(drive.unfinished == 2);
+  CHECK(drive.room == (1 << 20) - 3);
+  file.producer_writes(4, "finished\n");
+  CHECK(drive.items() == "record[2,13)");
+  CHECK(drive.unfinished == 0);
   file.producer_appends("\nb\n");
-  CHECK(drive.items() == "nothing[2,1048578)record[1048578,1048580)");
+  CHECK(drive.items() == "room[13,1048577)nothing[1048577,1048578)record[1048578,1048580)");
+}
+
+TEST_CASE("room that has been read is read again once its producer has filled it") {
+  const bool knows_holes = GENERATE(true, false);
+  MemoryFile file("a\n");
+  file.set_knows_holes(knows_holes);
+  file.producer_writes((1 << 20) - 1, nuls(1));
+  Drive drive{file, LineScanner(file, 0, {})};
+  CHECK(drive.items() == "record[0,2)");
+  file.producer_writes(2, "record\n");
+  file.producer_writes(1 << 20, "\nnext\n");
+  drive.at = 2;
+  CHECK(drive.items().starts_with("record[2,9)room[9,1048576)"));
+  CHECK(drive.payloads == "a|record|next|");
 }
 
 TEST_CASE("filesystems that know no holes are read through") {
@@ -110,7 +131,8 @@ TEST_CASE("filesystems that know no holes are read through") {
   file.producer_writes(1 << 20, "\nb\n");
   Drive drive{file, LineScanner(file, 0, {})};
   drive.memory_bytes = 4096;
-  CHECK(drive.items() == "record[0,2)nothing[2,1048577)record[1048577,1048579)");
+  CHECK(drive.items() ==
+        "record[0,2)room[2,1048576)nothing[1048576,1048577)record[1048577,1048579)");
 }
 
 TEST_CASE("a long unfinished line is not read again from its beginning") {

@@ -20,7 +20,7 @@ std::string decode(std::string_view bytes, const ReadRules& rules = {}, Position
   for (const auto& item : items) {
     CHECK(item.range.begin == expected);  // without gaps
     expected = item.range.end;
-    static constexpr const char* kKinds[] = {"record", "nothing", ""};
+    static constexpr const char* kKinds[] = {"record", "nothing", "", "room"};
     all += kKinds[static_cast<int>(item.kind)];
     if (item.kind == Item::Kind::set_aside) all += name_of(item.reason);
     if (item.kind == Item::Kind::record) {
@@ -77,6 +77,19 @@ TEST_CASE("a line that spans any fence is set aside whole") {
   CHECK(decode("abcdefghijk\n", rules) == "spans_fence[0,12)");
   CHECK(decode("abcd\n", rules, 9) == "record[9,14)");
   CHECK(decode(nuls(9) + "\n", rules) == "nothing[0,10)");
+}
+
+TEST_CASE("NULs that nobody is known to have freed are room, their newline is nothing") {
+  CHECK(decode(nuls(4095) + "\nb\n") == "nothing[0,4096)record[4096,4098)");
+  CHECK(decode(nuls(4096) + "\n\nb\n") == "room[0,4096)nothing[4096,4098)record[4098,4100)");
+}
+
+TEST_CASE("behind NULs up to a fence a line begins at the fence") {
+  const ReadRules rules{1 << 20, {6}};
+  CHECK(decode("a\n" + nuls(4) + "new\n", rules) == "record[0,2)nothing[2,6)record[6,10)");
+  CHECK(decode("torn" + nuls(2) + "new\n", rules) == "torn[0,6)record[6,10)");
+  CHECK(decode("torn" + nuls(3) + "ew\n", rules) == "spans_fence[0,10)");  // NULs at the fence
+  CHECK(decode(nuls(5000) + "new\n", {1 << 20, {5000}}) == "room[0,5000)record[5000,5004)");
 }
 
 TEST_CASE("a record may be as long as the limit and no longer") {

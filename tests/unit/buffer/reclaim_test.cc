@@ -91,3 +91,27 @@ TEST_CASE("what an earlier run left is freed although nobody calls it done") {
   const Reclaim reclaim(4096, 8192, Format::lines);
   CHECK(text(reclaim.plan({20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
 }
+
+TEST_CASE("room is left alone, and what stands before and behind it is freed to the byte") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0, Format::lines);
+  reclaim.add({0, 5000});
+  reclaim.leave({5000, 20'000});
+  reclaim.add({20'000, 40'000});
+  const Reclaim::View view{40'000, 40'000, &done};
+  const auto punches = reclaim.plan(view, {}, 10);
+  REQUIRE(text(punches) == "blocks[0,4999)blocks[20000,36864)");
+  for (const auto& punch : punches)
+    reclaim.freed(punch);
+  CHECK(reclaim.unfreed_bytes() == 40'000 - 36'864);
+  CHECK(reclaim.plan(view, {}, 10).empty());
+}
+
+TEST_CASE("room up to the front is left alone too") {
+  IntervalSet done;
+  Reclaim reclaim(4096, 0, Format::lines);
+  reclaim.add({0, 5000});
+  reclaim.leave({5000, 20'000});
+  CHECK(text(reclaim.plan({20'000, 20'000, &done}, {}, 10)) == "blocks[0,4999)");
+  CHECK(text(reclaim.plan({5000, 20'000, &done}, {}, 10)) == "blocks[0,4096)");
+}

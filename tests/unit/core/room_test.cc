@@ -1,0 +1,100 @@
+// Producers that grow the file ahead and write into the room they made: buffer/FORMAT.md, "Room".
+
+#include "tests/support/catch.h"
+#include "tests/unit/core/world.h"
+
+using namespace punchline;
+using namespace std::chrono_literals;
+using punchline::testing::set_aside;
+using punchline::testing::World;
+
+namespace {
+
+constexpr std::uint64_t kRoom = 1 << 20;
+
+/// Makes room up to `size`.
+void grow(World& world, std::uint64_t size) {
+  world.file.producer_writes(size - 1, std::string(1, '\0'));
+}
+
+/// Drains, and lets some seconds pass, in which whatever has a time limit is due.
+void rest(World& world) {
+  world.pipe().wake();
+  world.drain();
+  for (int second = 0; second < 10; ++second) {
+    world.advance(1s);
+    world.turn();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("room is no unfinished line: it is not closed, and does not wait") {
+  World world(1, 1);
+  world.config.partial_timeout = 1000ms;
+  world.own_offset = true;
+  world.open();
+  world.append("one");
+  grow(world, kRoom);
+  rest(world);
+  CHECK(world.file.size() == kRoom);
+  CHECK(world.metrics().waiting_bytes.get() == 0);
+  CHECK(world.metrics().oldest_unconfirmed_ms.get() == 0);
+  world.append_raw("begu");  // being written
+  rest(world);
+  CHECK(world.file.size() == kRoom);
+  CHECK(world.metrics().waiting_bytes.get() == 4);
+  world.append_raw("n\n");
+  rest(world);
+  CHECK(world.sink.log(0).size() == 2);
+}
+
+TEST_CASE("what is written into room is delivered, whatever follows the room") {
+  World world(1, 2);
+  world.own_offset = true;
+  world.open();
+  world.append("one");
+  grow(world, kRoom);
+  rest(world);
+  for (int i = 0; i < 100; ++i)
+    world.append("record " + std::to_string(i));
+  grow(world, 2 * kRoom);
+  world.file.producer_writes(kRoom, "\n");  // an empty line, from the next piece of room
+  rest(world);
+  world.check_all_arrived();
+  CHECK(world.sink.log(0).size() == 101);
+}
+
+TEST_CASE("a producer may cut off what it has not used of its room") {
+  World world(1, 3);
+  world.own_offset = true;
+  world.open();
+  world.append("one");
+  grow(world, kRoom);
+  rest(world);
+  world.append("two");
+  world.file.truncate(8);
+  rest(world);
+  CHECK_FALSE(world.pipe().shrunk());
+  world.check_all_arrived();
+  world.file.truncate(4);
+  world.pipe().wake();
+  world.turn();
+  CHECK(world.pipe().shrunk());
+}
+
+TEST_CASE("room that the front has passed is not freed: what is written there stays") {
+  World world(1, 4);
+  world.open();
+  world.append("one");
+  grow(world, kRoom);
+  world.append("");
+  world.append("two");
+  rest(world);
+  CHECK(world.sink.log(0).size() == 2);
+  CHECK(world.checkpoint().front() == world.file.size());
+  world.file.producer_writes(20'000, "late\n");
+  world.append("three");
+  rest(world);
+  CHECK(world.file.text().substr(20'000, 5) == "late\n");
+}
