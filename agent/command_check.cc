@@ -104,6 +104,7 @@ void check_cluster(const Config& config, Checklist& list) {
   for (const auto& name : check->names)
     take(name.resolves, list);
   take(check->broker, list);
+  if (check->addresses) take(*check->addresses, list);
   if (check->producer_id) take(*check->producer_id, list);
   const auto asks = properties->find("allow.auto.create.topics");
   const bool may_ask = asks != properties->end() && asks->second == "true";

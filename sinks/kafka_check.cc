@@ -10,6 +10,7 @@
 #include <netdb.h>
 
 #include "sinks/counted.h"
+#include "sinks/kafka_addresses.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_described.h"
@@ -25,27 +26,14 @@ constexpr std::chrono::seconds kAllDownPatience{2};
 constexpr std::chrono::milliseconds kSettingsPatience{3000};
 /// A producer asks for its id as soon as a broker is there.
 constexpr std::chrono::milliseconds kProducerIdPatience{2000};
+/// One broker has answered by then.
+constexpr std::chrono::milliseconds kAddressPatience{3000};
 constexpr std::chrono::milliseconds kStep{100};
 
 struct ClientDelete {
   void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
 };
 using Client = std::unique_ptr<rd_kafka_t, ClientDelete>;
-
-std::vector<std::string> split(std::string_view list) {
-  std::vector<std::string> parts;
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    std::string_view part = list.substr(0, comma);
-    while (part.starts_with(' '))
-      part.remove_prefix(1);
-    while (part.ends_with(' '))
-      part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return parts;
-}
 
 KafkaFinding resolve(const std::string& server) {
   const ServerName name = parse_server(server);
@@ -235,6 +223,15 @@ KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
   return topic;
 }
 
+KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_point deadline) {
+  const std::chrono::milliseconds left(milliseconds_to(deadline));
+  const auto several =
+      several_clusters(ask_addresses(properties, std::min(left, kAddressPatience)));
+  if (!several) return {true, "all addresses that answer lead to one cluster"};
+  return {false, "the addresses lead to different clusters, by their cluster ids: " + *several +
+                     "; give those of one only"};
+}
+
 }  // namespace
 
 bool KafkaCheck::Topic::missing() const {
@@ -242,7 +239,8 @@ bool KafkaCheck::Topic::missing() const {
 }
 
 bool KafkaCheck::good() const {
-  return broker.good && std::all_of(topics.begin(), topics.end(),
+  return broker.good && (!addresses || addresses->good) &&
+         std::all_of(topics.begin(), topics.end(),
                                     [](const Topic& topic) { return topic.usable.good; });
 }
 
@@ -270,11 +268,8 @@ Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
                                const std::vector<std::string>& topics,
                                std::chrono::milliseconds timeout) {
   KafkaCheck check;
-  for (const auto& [name, value] : properties) {
-    if (canonical_property(name) != "metadata.broker.list") continue;
-    for (const std::string& server : split(value))
-      check.names.push_back({server, resolve(server)});
-  }
+  for (const std::string& server : bootstrap_servers(properties))
+    check.names.push_back({server, resolve(server)});
   if (check.names.empty()) {
     return Error(ErrorKind::refused, 0, "kafka property bootstrap.servers is not given");
   }
@@ -285,6 +280,7 @@ Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
   std::int32_t broker = -1;
   check.broker = ask_broker(client->get(), deadline, sayings, broker);
   if (!check.broker.good) return check;
+  if (check.names.size() > 1) check.addresses = compare_addresses(properties, deadline);
   const std::chrono::milliseconds left(milliseconds_to(deadline));
   check.cluster = ask_cluster_settings(client->get(), broker, std::min(left, kSettingsPatience));
   if (check.cluster->ok() && !(*check.cluster)->version.empty()) {

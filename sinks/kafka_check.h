@@ -38,6 +38,8 @@ struct KafkaCheck {
 
   std::vector<Name> names;
   KafkaFinding broker;  ///< Some broker answered in time.
+  /// Whether all lead to one cluster; only of several, where some broker answered.
+  std::optional<KafkaFinding> addresses;
   /// Only where one answered; where they cannot be seen, why not.
   std::optional<Result<ClusterSettings>> cluster;
   /// Whether an idempotent producer is let in; only where it asked and was answered in time.

@@ -10,6 +10,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "sinks/kafka_certificate.h"
+#include "sinks/kafka_connections.h"
 
 namespace punchline {
 namespace {
@@ -150,11 +151,15 @@ std::string kafka_error_text(std::int32_t code) {
   return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code));
 }
 
-Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer) {
+Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer,
+                                       KafkaConnections* connections) {
   std::array<char, 512> reason{};
+  if (connections != nullptr) connections->watch(conf.get());
   rd_kafka_t* client = rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
                                     reason.data(), reason.size());
   if (client == nullptr) {
+    // 2.0.2 has freed its interceptors by then and would free them again; so it is left as it is.
+    if (connections != nullptr && connections->watching()) (void)conf.release();
     return Error(ErrorKind::refused, 0, std::string("kafka client: ") + reason.data());
   }
   (void)conf.release();  // rd_kafka_new took it

@@ -16,6 +16,8 @@ struct rd_kafka_queue_s;
 
 namespace punchline {
 
+class KafkaConnections;
+
 /// Whether librdkafka knows each property and takes its value. `refused`, with property, value,
 /// librdkafka's reason and, for an unknown one, the nearest it knows; of secrets and of `hidden`
 /// the name alone. A property is named as in `given`, where it stands there (KafkaSettings). Opens
@@ -45,6 +47,8 @@ Result<KafkaConf> make_kafka_conf(const KafkaProperties& properties, const Kafka
 
 /// Starts a client; `producer` or else a consumer. librdkafka takes the configuration over.
 /// `refused` with librdkafka's reason (contradicting properties, a certificate that is not there).
-Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer);
+/// `connections` are watched from its first one on.
+Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer,
+                                       KafkaConnections* connections = nullptr);
 
 }  // namespace punchline

@@ -6,11 +6,13 @@
 /// broker above 0 (Kafka protocol guide, "Error Codes"), of the client's own below.
 namespace punchline::kafka_codes {
 
+inline constexpr std::int32_t kOffsetOutOfRange = 1;
 inline constexpr std::int32_t kUnknownTopic = 3;
 inline constexpr std::int32_t kLeaderNotAvailable = 5;
 inline constexpr std::int32_t kMsgSizeTooLarge = 10;
 inline constexpr std::int32_t kTopicException = 17;
 inline constexpr std::int32_t kTopicAuthorizationFailed = 29;
+inline constexpr std::int32_t kInconsistentClusterId = 104;
 inline constexpr std::int32_t kGaplessGuarantee = -148;
 inline constexpr std::int32_t kFatal = -150;
 inline constexpr std::int32_t kAuthentication = -169;

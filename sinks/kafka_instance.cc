@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -12,11 +13,13 @@
 
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
+#include "sinks/kafka_codes.h"
 #include "sinks/kafka_outcome.h"
 
 namespace punchline {
 namespace {
 
+constexpr int kWarningLevel = 4;  // of syslog
 constexpr int kEvents = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG;
 
 /// The route travels as the topic's opaque; + 1, so that it is never the null pointer.
@@ -29,21 +32,27 @@ RouteId route_of(const rd_kafka_message_t& message) {
                               1);
 }
 
-KafkaSaying error_saying(rd_kafka_event_t* event) {
-  const char* text = rd_kafka_event_error_string(event);
-  return {KafkaSaying::Kind::error, rd_kafka_event_error(event), text != nullptr ? text : ""};
+KafkaProperties for_instance(KafkaProperties properties) {
+  // librdkafka tells at this level that brokers belong to two clusters.
+  if (const auto level = properties.find("log_level");
+      level != properties.end() && std::atoi(level->second.c_str()) < kWarningLevel) {
+    level->second = std::to_string(kWarningLevel);
+  }
+  // Else an open transaction of somebody else hides where a log ends.
+  properties.insert_or_assign("isolation.level", "read_uncommitted");
+  return properties;
 }
 
-void log_saying(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
-  const char* facility = nullptr;
-  const char* text = nullptr;
-  int level = 0;
-  if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
-  if (auto trouble = certificate_trouble(facility, text)) {
-    sayings.push_back({KafkaSaying::Kind::certificate, 0, std::move(*trouble)});
-  }
-  sayings.push_back(
-      {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
+/// Certificates that are not there are found out by a client without brokers: one that is watched
+/// leaves memory behind when it cannot be made (start_kafka_client).
+Status try_client(KafkaProperties properties) {
+  properties.erase("metadata.broker.list");
+  auto conf = make_kafka_conf(properties);
+  if (!conf) return conf.error();
+  auto client = start_kafka_client(std::move(*conf), true);
+  if (!client) return client.error();
+  rd_kafka_destroy(*client);
+  return {};
 }
 
 void add(rd_kafka_headers_t* to, std::string_view name, std::string_view value) {
@@ -94,20 +103,28 @@ struct KafkaInstance::Run {
 Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
     const KafkaSettings& settings, const WakeFd& wake,
     std::chrono::milliseconds metadata_interval) {
-  auto conf = make_kafka_conf(settings.properties, settings.hidden, settings.given);
+  const auto properties = for_instance(settings.properties);
+  auto conf = make_kafka_conf(properties, settings.hidden, settings.given);
   if (!conf) return conf.error();
+  if (properties.contains("security.protocol")) {
+    if (auto tried = try_client(properties); !tried) return tried.error();
+  }
   rd_kafka_conf_set_events(conf->get(), kEvents);
-  auto watch = KafkaWatch::start(wake.event_fd(), metadata_interval);
+  auto connections = std::make_shared<KafkaConnections>(wake.event_fd());
+  auto watch = KafkaWatch::start(wake.event_fd(), metadata_interval, connections);
   if (!watch) return watch.error();
-  auto client = start_kafka_client(std::move(*conf), true);
+  auto client = start_kafka_client(std::move(*conf), true, connections.get());
   if (!client) return client.error();
-  return std::unique_ptr<KafkaInstance>(new KafkaInstance(*client, wake, std::move(*watch)));
+  return std::unique_ptr<KafkaInstance>(
+      new KafkaInstance(*client, wake, std::move(connections), std::move(*watch)));
 }
 
 KafkaInstance::KafkaInstance(rd_kafka_s* client, const WakeFd& wake,
+                             std::shared_ptr<KafkaConnections> connections,
                              std::unique_ptr<KafkaWatch> watch)
     : client_(client),
       queue_(rd_kafka_queue_get_main(client)),
+      connections_(std::move(connections)),
       watch_(std::move(watch)),
       batch_(kRunMax) {
   rd_kafka_set_log_queue(client_, nullptr);  // nullptr: the main queue
@@ -212,35 +229,84 @@ KafkaInstance::Taken KafkaInstance::taken_short(std::span<const Record> run, std
 bool KafkaInstance::poll(std::size_t records_max, std::vector<Delivery>& deliveries,
                          std::vector<KafkaSaying>& sayings) {
   std::size_t seen = 0;
-  while (seen < records_max) {
+  bool more = true;
+  while (more && seen < records_max) {
     rd_kafka_event_t* event = rd_kafka_queue_poll(queue_, 0);
-    if (event == nullptr) return false;
-    switch (rd_kafka_event_type(event)) {
-      case RD_KAFKA_EVENT_DR:
-        seen += rd_kafka_event_message_count(event);
-        take_reports(event, deliveries);
-        break;
-      case RD_KAFKA_EVENT_ERROR:
-        sayings.push_back(error_saying(event));
-        break;
-      case RD_KAFKA_EVENT_LOG:
-        log_saying(event, sayings);
-        break;
-      default:
-        break;
-    }
-    rd_kafka_event_destroy(event);
+    const auto type = event != nullptr ? rd_kafka_event_type(event) : RD_KAFKA_EVENT_NONE;
+    more = event != nullptr;
     ++seen;
+    if (type == RD_KAFKA_EVENT_DR) {
+      seen += rd_kafka_event_message_count(event);
+      held_.push_back(event);
+      continue;
+    }
+    if (type == RD_KAFKA_EVENT_ERROR) hear_error(event, sayings);
+    if (type == RD_KAFKA_EVENT_LOG) hear_log(event, sayings);
+    if (event != nullptr) rd_kafka_event_destroy(event);
   }
-  return true;
+  if (connections_->take_refused()) {
+    missed_ = true;
+    watch_->look_now();  // so that those that are left show whether they are alive
+  }
+  release_reports(deliveries);
+  return more;
 }
 
-void KafkaInstance::take_reports(void* event, std::vector<Delivery>& deliveries) {
+/// That connections are lost is told when the instance is given up, if that matters.
+void KafkaInstance::hear_error(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
+  const char* said = rd_kafka_event_error_string(event);
+  const std::string text = said != nullptr ? said : "";
+  if (connections_->cut() || KafkaConnections::is_refusal(text)) return;
+  sayings.push_back({KafkaSaying::Kind::error, rd_kafka_event_error(event), text});
+}
+
+void KafkaInstance::hear_log(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
+  const char* facility = nullptr;
+  const char* text = nullptr;
+  int level = 0;
+  if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
+  if (auto trouble = certificate_trouble(facility, text)) {
+    sayings.push_back({KafkaSaying::Kind::certificate, 0, std::move(*trouble)});
+  }
+  // rd_kafka_parse_Metadata, where a broker's cluster id is not the one before; at no other level.
+  if (std::string_view(facility) == "CLUSTERID" && level == kWarningLevel) two_clusters_ = text;
+  sayings.push_back(
+      {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
+}
+
+bool KafkaInstance::trusted() const {
+  return two_clusters_.empty() && !held_too_long_ && !connections_->beyond_vouching();
+}
+
+/// In the order in which they came.
+void KafkaInstance::release_reports(std::vector<Delivery>& deliveries) {
+  if (held_.empty()) return;
+  if (trusted() && !connections_->vouched()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!held_since_) held_since_ = now;
+    held_too_long_ = now - *held_since_ > kHoldMax;
+    return watch_->vouch();
+  }
+  held_since_.reset();
+  for (rd_kafka_event_t* event : held_) {
+    take_reports(event, deliveries);
+    rd_kafka_event_destroy(event);
+  }
+  held_.clear();
+}
+
+void KafkaInstance::retire() {
+  for (rd_kafka_event_t* event : held_)
+    rd_kafka_event_destroy(event);
+  held_.clear();
+  watch_->retire();
+}
+
+void KafkaInstance::take_reports(rd_kafka_event_t* event, std::vector<Delivery>& deliveries) {
   std::array<const rd_kafka_message_t*, 256> reports{};
   Run run;
   std::size_t count = 0;
-  while ((count = rd_kafka_event_message_array(static_cast<rd_kafka_event_t*>(event),
-                                               reports.data(), reports.size())) > 0) {
+  while ((count = rd_kafka_event_message_array(event, reports.data(), reports.size())) > 0) {
     for (std::size_t i = 0; i < count; ++i)
       extend(run, *reports[i], deliveries);
   }
@@ -263,8 +329,9 @@ void KafkaInstance::extend(Run& run, const rd_kafka_message_s& report,
     delivery = {};
     delivery.lane = {route_of(report), report.partition};
     delivery.owner = record.chunk->owner;
-    delivery.outcome = kafka_outcome(report.err, run.has_offset).outcome;
+    delivery.outcome = kafka_outcome(report.err, run.has_offset && trusted()).outcome;
     delivery.code = report.err;
+    if (has_offset) delivery.offset = report.offset;
     delivery.range = range;
   }
   delivery.range.end = range.end;
@@ -287,6 +354,14 @@ std::optional<KafkaSaying> KafkaInstance::fatal() const {
   if (order_lost_) {
     return KafkaSaying{KafkaSaying::Kind::error, RD_KAFKA_RESP_ERR__INCONSISTENT,
                        "the client took records behind one it refused"};
+  }
+  if (!two_clusters_.empty()) {
+    return KafkaSaying{KafkaSaying::Kind::error, kafka_codes::kInconsistentClusterId,
+                       two_clusters_};
+  }
+  if (!trusted()) {
+    return KafkaSaying{KafkaSaying::Kind::error, kafka_codes::kTransport,
+                       "a broker that confirmed records did not say of which cluster it is"};
   }
   std::array<char, 512> reason{};
   const auto code = rd_kafka_fatal_error(client_, reason.data(), reason.size());

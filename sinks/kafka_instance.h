@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,12 +11,14 @@
 
 #include "buffer/result.h"
 #include "sinks/chunk_holds.h"
+#include "sinks/kafka_connections.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/kafka_watch.h"
 #include "sinks/sink.h"
 #include "sinks/wake_fd.h"
 
 struct rd_kafka_message_s;
+struct rd_kafka_op_s;
 struct rd_kafka_vu_s;
 
 namespace punchline {
@@ -36,8 +39,9 @@ struct KafkaSaying {
 ///
 /// Produces to one fixed partition out of the chunks' memory, without a copy: by
 /// rd_kafka_produce_batch, or by rd_kafka_produceva where records have headers or timestamps, which
-/// a batch cannot carry. Reads reports as events from the main queue; librdkafka calls nothing of
-/// ours but explain_certificate(). Life: start(), then produce() and poll(); retire(); when gone(),
+/// a batch cannot carry. Reads reports as events from the main queue, and keeps them until its
+/// connections are vouched for (KafkaConnections). librdkafka calls nothing of ours but these and
+/// explain_certificate(). Life: start(), then produce() and poll(); retire(); when gone(),
 /// release the chunks; delete. All by the owner's thread. Two rules come from librdkafka 2.0.2:
 /// never RD_KAFKA_MSG_F_PARTITION (a refused message leaks), and no payload above payload_bytes_max
 /// (it would be skipped, and what is behind it overtake it); both in rd_kafka_produce_batch of
@@ -46,6 +50,8 @@ class KafkaInstance {
  public:
   /// Records of one produce() at most: the topic's lock is held meanwhile.
   static constexpr std::size_t kRunMax = 4096;
+  /// After so long without being vouched for a report counts as unknown, and the instance is lost.
+  static constexpr std::chrono::seconds kHoldMax{30};
 
   /// Wakes `wake` when poll() has something; it must outlive the instance (see leak()). `refused`
   /// as start_kafka_client(), `io` where no thread can be started.
@@ -72,8 +78,18 @@ class KafkaInstance {
             std::vector<KafkaSaying>& sayings);
   /// Reports wait that poll() has not seen.
   bool has_unseen() const;
+  /// Reports wait for a connection to be vouched for: offer nothing behind them.
+  bool holds_reports() const { return !held_.empty(); }
   /// Set once the instance is lost: nothing more can be produced, what was sent is still reported.
   std::optional<KafkaSaying> fatal() const;
+  /// All connections went away, so that the cluster may have been set back meanwhile: to be given
+  /// up before anything is sent again.
+  bool cut() const { return connections_->cut(); }
+  /// Somebody, or the instance itself, has wanted a connection that it may not have.
+  bool missed() const { return missed_; }
+  void miss() { missed_ = true; }
+  /// The id of the cluster that it talks to; empty while not known.
+  std::string cluster() const { return watch_->cluster(); }
   /// Takes back what has not been sent; each record gets its report.
   void purge();
 
@@ -82,7 +98,7 @@ class KafkaInstance {
   std::size_t outstanding() const { return holds_.records(); }
 
   /// Nothing but gone() may be called after it.
-  void retire() { watch_->retire(); }
+  void retire();
   bool gone() const { return watch_->gone(); }
   bool wait_gone(std::chrono::steady_clock::time_point deadline) {
     return watch_->wait_gone(deadline);
@@ -92,8 +108,13 @@ class KafkaInstance {
 
  private:
   struct Run;
-  KafkaInstance(rd_kafka_s* client, const WakeFd& wake, std::unique_ptr<KafkaWatch> watch);
-  void take_reports(void* event, std::vector<Delivery>& deliveries);
+  KafkaInstance(rd_kafka_s* client, const WakeFd& wake,
+                std::shared_ptr<KafkaConnections> connections, std::unique_ptr<KafkaWatch> watch);
+  void hear_error(rd_kafka_op_s* event, std::vector<KafkaSaying>& sayings);
+  void hear_log(rd_kafka_op_s* event, std::vector<KafkaSaying>& sayings);
+  void release_reports(std::vector<Delivery>& deliveries);
+  bool trusted() const;
+  void take_reports(rd_kafka_op_s* event, std::vector<Delivery>& deliveries);
   void extend(Run& run, const rd_kafka_message_s& report, std::vector<Delivery>& deliveries);
   void finish(Run& run, std::vector<Delivery>& deliveries);
   Taken taken_short(std::span<const Record> run, std::size_t good);
@@ -103,7 +124,13 @@ class KafkaInstance {
 
   rd_kafka_s* client_;
   rd_kafka_queue_s* queue_;
+  std::shared_ptr<KafkaConnections> connections_;
   std::unique_ptr<KafkaWatch> watch_;
+  std::deque<rd_kafka_op_s*> held_;  // events with reports
+  std::optional<std::chrono::steady_clock::time_point> held_since_;
+  bool held_too_long_ = false;
+  std::string two_clusters_;  // what librdkafka said of them
+  bool missed_ = false;
   std::vector<rd_kafka_topic_s*> topics_;  // by route; nullptr: refused name
   std::vector<rd_kafka_message_s> batch_;  // reused by each produce()
   std::vector<rd_kafka_vu_s> arguments_;   // likewise, of one record

@@ -46,6 +46,7 @@ constexpr std::array kRows = {
     Row{-144, "_FENCED", kFatal},
     Row{-138, "_INVALID_DIFFERENT_RECORD", kPasses},  // KIP-467: refused for another's sake
     Row{-1, "UNKNOWN", kMaybe},
+    Row{1, "OFFSET_OUT_OF_RANGE", kMaybe},  // ours: a log that was set back
     Row{2, "INVALID_MSG", kRefused},  // corrupt on the way, or a record that is always "corrupt"
     Row{3, "UNKNOWN_TOPIC_OR_PART", kPasses},
     Row{4, "INVALID_MSG_SIZE", kRefused},
@@ -82,6 +83,7 @@ constexpr std::array kRows = {
     Row{76, "UNSUPPORTED_COMPRESSION_TYPE", kSettings},
     Row{87, "INVALID_RECORD", kRefused},
     Row{89, "THROTTLING_QUOTA_EXCEEDED", kPasses},
+    Row{104, "INCONSISTENT_CLUSTER_ID", kFatal},  // ours: brokers of two clusters
 };
 
 static_assert(std::is_sorted(kRows.begin(), kRows.end(),

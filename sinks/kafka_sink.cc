@@ -52,6 +52,7 @@ Result<std::unique_ptr<KafkaSink>> KafkaSink::open(const KafkaSettings& settings
                                                    const KafkaLimits& limits) {
   std::unique_ptr<KafkaSink> sink(new KafkaSink(settings, limits));
   if (auto started = sink->main_.start(); !started) return started.error();
+  sink->ask_addresses();
   return sink;
 }
 
@@ -102,7 +103,9 @@ Room KafkaSink::share() const {
 
 Room KafkaSink::room(Lane lane) const {
   const LaneState* state = find(lane);
-  if (state == nullptr || stopped_ || client_of(*state).taking() == nullptr) return {};
+  if (state == nullptr || stopped_) return {};
+  const KafkaInstance* instance = client_of(*state).taking();
+  if (instance == nullptr || instance->holds_reports()) return {};
   const Route& route = routes_[lane.route];
   if (state->refusing || lane.partition >= route.partitions || now_ < route.closed_until) return {};
   return state->window.room(share());
@@ -128,14 +131,19 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
   if (state == nullptr || run.empty()) return 0;
   state->window.look_at_clock(now_);
   const Room space = room(lane);
-  const KafkaSupervisor& client = client_of(*state);
+  KafkaSupervisor& client = client_of(*state);
   if (space.records == 0 || may_have_failed_unseen(client)) return 0;
+  if (client.taking()->cut()) {
+    client.taking()->miss();
+    wake_.wake();
+    return 0;
+  }
   if (run.front().sent_bytes() > settings_.payload_bytes_max) {
     refuse_here(lane, *state, run.front());
     return 1;
   }
   run = run.first(fitting(run, space));
-  const auto taken = client_of(*state).taking()->produce(lane, run);
+  const auto taken = client.taking()->produce(lane, run);
   if (taken.records > 0) {
     std::size_t bytes = 0;
     for (const Record& record : run.first(taken.records))
@@ -206,6 +214,7 @@ void KafkaSink::reconnect(const KafkaSettings& settings) {
   settings_.given = settings.given;
   settings_.credentials = settings.credentials;
   now_ = Clock::now();
+  ask_addresses();
   main_.renew(settings_, now_);
   side_.renew(without_linger(settings_), now_);
 }
@@ -225,6 +234,11 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   bool more = poll(main_, deliveries, notices);
   more = poll(side_, deliveries, notices) || more;
   hear_answers(notices);
+  if (const auto several = addresses_.take_several()) {
+    notices.push_back({Notice::Severity::error, kInconsistentClusterId,
+                       "bootstrap.servers leads to different clusters, by their cluster ids: " +
+                           *several + "; records go to whichever answers"});
+  }
   notices_.remind(now_, notices);
   if (!more) drained_ = now_;
   look_for_loss(notices);
@@ -257,6 +271,9 @@ void KafkaSink::take_local(std::vector<Delivery>& deliveries) {
 void KafkaSink::take(Delivery& delivery, std::vector<Notice>& notices) {
   LaneState* state = find(delivery.lane);
   assert(state != nullptr);
+  if (delivery.outcome == Outcome::persisted && !counts(delivery, *state, notices)) {
+    delivery.outcome = Outcome::unknown;
+  }
   delivery.alone =
       delivery.outcome == Outcome::refused && state->aside && state->window.records() == 1;
   state->window.reported(delivery, now_);
@@ -302,8 +319,10 @@ void KafkaSink::hear_answers(std::vector<Notice>& notices) {
   if (KafkaInstance* side = side_.reporting()) side->watch().take_answers(answers);
   answers.clear();
   if (KafkaInstance* main = main_.reporting()) main->watch().take_answers(answers);
+  if (!answers.empty()) learn_cluster(notices);
   for (const TopicAnswer& answer : answers)
     hear(answer, notices);
+  hear_ends(notices);
 }
 
 void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "buffer/result.h"
+#include "sinks/kafka_addresses.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/kafka_supervisor.h"
 #include "sinks/lane_window.h"
+#include "sinks/log_mark.h"
 #include "sinks/sink.h"
 #include "sinks/wake_fd.h"
 
@@ -24,6 +26,11 @@ namespace punchline {
 /// instance before anything behind it goes out; LaneWindow, which lets one record go alone where
 /// that guarantee does not hold yet; and offer(), which takes nothing while reports wait unseen
 /// that may tell of a failure. Deliveries carry rd_kafka_resp_err_t as code (kafka_outcome.h).
+///
+/// What one client instance may do and what its reports are worth rests on its connections
+/// (KafkaConnections). Beyond that each lane remembers the last offset that was confirmed: one that
+/// is not above it shows that the log was set back (topic made anew, broker restored, a leader that
+/// lacks records); it counts as unknown, what is gone is told, and the client is made anew.
 ///
 /// There are two clients: the *main* one, and while a lane is careful (LaneWindow) a *side* one for
 /// all such lanes. So what a refusal costs, a client instance each time, the other lanes do not
@@ -52,6 +59,8 @@ class KafkaSink final : public Sink {
   /// Client instances that were given up.
   std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
   std::string trouble() const override { return notices_.trouble(); }
+  std::string cluster() const override { return cluster_; }
+  std::uint64_t lost_places() const override { return lost_offsets_; }
   std::size_t outstanding() const override;
   void stop() override;
 
@@ -71,6 +80,7 @@ class KafkaSink final : public Sink {
     Time waiting_since{};   // begin of what is in flight, or its last report
     bool refusing = false;  // a record refused here waits in local_
     bool aside = false;     // its client is the side one
+    LogMark mark;
     std::uint64_t epoch = 0;
   };
   struct Route {
@@ -99,6 +109,12 @@ class KafkaSink final : public Sink {
   bool poll(KafkaSupervisor& client, std::vector<Delivery>& deliveries,
             std::vector<Notice>& notices);
   void take(Delivery& delivery, std::vector<Notice>& notices);
+  bool counts(const Delivery& delivery, LaneState& state, std::vector<Notice>& notices);
+  void ask_addresses();
+  void look_at_ends();
+  void hear_ends(std::vector<Notice>& notices);
+  void tell_set_back(Lane lane, std::int64_t from, LaneState& state, std::vector<Notice>& notices);
+  void learn_cluster(std::vector<Notice>& notices);
   void choose_client(LaneState& state);
   void hear(const KafkaSaying& saying, std::vector<Notice>& notices);
   void hear_answers(std::vector<Notice>& notices);
@@ -106,6 +122,7 @@ class KafkaSink final : public Sink {
   void look_for_loss(std::vector<Notice>& notices);
   void condemn_both(std::int32_t code, const std::string& why, std::vector<Notice>& notices);
   void renew_denied();
+  void look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notices);
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
   void look_for_stuck(std::vector<Notice>& notices);
   bool is_stuck(const LaneState& lane) const;
@@ -128,6 +145,9 @@ class KafkaSink final : public Sink {
   bool lose_requested_ = false;
   bool lacks_threads_ = false;  // a client could not start one, and no broker has answered since
   std::string start_failure_told_;
+  KafkaAddressQuestion addresses_;
+  std::string cluster_;  // its id
+  std::uint64_t lost_offsets_ = 0;
 
   Time now_{};      // as of the last call
   Time drained_{};  // the last poll() that left nothing

@@ -10,9 +10,24 @@ namespace punchline {
 
 using namespace kafka_codes;
 
+namespace {
+
+std::string log_set_back(const std::string& topic, std::int32_t partition, std::int64_t from,
+                         std::int64_t to) {
+  return "topic '" + topic + "' partition " + std::to_string(partition) +
+         ": its log was set back (the topic made anew, a broker restored from a copy, or a leader "
+         "that lacks records): offsets " +
+         std::to_string(from) + " to " + std::to_string(to) +
+         ", which were confirmed, are gone or hold other records; what waits is sent";
+}
+
+}  // namespace
+
 void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
-  look_for_fatal(side_, notices);
-  if (look_for_fatal(main_, notices) || main_.taking() == nullptr) return;
+  for (KafkaSupervisor* client : {&side_, &main_}) {
+    if (!look_for_fatal(*client, notices)) look_for_cut(*client, notices);
+  }
+  if (main_.taking() == nullptr) return;
   if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
   if (notices_.denied() && now_ >= away_since_ + limits_.denied_max) return renew_denied();
   if (notices_.broker_away() && std::exchange(lacks_threads_, false)) {
@@ -51,6 +66,93 @@ bool KafkaSink::look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& not
   return fatal.has_value();
 }
 
+void KafkaSink::ask_addresses() {
+  auto properties = settings_.properties;
+  if (settings_.credentials) {
+    for (const auto& [name, value] : settings_.credentials())
+      properties.insert_or_assign(name, value);
+  }
+  addresses_.ask(properties);
+}
+
+void KafkaSink::learn_cluster(std::vector<Notice>& notices) {
+  const KafkaInstance* main = main_.reporting();
+  std::string id = main != nullptr ? main->cluster() : "";
+  if (id.empty() || id == cluster_) return;
+  if (!cluster_.empty()) {
+    notices.push_back({Notice::Severity::error, kInconsistentClusterId,
+                       "another cluster answers: its cluster id is " + id + ", before it was " +
+                           cluster_ + "; what was confirmed until now is there, what waits goes to " +
+                           "the new one"});
+    for (Route& route : routes_) {
+      for (LaneState& lane : route.lanes)
+        lane.mark.forget();
+    }
+  }
+  cluster_ = std::move(id);
+}
+
+/// By the last offset that was confirmed.
+bool KafkaSink::counts(const Delivery& delivery, LaneState& state, std::vector<Notice>& notices) {
+  if (delivery.offset <= state.mark.confirmed()) learn_cluster(notices);  // its log is another one
+  switch (state.mark.hear(delivery.offset, delivery.records)) {
+    case LogMark::Word::counts:
+      return true;
+    case LogMark::Word::shows_loss:
+      tell_set_back(delivery.lane, delivery.offset, state, notices);
+      client_of(state).condemn(now_, true);
+      return false;
+    case LogMark::Word::in_doubt:
+      return false;
+  }
+  return false;
+}
+
+void KafkaSink::tell_set_back(Lane lane, std::int64_t from, LaneState& state,
+                              std::vector<Notice>& notices) {
+  notices.push_back({Notice::Severity::error, kOffsetOutOfRange,
+                     log_set_back(routes_[lane.route].name, lane.partition, from,
+                                  state.mark.confirmed())});
+  lost_offsets_ += static_cast<std::uint64_t>(state.mark.confirmed() - from + 1);
+  state.mark.forget();
+}
+
+/// While it lasts the reports tell; a new client may be there since a cluster was away.
+void KafkaSink::look_at_ends() {
+  std::vector<LogEnd> logs;
+  for (RouteId route = 0; route < routes_.size(); ++route) {
+    const auto& lanes = routes_[route].lanes;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      const auto confirmed = lanes[i].mark.confirmed();
+      if (confirmed >= 0) logs.push_back({route, static_cast<std::int32_t>(i), confirmed, -1});
+    }
+  }
+  if (!logs.empty()) main_.reporting()->watch().look_at_ends(std::move(logs));
+}
+
+void KafkaSink::hear_ends(std::vector<Notice>& notices) {
+  KafkaInstance* main = main_.reporting();
+  if (main == nullptr) return;
+  for (const LogEnd& log : main->watch().take_set_back()) {
+    const Lane lane{log.route, log.partition};
+    LaneState& state = *find(lane);
+    // Else its reports have told, or it is another cluster's.
+    if (state.mark.confirmed() == log.confirmed) tell_set_back(lane, log.end, state, notices);
+  }
+}
+
+/// Brokers close what is idle: of a client that has nothing under way this is told to nobody, and
+/// a new one is made when it is needed.
+void KafkaSink::look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notices) {
+  const KafkaInstance* instance = client.taking();
+  if (instance == nullptr || !instance->cut()) return;
+  if (instance->outstanding() != 0) {
+    return condemn(client, kTransport,
+                   "all connections were lost; what was not answered may arrive twice", notices);
+  }
+  if (instance->missed()) client.condemn(now_, true);
+}
+
 /// librdkafka can stay with the wrong leader (#4976).
 void KafkaSink::look_for_stuck(std::vector<Notice>& notices) {
   for (const Route& route : routes_) {
@@ -85,6 +187,7 @@ void KafkaSink::lose_lanes(bool aside) {
     if (!aside) route.closed_until = {};
     for (LaneState& lane : route.lanes) {
       if (lane.aside != aside) continue;
+      lane.mark.renew();
       if (lane.window.records() != 0) ++lane.epoch;
       lane.window.reopen();
       choose_client(lane);
@@ -93,7 +196,9 @@ void KafkaSink::lose_lanes(bool aside) {
 }
 
 void KafkaSink::move_on(std::vector<Notice>& notices) {
+  const KafkaInstance* before = main_.reporting();
   if (main_.advance(now_)) lose_lanes(false);
+  if (main_.reporting() != nullptr && main_.reporting() != before) look_at_ends();
   side_.want(std::any_of(routes_.begin(), routes_.end(), [](const Route& route) {
     return std::any_of(route.lanes.begin(), route.lanes.end(),
                        [](const LaneState& lane) { return lane.aside; });

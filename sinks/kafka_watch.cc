@@ -26,6 +26,7 @@ struct KafkaWatch::State {
 
   int wake_fd = -1;
   std::chrono::milliseconds interval{0};
+  std::shared_ptr<KafkaConnections> connections;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -34,7 +35,12 @@ struct KafkaWatch::State {
   rd_kafka_queue_t* queue = nullptr;
   std::vector<Topic> topics;
   std::vector<TopicAnswer> answers;
+  std::string cluster;
+  std::vector<LogEnd> logs;  // whose ends are to be asked for
+  int end_tries = 0;
+  std::vector<LogEnd> set_back;
   bool asked = true;
+  bool vouching = false;
   bool retired = false;
   bool gone = false;
 };
@@ -47,10 +53,12 @@ using State = KafkaWatch::State;
 constexpr int kQuestionMs = 1000;
 constexpr std::chrono::milliseconds kRetryMin{1000};
 constexpr std::chrono::milliseconds kRetryMax{2000};
+constexpr int kEndTriesMax = 10;
 
-TopicAnswer ask(rd_kafka_t* client, RouteId route, rd_kafka_topic_t* topic) {
+TopicAnswer ask(const State& state, RouteId route, rd_kafka_topic_t* topic) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  const auto failure = rd_kafka_metadata(client, 0, topic, &metadata, kQuestionMs);
+  const auto failure = rd_kafka_metadata(state.client, 0, topic, &metadata, kQuestionMs);
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) state.connections->metadata_seen();
   if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) return {route, failure, false, 0};
   TopicAnswer answer{route, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, true, 0};
   if (metadata->topic_cnt == 1) {
@@ -64,6 +72,14 @@ TopicAnswer ask(rd_kafka_t* client, RouteId route, rd_kafka_topic_t* topic) {
   }
   rd_kafka_metadata_destroy(metadata);
   return answer;
+}
+
+/// Under the mutex, right behind an answer: does not wait.
+void learn_cluster(State& state) {
+  char* id = rd_kafka_clusterid(state.client, 0);
+  if (id == nullptr) return;
+  state.cluster = id;
+  rd_kafka_mem_free(state.client, id);
 }
 
 /// Under the mutex.
@@ -85,8 +101,9 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
     const RouteId route = state.topics[i].route;
     rd_kafka_topic_t* handle = state.topics[i].handle;
     lock.unlock();
-    const TopicAnswer answer = ask(state.client, route, handle);
+    const TopicAnswer answer = ask(state, route, handle);
     lock.lock();
+    if (answer.broker_answered) learn_cluster(state);
     hand_over(state, i, answer, wanted);
     // The other topics would wait for the same.
     if (!answer.broker_answered) return Round::nobody_answered;
@@ -95,20 +112,83 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
   return result;
 }
 
+/// One question for the sake of the connections alone. Releases the mutex while it asks.
+void vouch(State& state, std::unique_lock<std::mutex>& lock) {
+  if (state.topics.empty()) return;
+  rd_kafka_topic_t* handle = state.topics.front().handle;
+  lock.unlock();
+  ask(state, 0, handle);
+  lock.lock();
+  ::eventfd_write(state.wake_fd, 1);
+}
+
+rd_kafka_topic_t* handle_of(const State& state, RouteId route) {
+  const auto topic = std::find_if(state.topics.begin(), state.topics.end(),
+                                  [&](const State::Topic& each) { return each.route == route; });
+  return topic != state.topics.end() ? topic->handle : nullptr;
+}
+
+/// Fills in `end`; false where not all could be asked. (As a time, RD_KAFKA_OFFSET_END stands for
+/// the end in the protocol's ListOffsets.)
+bool ask_ends(rd_kafka_t* client, std::vector<std::pair<rd_kafka_topic_t*, LogEnd>>& logs) {
+  rd_kafka_topic_partition_list_t* list =
+      rd_kafka_topic_partition_list_new(static_cast<int>(logs.size()));
+  for (const auto& [handle, log] : logs) {
+    rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(handle), log.partition)->offset =
+        RD_KAFKA_OFFSET_END;
+  }
+  const auto failure = rd_kafka_offsets_for_times(client, list, kQuestionMs);
+  bool all = failure == RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (auto& [handle, log] : logs) {
+    const auto* told =
+        rd_kafka_topic_partition_list_find(list, rd_kafka_topic_name(handle), log.partition);
+    if (!all || told->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      all = false;
+      break;
+    }
+    log.end = told->offset;
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+  return all;
+}
+
+/// Releases the mutex while it asks. True where it should be tried again.
+bool look_at_ends(State& state, std::unique_lock<std::mutex>& lock) {
+  std::vector<std::pair<rd_kafka_topic_t*, LogEnd>> logs;
+  for (const LogEnd& log : state.logs) {
+    if (auto* handle = handle_of(state, log.route)) logs.emplace_back(handle, log);
+  }
+  lock.unlock();
+  const bool all = ask_ends(state.client, logs);
+  lock.lock();
+  if (!all && ++state.end_tries < kEndTriesMax) return true;
+  state.logs.clear();
+  if (!all) return false;
+  for (const auto& [handle, log] : logs) {
+    if (log.end >= 0 && log.end <= log.confirmed) state.set_back.push_back(log);
+  }
+  if (!state.set_back.empty()) ::eventfd_write(state.wake_fd, 1);
+  return false;
+}
+
 void watch(State& state) {
   std::unique_lock lock(state.mutex);
   state.changed.wait(lock, [&] { return state.client != nullptr || state.retired; });
   auto pause = kRetryMin;
   auto next = Clock::now();
   while (!state.retired) {
-    state.changed.wait_until(lock, next, [&] { return state.asked || state.retired; });
+    state.changed.wait_until(lock, next,
+                             [&] { return state.asked || state.vouching || state.retired; });
     if (state.retired) break;
+    if (std::exchange(state.vouching, false)) vouch(state, lock);
+    if (!state.asked && Clock::now() < next) continue;
     const auto begin = Clock::now();
     const bool wanted = std::exchange(state.asked, false);
     switch (round(state, lock, wanted)) {
       case Round::well:
         pause = kRetryMin;
         next = begin + state.interval;
+        if (!state.logs.empty() && look_at_ends(state, lock)) next = Clock::now() + kRetryMin;
         break;
       case Round::topic_missing:
         next = begin + pause;
@@ -158,11 +238,13 @@ Status start_thread_without_signals(const std::shared_ptr<State>& state) {
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaWatch>> KafkaWatch::start(int wake_fd,
-                                                      std::chrono::milliseconds interval) {
+Result<std::unique_ptr<KafkaWatch>> KafkaWatch::start(
+    int wake_fd, std::chrono::milliseconds interval,
+    std::shared_ptr<KafkaConnections> connections) {
   auto state = std::make_shared<State>();
   state->wake_fd = wake_fd;
   state->interval = interval;
+  state->connections = std::move(connections);
   if (auto started = start_thread_without_signals(state); !started) return started.error();
   return std::unique_ptr<KafkaWatch>(new KafkaWatch(std::move(state)));
 }
@@ -189,6 +271,30 @@ void KafkaWatch::look_now() {
   const std::lock_guard lock(state_->mutex);
   state_->asked = true;
   state_->changed.notify_all();
+}
+
+void KafkaWatch::look_at_ends(std::vector<LogEnd> logs) {
+  const std::lock_guard lock(state_->mutex);
+  state_->logs = std::move(logs);
+  state_->end_tries = 0;
+  state_->asked = true;
+  state_->changed.notify_all();
+}
+
+std::vector<LogEnd> KafkaWatch::take_set_back() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->set_back, {});
+}
+
+void KafkaWatch::vouch() {
+  const std::lock_guard lock(state_->mutex);
+  state_->vouching = true;
+  state_->changed.notify_all();
+}
+
+std::string KafkaWatch::cluster() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->cluster;
 }
 
 void KafkaWatch::take_answers(std::vector<TopicAnswer>& answers) {

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "buffer/result.h"
+#include "sinks/kafka_connections.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/sink.h"
 
@@ -16,18 +18,28 @@ struct rd_kafka_queue_s;
 
 namespace punchline {
 
-/// The thread beside one client instance, for the two calls of librdkafka that block: asking for
-/// metadata, and rd_kafka_destroy, which may wait seconds for a name lookup.
+/// Where the log of a partition ends, against what was confirmed there.
+struct LogEnd {
+  RouteId route = 0;
+  std::int32_t partition = 0;
+  std::int64_t confirmed = -1;  ///< The last offset.
+  std::int64_t end = -1;        ///< The next offset to be given.
+};
+
+/// The thread beside one client instance, for the calls of librdkafka that block: asking for
+/// metadata and for ends of logs, and rd_kafka_destroy, which may wait seconds for a name lookup.
 ///
 /// It asks at the start until all topics are known, then each `interval`, and when look_now() is
 /// called; each second or two while something is missing. An answer is handed over
-/// when it differs from the one before, or was asked for. The owner's thread calls everything.
+/// when it differs from the one before, or was asked for. Each answer vouches for connections
+/// (KafkaConnections, I2). The owner's thread calls everything.
 class KafkaWatch {
  public:
   /// `wake_fd` gets 8 bytes (eventfd) when there is something to take, or the client is gone. The
   /// thread comes before its client, since without it nobody could destroy that; `io` where there
   /// is none to be had.
-  static Result<std::unique_ptr<KafkaWatch>> start(int wake_fd, std::chrono::milliseconds interval);
+  static Result<std::unique_ptr<KafkaWatch>> start(int wake_fd, std::chrono::milliseconds interval,
+                                                   std::shared_ptr<KafkaConnections> connections);
   /// Waits for nothing; see retire(). Without a client the thread just ends.
   ~KafkaWatch();
   KafkaWatch(const KafkaWatch&) = delete;
@@ -38,6 +50,14 @@ class KafkaWatch {
   /// The watch takes the handle over and destroys it before the client.
   void add_topic(RouteId route, rd_kafka_topic_s* topic);
   void look_now();
+  /// To be asked once a broker answers, in some tries: where these logs end.
+  void look_at_ends(std::vector<LogEnd> logs);
+  /// Those of them that end at or below what was confirmed.
+  std::vector<LogEnd> take_set_back();
+  /// One question, whatever the topic; wakes when it is answered.
+  void vouch();
+  /// The cluster's id as of the last answer; empty while none has named one (before Kafka 0.10.1).
+  std::string cluster() const;
   void take_answers(std::vector<TopicAnswer>& answers);
 
   /// From now on nobody but the watch touches the client: its thread destroys topics, queue and

@@ -40,7 +40,9 @@ struct Delivery {
   /// under way, and nothing else in its request.
   bool alone = false;
   std::int32_t code = 0;  ///< The sink's own error code (rd_kafka_resp_err_t), 0 for none.
-  ByteRange range;        ///< Positions; exactly the extents of `records` records.
+  /// persisted: the first record's place in its lane, the others follow (Kafka: its offset).
+  std::int64_t offset = -1;
+  ByteRange range;  ///< Positions; exactly the extents of `records` records.
   std::uint32_t records = 0;
   std::uint64_t payload_bytes = 0;
 };
@@ -100,6 +102,11 @@ class Sink {
 
   /// Why nothing can go out at all, as far as is known; "" while something may.
   virtual std::string trouble() const { return {}; }
+
+  /// The id of the cluster that answered last; "" while none is known.
+  virtual std::string cluster() const { return {}; }
+  /// Places (Kafka: offsets) that were confirmed and are gone, as far as was seen.
+  virtual std::uint64_t lost_places() const { return 0; }
 
   /// Records taken in this epoch and not yet reported.
   virtual std::size_t outstanding() const = 0;

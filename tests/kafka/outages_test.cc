@@ -207,7 +207,8 @@ TEST_CASE("partitions are added while one lags and the agent dies: order within 
   CHECK(std::filesystem::file_size(read[2]) > 0);
 }
 
-TEST_CASE("answers are lost after the append: none is there twice unless the agent dies, too") {
+// With all connections goes the producer id: the cluster may have been set back behind them.
+TEST_CASE("answers are lost after the append: no more is there twice than was in flight") {
   auto& kafka = shared_cluster();
   Proxy proxy(kafka.doors());
   Scene scene(kafka, {.topic = "hole", .partitions = 2, .brokers = kafka.bootstrap_by_doors()});
@@ -217,7 +218,7 @@ TEST_CASE("answers are lost after the append: none is there twice unless the age
     const auto confirmed = static_cast<std::uint64_t>(scene.confirmed());
     REQUIRE(eventually(kPatience, [&] { return scene.arrived() > confirmed; }));
   };
-  scene.during("answers are lost, the connections with them", 0, [&](Scene&) {
+  scene.during("answers are lost, the connections with them", lane_records_max(2), [&](Scene&) {
     lose_answers();
     proxy.cut();
     scene.goes_on();

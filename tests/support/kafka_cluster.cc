@@ -18,6 +18,10 @@ constexpr auto kFormatLimit = std::chrono::seconds(90);
 constexpr auto kInSyncLimit = std::chrono::seconds(60);
 constexpr std::size_t kWordsMax = 4000;  // of a broker, in a message
 
+// Any 16 bytes in base64url.
+constexpr const char* kClusterId = "cHVuY2hsaW5lLXRlc3RzIQ";
+constexpr const char* kOtherClusterId = "YW5vdGhlci1jbHVzdGVyIQ";
+
 std::string environment_or(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? value : otherwise;
@@ -107,7 +111,7 @@ KafkaCluster::KafkaCluster(Options options)
   write_logging();
   for (const auto& broker : brokers_)
     write_properties(*broker);
-  format();
+  format(kClusterId);
   if (options_.started) start();
 }
 
@@ -223,13 +227,12 @@ std::vector<std::int32_t> KafkaCluster::java_partitions(const std::vector<std::s
 }
 
 // Writes the metadata each broker needs before its first start.
-void KafkaCluster::format() {
-  constexpr const char* kClusterId = "cHVuY2hsaW5lLXRlc3RzIQ";  // any 16 bytes in base64url
+void KafkaCluster::format(const char* cluster_id) const {
   std::vector<std::unique_ptr<Process>> formatters;
   for (const auto& broker : brokers_) {
     formatters.push_back(
         std::make_unique<Process>(Command{.argv = java({"kafka.tools.StorageTool", "format", "-t",
-                                                        kClusterId, "-c", broker->properties})}));
+                                                        cluster_id, "-c", broker->properties})}));
   }
   for (const auto& formatter : formatters) {
     if (formatter->finish(kFormatLimit).code == 0) continue;
@@ -278,6 +281,27 @@ void KafkaCluster::restart(int broker) {
     if (!other->process->running()) return;  // they cannot all answer: the caller's doing
   }
   await_all();
+}
+
+void KafkaCluster::keep(const std::string& name) const {
+  for (const auto& broker : brokers_) {
+    std::filesystem::copy(broker->data, broker->data + "-" + name,
+                          std::filesystem::copy_options::recursive);
+  }
+}
+
+void KafkaCluster::bring_back(const std::string& name) const {
+  for (const auto& broker : brokers_) {
+    std::filesystem::remove_all(broker->data);
+    std::filesystem::copy(broker->data + "-" + name, broker->data,
+                          std::filesystem::copy_options::recursive);
+  }
+}
+
+void KafkaCluster::found_another() const {
+  for (const auto& broker : brokers_)
+    std::filesystem::remove_all(broker->data);
+  format(kOtherClusterId);
 }
 
 void KafkaCluster::freeze(int broker) const {

@@ -58,6 +58,15 @@ class KafkaCluster {
   void stop(int broker);                ///< SIGTERM, and waits for the orderly end.
   void kill9(int broker);               ///< SIGKILL.
   void restart(int broker);             ///< After stop() or kill9(): same port, same data.
+
+  /// What the cluster's folders hold, under a name; all brokers are stopped or killed, here and in
+  /// the two below. Beside what they hold now.
+  void keep(const std::string& name) const;
+  /// ... and that again in place of what they hold now: the cluster is set back.
+  void bring_back(const std::string& name) const;
+  /// Empty folders of another cluster, which answers at the same addresses.
+  void found_another() const;
+
   void freeze(int broker) const;        ///< SIGSTOP: connections stay, nothing answers.
   void thaw(int broker) const;          ///< SIGCONT.
   bool running(int broker);             ///< false: stopped, killed, or ended by itself.
@@ -92,7 +101,7 @@ class KafkaCluster {
   void write_properties(const Broker& broker) const;
   void write_logging() const;
   std::string voters() const;
-  void format();
+  void format(const char* cluster_id) const;
   void launch(Broker& broker);
   void await_all();
 

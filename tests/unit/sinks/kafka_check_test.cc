@@ -1,5 +1,6 @@
 #include "sinks/kafka_check.h"
 
+#include "sinks/kafka_addresses.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 
@@ -31,10 +32,34 @@ TEST_CASE("a cluster in order gets only yes") {
   CHECK(check->names[0].resolves.text == "broker name 127.0.0.1 resolves to 1 address");
   CHECK(check->broker.text == "a broker answers; the cluster has 2 brokers");
   REQUIRE(check->topics.size() == 1);
+  REQUIRE(check->addresses);
+  CHECK(check->addresses->good);
   CHECK(check->topics[0].partitions == 3);
   CHECK(check->topics[0].usable.text == "topic t has 3 partitions");
   REQUIRE(check->topics[0].settings);
   CHECK_FALSE(check->topics[0].settings->ok());  // the mock cannot say them
+}
+
+TEST_CASE("addresses of two clusters are refused, each with its cluster id") {
+  auto one = start_broker();
+  auto other = start_broker();
+  REQUIRE(one->create_topic("t", 1).ok());
+  REQUIRE(other->create_topic("t", 1).ok());
+  const auto check = check_kafka(
+      {{"bootstrap.servers", one->bootstrap() + ", " + other->bootstrap()}}, {"t"},
+      std::chrono::seconds(10));
+  REQUIRE(check.ok());
+  REQUIRE(check->addresses);
+  CHECK_FALSE(check->addresses->good);
+  CHECK_FALSE(check->good());
+  CHECK(check->addresses->text.find("different clusters") != std::string::npos);
+  CHECK(check->addresses->text.find(one->bootstrap() + " to mockCluster") != std::string::npos);
+  CHECK(check->addresses->text.find(other->bootstrap() + " to mockCluster") != std::string::npos);
+}
+
+TEST_CASE("an address where nobody answers leads to no other cluster") {
+  CHECK_FALSE(several_clusters({{"a", "X"}, {"b", ""}, {"c", "X"}}));
+  CHECK(several_clusters({{"a", "X"}, {"b", ""}, {"c", "Y"}}) == "a to X, c to Y");
 }
 
 TEST_CASE("a missing topic and one without leaders are said plainly") {

@@ -1,0 +1,160 @@
+#include "sinks/kafka_addresses.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <librdkafka/rdkafka.h>
+
+#include "sinks/kafka_client.h"
+
+namespace punchline {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct ClientDelete {
+  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+};
+using Client = std::unique_ptr<rd_kafka_t, ClientDelete>;
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> parts;
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    std::string_view part = list.substr(0, comma);
+    while (part.starts_with(' '))
+      part.remove_prefix(1);
+    while (part.ends_with(' '))
+      part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return parts;
+}
+
+/// nullptr where librdkafka does not accept the properties, or has no threads.
+Client client_for(const KafkaProperties& properties, const std::string& server) {
+  KafkaProperties all = connection_properties(properties);
+  std::erase_if(all, [](const auto& each) {
+    return canonical_property(each.first) == "metadata.broker.list" ||
+           each.first == "debug";
+  });
+  all.insert_or_assign("metadata.broker.list", server);
+  all.insert_or_assign("log.queue", "true");  // and nobody reads it: stderr stays clean
+  auto conf = make_kafka_conf(all);
+  if (!conf) return nullptr;
+  auto client = start_kafka_client(std::move(*conf), true);
+  return Client(client ? *client : nullptr);
+}
+
+constexpr std::chrono::milliseconds kStep{200};
+
+bool answers(rd_kafka_t* client, Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto wait = std::clamp(left, std::chrono::milliseconds(1), kStep);
+  const auto failure =
+      rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
+  return failure == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+std::string cluster_of(rd_kafka_t* client) {
+  char* id = rd_kafka_clusterid(client, 0);
+  if (id == nullptr) return {};
+  std::string cluster = id;
+  rd_kafka_mem_free(client, id);
+  return cluster;
+}
+
+}  // namespace
+
+std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& addresses) {
+  std::set<std::string> clusters;
+  std::string text;
+  for (const auto& [server, cluster] : addresses) {
+    if (cluster.empty()) continue;
+    clusters.insert(cluster);
+    text.append(text.empty() ? "" : ", ").append(server).append(" to ").append(cluster);
+  }
+  if (clusters.size() < 2) return std::nullopt;
+  return text;
+}
+
+std::vector<std::string> bootstrap_servers(const KafkaProperties& properties) {
+  std::vector<std::string> servers;
+  for (const auto& [name, value] : properties) {
+    if (canonical_property(name) != "metadata.broker.list") continue;
+    for (std::string& server : split(value))
+      servers.push_back(std::move(server));
+  }
+  return servers;
+}
+
+std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
+                                        std::chrono::milliseconds timeout,
+                                        const std::atomic<bool>* stopped) {
+  const auto servers = bootstrap_servers(properties);
+  std::vector<Client> clients;
+  for (const std::string& server : servers)
+    clients.push_back(client_for(properties, server));
+  const auto deadline = Clock::now() + timeout;
+  std::vector<KafkaAddress> addresses;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    bool answered = false;
+    do {
+      answered = clients[i] && answers(clients[i].get(), deadline);
+    } while (!answered && clients[i] && Clock::now() < deadline && !(stopped && *stopped));
+    addresses.push_back({servers[i], answered ? cluster_of(clients[i].get()) : std::string()});
+  }
+  return addresses;
+}
+
+struct KafkaAddressQuestion::State {
+  std::atomic<bool> stopped = false;
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool has_ended = false;
+  std::optional<std::string> several;
+};
+
+void KafkaAddressQuestion::ask(const KafkaProperties& properties) {
+  if (state_) state_->stopped = true;
+  state_.reset();
+  if (bootstrap_servers(properties).size() < 2) return;
+  auto state = std::make_shared<State>();
+  try {
+    std::thread([state, properties] {
+      auto several = several_clusters(ask_addresses(properties, kTimeout, &state->stopped));
+      const std::lock_guard lock(state->mutex);
+      state->several = std::move(several);
+      state->has_ended = true;
+      state->ended.notify_all();
+    }).detach();
+    state_ = std::move(state);
+  } catch (const std::system_error&) {
+  }
+}
+
+void KafkaAddressQuestion::stop() {
+  if (!state_) return;
+  state_->stopped = true;
+  std::unique_lock lock(state_->mutex);
+  state_->ended.wait_for(lock, kEndMax, [this] { return state_->has_ended; });
+  lock.unlock();
+  state_.reset();
+}
+
+std::optional<std::string> KafkaAddressQuestion::take_several() {
+  if (!state_) return std::nullopt;
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->several, std::nullopt);
+}
+
+}  // namespace punchline

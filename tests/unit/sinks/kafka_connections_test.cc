@@ -1,0 +1,83 @@
+#include "sinks/kafka_connections.h"
+
+#include <poll.h>
+
+#include "tests/support/catch.h"
+#include "tests/unit/sinks/kafka_fixture.h"
+#include "tests/unit/sinks/mini_forwarder.h"
+
+namespace punchline {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST_CASE("I1: nothing is sent under a client whose connections were all lost") {
+  Delivering it;
+  it.broker->set_delay(milliseconds(500));
+  it.forwarder.append(100);
+  REQUIRE(it.forwarder.run_until([&] { return it.forwarder.taken() > 100; }));
+  it.broker->broker_down(1);
+  it.broker->broker_up(1);
+  it.broker->set_delay(milliseconds(0));
+  REQUIRE(it.forwarder.run_until([&] { return it.forwarder.all_done(); }));
+  CHECK(it.sink->losses() == 1);
+  CHECK(count_notices(it.forwarder, "all connections were lost") == 1);
+}
+
+TEST_CASE("I1: a client that had nothing under way is made anew in silence") {
+  Delivering it;
+  it.broker->broker_down(1);
+  pollfd woken{it.sink->wait_fd(), POLLIN, 0};
+  REQUIRE(::poll(&woken, 1, 10'000) == 1);  // that the last connection has gone
+  it.broker->broker_up(1);
+  it.forwarder.append(100);
+  REQUIRE(it.forwarder.run_until([&] { return it.forwarder.all_done(); }));
+  CHECK(it.sink->losses() == 1);
+  CHECK(it.forwarder.notices().empty());
+  CHECK(it.forwarder.reports(0) == 200);
+}
+
+TEST_CASE("I1: while other brokers answer, a client outlives the loss of one") {
+  auto broker = start_broker(3);
+  REQUIRE(broker->create_topic("t", 3).ok());
+  for (int id = 1; id <= 3; ++id)
+    broker->set_leader("t", id - 1, id);
+  auto sink = open_sink(settings_for(broker->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  const auto deliver_to_each = [&] {
+    for (int partition = 0; partition < 3; ++partition)
+      forwarder.append(10, partition);
+    return forwarder.run_until([&] { return forwarder.all_done(); });
+  };
+  REQUIRE(deliver_to_each());
+  for (int id = 1; id <= 3; ++id) {
+    broker->broker_down(id);
+    broker->broker_up(id);
+    REQUIRE(deliver_to_each());
+  }
+  CHECK(sink->losses() == 0);
+}
+
+TEST_CASE("I2: brokers of two clusters confirm nothing that is in neither") {
+  auto one = start_broker();
+  auto other = start_broker();
+  REQUIRE(one->create_topic("t", 1).ok());
+  REQUIRE(other->create_topic("t", 1).ok());
+  auto sink = open_sink(settings_for(one->bootstrap() + "," + other->bootstrap()));
+  MiniForwarder forwarder(*sink, "t");
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  // The one that answers goes away, whichever it is.
+  one->broker_down(1);
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  one->broker_up(1);
+  other->broker_down(1);
+  forwarder.append(100);
+  REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  CHECK(sink->losses() >= 1);
+  CHECK(count_notices(forwarder, "another cluster answers") >= 1);
+}
+
+}  // namespace
+}  // namespace punchline
