@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "buffer/append_writer.h"
+#include "buffer/cluster_note.h"
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
 
@@ -95,6 +96,7 @@ Status Look::take_state() {
   if (view_.has_state) view_.state.uuid = stored->state.uuid;
   view_.origin = started->origin;
   view_.warnings = std::move(started->warnings);
+  view_.cluster = noted_cluster(file_);
   view_.fences = start_.fences();
   view_.fences_sound = stored->fences_sound;
   view_.logical_bytes = facts->size;

@@ -37,6 +37,7 @@ struct BufferView {
   State state;             ///< As it would stand after a start: base, front, synced.
   Origin origin = Origin::resumed;
   std::vector<std::string> warnings;  ///< Sentences about that start.
+  std::string cluster;                ///< The id of the one it was sent to last; "" for none.
   std::vector<Position> fences;
   bool fences_sound = true;  ///< Their attribute checks, or there is none.
 

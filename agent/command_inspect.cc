@@ -52,6 +52,11 @@ void print_state(const BufferView& view) {
   std::printf("\n");
 }
 
+void print_cluster(const BufferView& view) {
+  if (view.cluster.empty()) return;
+  std::printf("  cluster    %s, by its id\n", view.cluster.c_str());
+}
+
 void print_contents(const BufferView& view) {
   std::printf("  file       %s, of which %s data, %s allocated; %s\n",
               human_bytes(view.logical_bytes).c_str(), human_bytes(view.data_bytes).c_str(),
@@ -101,6 +106,7 @@ void print_entries(const BufferView& view) {
 void print(const BufferView& view, const Holder& holder, bool held, const std::string& path) {
   std::printf("%s\n", path.c_str());
   print_state(view);
+  print_cluster(view);
   print_contents(view);
   print_set_aside(view);
   print_entries(view);

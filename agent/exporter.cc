@@ -99,6 +99,12 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::log_lines_dropped:
       family.add(number(metrics.log_lines_dropped.get()), {});
       break;
+    case OtherMetric::cluster_changes:
+      family.add(number(metrics.kafka_cluster_changes.get()), {});
+      break;
+    case OtherMetric::lost_offsets:
+      family.add(number(metrics.kafka_lost_offsets.get()), {});
+      break;
     case OtherMetric::ready:
       family.add(metrics.ready ? 1 : 0, {});
       break;

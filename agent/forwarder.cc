@@ -51,6 +51,9 @@ bool Forwarder::take_deliveries(TimePoint now) {
   }
   for (const auto& notice : notices_)
     say(notice);
+  show_cluster();
+  for (auto& pipe : pipes_)
+    note_cluster(*pipe, now);
   return more;
 }
 
@@ -75,6 +78,28 @@ void Forwarder::say(const Notice& notice) {
     case Notice::Severity::error:
       return log_.error("kafka: {}", notice.text);
   }
+}
+
+void Forwarder::show_cluster() {
+  metrics_.kafka_lost_offsets.set(sink_.lost_places());
+  auto cluster = sink_.cluster();
+  if (cluster == cluster_) return;
+  if (!cluster_.empty()) metrics_.kafka_cluster_changes.add(1);
+  cluster_ = std::move(cluster);
+  metrics_.kafka_cluster.set(cluster_);
+}
+
+// A change while this run lasts was told by the sink.
+void Forwarder::note_cluster(Pipe& pipe, TimePoint now) {
+  if (cluster_.empty() || pipe.cluster() == cluster_) return;
+  const bool first_of_run = pipe.cluster().empty();
+  const auto before = pipe.note_cluster(cluster_, now);
+  if (!first_of_run || before.empty() || before == cluster_) return;
+  if (!std::exchange(changed_since_last_run_, true)) metrics_.kafka_cluster_changes.add(1);
+  log_.error(
+      "{}: another cluster answers than in the run before: its cluster id is {}, before it was {}; "
+      "what was confirmed by then is there, what waits goes to the new one",
+      pipe.path(), cluster_, before);
 }
 
 void Forwarder::show_trouble(TimePoint now) {

@@ -52,6 +52,8 @@ class Forwarder {
   Pipe* owner_of(const Delivery& delivery);
   bool feed(TimePoint now);
   void say(const Notice& notice);
+  void show_cluster();
+  void note_cluster(Pipe& pipe, TimePoint now);
   void show_trouble(TimePoint now);
 
   Sink& sink_;
@@ -63,6 +65,8 @@ class Forwarder {
   std::vector<Notice> notices_;       // reused
   std::uint64_t losses_ = 0;
   std::string trouble_;       // of the sink, as shown
+  std::string cluster_;       // that answered last
+  bool changed_since_last_run_ = false;
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
   bool stopping_ = false;
 };

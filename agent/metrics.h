@@ -149,6 +149,9 @@ struct Metrics {
   CodeCounts client_errors;        ///< Notices of the Kafka client itself, by code.
   Figure kafka_instances_renewed;  ///< Clients given up after a fatal error and made anew.
 
+  Figure kafka_cluster_changes;
+  Figure kafka_lost_offsets;     ///< Confirmed once, and gone.
+  SharedText kafka_cluster;      ///< Its id; "" while not known.
   SharedText kafka_trouble;       ///< Why no broker answers; "" while one does.
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
 
@@ -189,6 +192,8 @@ enum class OtherMetric : std::uint8_t {
   client_errors,
   instances_renewed,
   log_lines_dropped,
+  cluster_changes,
+  lost_offsets,
   ready,
   build_info,
 };

@@ -70,6 +70,11 @@ class Pipe {
   /// The last settle(): frees and syncs all there is.
   void finish(TimePoint now);
 
+  /// Records go to this cluster from now on: noted in the buffer. Returns the id that stood there,
+  /// "" for none.
+  std::string note_cluster(const std::string& id, TimePoint now);
+  const std::string& cluster() const { return cluster_; }
+
   /// The file may have changed.
   void wake() { changed_ = true; }
   /// When to come again if nothing else happens.
@@ -170,6 +175,7 @@ class Pipe {
   std::uint64_t partial_bytes_ = 0;
   TimePoint partial_since_;
   bool partial_told_ = false;
+  std::string cluster_;  // as noted by this run
 };
 
 }  // namespace punchline

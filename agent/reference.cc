@@ -107,7 +107,9 @@ in records and in bytes:
     read = confirmed + unsettled + set aside (all reasons) + dropped
 
 `/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
-the last error of a connection and for how long no broker has answered.
+the last error of a connection and for how long no broker has answered; also `kafka_cluster`: the id
+of the cluster that answers, how often it was another one, and the offsets that were confirmed and
+are gone.
 
 | name | type | labels | unit | |
 |---|---|---|---|---|

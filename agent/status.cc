@@ -49,6 +49,13 @@ ordered_json kafka_trouble(const Metrics& metrics) {
   return {{"text", text}, {"for_seconds", (now - since) / 1000}};
 }
 
+ordered_json kafka_cluster(const Metrics& metrics) {
+  const auto id = metrics.kafka_cluster.get();
+  return {{"id", id.empty() ? ordered_json(nullptr) : ordered_json(id)},
+          {"changes", metrics.kafka_cluster_changes.get()},
+          {"lost_offsets", metrics.kafka_lost_offsets.get()}};
+}
+
 ordered_json buffer_status(const BufferMetrics& buffer) {
   ordered_json status = {{"path", buffer.path},
                          {"topic", buffer.topic},
@@ -69,6 +76,7 @@ std::string status_json(const Metrics& metrics) {
                          {"ready", metrics.ready.load()},
                          {"stopping", metrics.stopping.load()},
                          {"kafka_trouble", kafka_trouble(metrics)},
+                         {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
                          {"kafka_client_errors", errors(metrics.client_errors)},
                          {"log_lines_dropped", metrics.log_lines_dropped.get()},

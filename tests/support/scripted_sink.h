@@ -37,6 +37,7 @@ class ScriptedSink final : public Sink {
   Moods moods;
   /// Partitions that answer nothing.
   std::set<std::int32_t> mute;
+  std::string cluster_id = {};
   /// Payloads the destination objects to.
   std::function<bool(const std::string&)> objects = [](const std::string&) { return false; };
 
@@ -57,6 +58,7 @@ class ScriptedSink final : public Sink {
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
   std::uint64_t epoch(Lane) const override { return epoch_; }
   std::uint64_t losses() const override { return epoch_; }
+  std::string cluster() const override { return cluster_id; }
   std::size_t outstanding() const override;
   void stop() override;
 

@@ -173,6 +173,18 @@ TEST_CASE("/status says why no broker answers, and for how long") {
   CHECK(trouble["for_seconds"] == 62);
 }
 
+TEST_CASE("/status names the cluster that answers") {
+  Metrics metrics;
+  CHECK(nlohmann::json::parse(page("/status", metrics).body)["kafka_cluster"]["id"].is_null());
+  metrics.kafka_cluster.set("MkU3OEVBNTcwNTJENDM2QA");
+  metrics.kafka_cluster_changes.add(1);
+  metrics.kafka_lost_offsets.set(7);
+  const auto cluster = nlohmann::json::parse(page("/status", metrics).body)["kafka_cluster"];
+  CHECK(cluster["id"] == "MkU3OEVBNTcwNTJENDM2QA");
+  CHECK(cluster["changes"] == 1);
+  CHECK(cluster["lost_offsets"] == 7);
+}
+
 TEST_CASE("the home page is plain HTML that a path cannot break") {
   Metrics metrics;
   metrics.add_buffer("/x/<b>&\"", "t");

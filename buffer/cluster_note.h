@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "buffer/buffer_file.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// A longer id is cut off; Kafka's own have 22 characters.
+inline constexpr std::size_t kClusterIdMax = 64;
+
+/// The id of the Kafka cluster that has confirmed records of this buffer last, as its attribute
+/// says (FORMAT.md, kClusterAttribute); "" where it says none, or cannot be read. It decides
+/// nothing, so it has no checksum.
+std::string noted_cluster(BufferFile& file);
+
+/// Sets it, if it is another one. Errors as BufferFile::set_attribute().
+Status note_cluster(BufferFile& file, const std::string& id);
+
+}  // namespace punchline
