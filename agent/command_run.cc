@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <malloc.h>
@@ -22,8 +23,10 @@
 #include "agent/pages.h"
 #include "agent/pipe.h"
 #include "agent/service_manager.h"
+#include "agent/stopping.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
+#include "sinks/counted.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_sink.h"
 
@@ -41,7 +44,11 @@ TimePoint clock_now() {
 class Run {
  public:
   Run(const Config& config, const Reload& reload, Log& log)
-      : config_(config), reload_(reload), log_(log), pool_(config.chunk_bytes_max) {}
+      : config_(config),
+        reload_(reload),
+        log_(log),
+        pool_(config.chunk_bytes_max),
+        stopping_(config.on_stop, config.stop_timeout) {}
 
   ExitCode go();
 
@@ -56,10 +63,14 @@ class Run {
   void wake_pipes();
   void hear(int signal);
   void stop();
+  void settle();
+  bool nothing_waits();
   void reconnect();
   std::optional<ExitCode> outcome(TimePoint now);
+  std::optional<ExitCode> outcome_of_stop(TimePoint now);
   ExitCode once_outcome() const;
   ExitCode end(ExitCode code);
+  bool tell_what_stays();
 
   const Config& config_;
   const Reload& reload_;
@@ -76,8 +87,9 @@ class Run {
   TimePoint started_{};
   TimePoint files_from_{};  // wakes by changed files are taken again from here on
   TimePoint memory_due_{};
-  std::optional<TimePoint> stop_by_;
-  bool stop_now_ = false;
+  Stopping stopping_;
+  bool settles_ = false;
+  bool looked_again_ = false;  // at all files, after nothing had waited
 };
 
 // Refusals come before anything is created or locked, threads after the signals are masked.
@@ -167,8 +179,7 @@ ExitCode Run::loop() {
     give_memory_back(now);
     metrics_.log_lines_dropped.set(log_.dropped());
     if (const auto code = outcome(now)) return *code;
-    due = std::min(due, buffers_->due());
-    if (stop_by_) due = std::min(due, *stop_by_);
+    due = std::min({due, buffers_->due(), stopping_.due()});
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
     const bool files = now >= files_from_;
     if (!files) due = std::min(due, files_from_);
@@ -195,7 +206,7 @@ void Run::wake_pipes() {
 
 void Run::hear(int signal) {
   if (signal != SIGHUP) return stop();
-  if (!stop_by_) reconnect();
+  if (!settles_) reconnect();
 }
 
 // For brokers that have moved, passwords and certificates that were changed: all of the connection
@@ -224,25 +235,35 @@ void Run::tell(std::string_view state) {
 }
 
 void Run::stop() {
-  if (stop_by_) {
-    stop_now_ = true;
-    return;
-  }
-  log_.info("stopping: waiting for what is in flight");
+  const bool is_second = stopping_.asked();
+  stopping_.ask(clock_now());
+  if (is_second) return;
   tell("STOPPING=1");
   metrics_.stopping = true;
-  // What is left of the time is for the last sync and for the client to end.
-  const auto settle = std::max(config_.stop_timeout / 2, config_.stop_timeout - 1500ms);
-  stop_by_ = clock_now() + settle;
+  if (!stopping_.drains()) return settle();
+  metrics_.draining = true;
+  log_.info("stopping: sending what waits, for {} ms at most; a second signal ends that",
+            std::chrono::duration_cast<milliseconds>(stopping_.patience()).count());
+}
+
+void Run::settle() {
+  settles_ = true;
+  metrics_.draining = false;
+  log_.info("stopping: waiting for what is in flight");
   forwarder_->stop();
 }
 
+// Whoever appends need not have been heard by now: all that was complete when nothing seemed to
+// wait is looked for once more.
+bool Run::nothing_waits() {
+  if (!forwarder_->drained() || buffers_->wake_grown_quarantines()) return false;
+  if (std::exchange(looked_again_, true)) return true;
+  forwarder_->wake();
+  return false;
+}
+
 std::optional<ExitCode> Run::outcome(TimePoint now) {
-  if (stop_by_) {
-    const bool over = stop_now_ || now >= *stop_by_ || forwarder_->settled();
-    if (!over) return std::nullopt;
-    return config_.once && !forwarder_->drained() ? ExitCode::temporary : ExitCode::ok;
-  }
+  if (stopping_.asked()) return outcome_of_stop(now);
   if (!config_.once) return std::nullopt;
   if (buffers_->has_lost_one()) return ExitCode::temporary;
   if (forwarder_->drained() && !buffers_->wake_grown_quarantines()) return once_outcome();
@@ -252,6 +273,16 @@ std::optional<ExitCode> Run::outcome(TimePoint now) {
     return ExitCode::unavailable;
   }
   return std::nullopt;
+}
+
+std::optional<ExitCode> Run::outcome_of_stop(TimePoint now) {
+  if (stopping_.drains()) {
+    if (!stopping_.ends_draining(now, nothing_waits())) return std::nullopt;
+    settle();
+  }
+  if (!stopping_.is_over(now, forwarder_->settled())) return std::nullopt;
+  if (!config_.once) return ExitCode::ok;
+  return forwarder_->drained() ? once_outcome() : ExitCode::temporary;
 }
 
 ExitCode Run::once_outcome() const {
@@ -268,7 +299,7 @@ ExitCode Run::once_outcome() const {
 }
 
 ExitCode Run::end(ExitCode code) {
-  if (!stop_by_) forwarder_->stop();
+  if (!settles_) forwarder_->stop();
   forwarder_->take_last_deliveries(clock_now());
   const bool saved = buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
@@ -278,7 +309,24 @@ ExitCode Run::end(ExitCode code) {
                   buffer.records_unsettled.get() - buffer.records_dropped.get(),
               buffer.records_dropped.get(), buffer.waiting_bytes.get());
   }
-  return saved ? code : ExitCode::io;
+  const bool all_sent = !tell_what_stays();
+  if (!saved) return ExitCode::io;
+  const bool has_failed = stopping_.asked() && config_.on_stop == OnStop::drain && !all_sent;
+  return has_failed ? ExitCode::temporary : code;
+}
+
+bool Run::tell_what_stays() {
+  bool any = false;
+  for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
+    const auto& pipe = forwarder_->pipe(i);
+    const auto& rest = pipe.rest();
+    if (rest.bytes == 0) continue;
+    any = true;
+    log_.warning("{}: not delivered, stays in the buffer: {}{}, {}", pipe.path(),
+                 rest.is_all ? "" : "at least ", counted(rest.records, "record"),
+                 counted(rest.bytes, "byte"));
+  }
+  return any;
 }
 
 }  // namespace

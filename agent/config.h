@@ -27,6 +27,12 @@ enum class Order : std::uint8_t {
   relaxed,  ///< Those just appended, while a backlog and what failed follow beside them.
 };
 
+/// What a run that is told to stop does first.
+enum class OnStop : std::uint8_t {
+  settle,  ///< Offers nothing more, and waits for the reports on what is in flight.
+  drain,   ///< Goes on until nothing complete waits in any buffer.
+};
+
 /// Name and value of what a record carries beside its payload.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
@@ -66,6 +72,7 @@ struct Config {
   std::map<std::string, std::string> kafka_files;
   std::optional<std::string> http_listen;        ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
   std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
+  OnStop on_stop = OnStop::settle;
   std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

@@ -14,7 +14,7 @@ enum class ExitCode : int {
   unavailable = 69,  ///< Kafka could not be used in time.
   cannot_open = 73,  ///< Cannot create a file or open it for writing.
   io = 74,           ///< I/O error, full disk, HTTP port taken.
-  temporary = 75,    ///< Locked by another, or interrupted with data left: try again.
+  temporary = 75,    ///< Locked by another, or interrupted with data left (--once, on_stop drain).
   config = 78,       ///< Configuration or file not fit for use; says what to change.
 };
 

@@ -110,6 +110,11 @@ void Forwarder::show_trouble(TimePoint now) {
   metrics_.kafka_trouble.set(trouble_);
 }
 
+void Forwarder::wake() {
+  for (auto& pipe : pipes_)
+    pipe->wake();
+}
+
 void Forwarder::stop() {
   stopping_ = true;
   sink_.stop();

@@ -162,6 +162,7 @@ struct Metrics {
   /// Every buffer is locked, checked and fenced: producers may start. Does not ask for Kafka.
   std::atomic<bool> ready{false};
   std::atomic<bool> stopping{false};
+  std::atomic<bool> draining{false};  ///< Stopping, and what waits is still being sent.
 };
 
 enum class MetricType : std::uint8_t { counter, gauge };

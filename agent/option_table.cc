@@ -303,11 +303,21 @@ constexpr Option kOptions[] = {
     {.scope = S::top,
      .key = "stop_timeout",
      .type = T::duration,
-     .help = "From SIGTERM to the end: wait so long for what is on its way",
+     .help = "From SIGTERM to the end: wait so long for what is on its way; a second signal ends "
+             "the waiting",
      .environment = "PUNCHLINE_STOP_TIMEOUT",
      .min = 0,
      .max = kHour,
      .field = field<&C::stop_timeout>()},
+    {.scope = S::top,
+     .key = "on_stop",
+     .type = T::choice,
+     .help = "At SIGTERM: settle (send nothing more, the buffer keeps the rest), drain (go on, within "
+             "drain_rate, until nothing complete waits or stop_timeout is up; exit code 75 if "
+             "something stays), for buffers that are gone with their machine or pod",
+     .environment = "PUNCHLINE_ON_STOP",
+     .choices = "settle|drain",
+     .field = field<&C::on_stop>()},
     {.scope = S::top,
      .key = "chunk_bytes_max",
      .type = T::bytes,

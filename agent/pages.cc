@@ -25,6 +25,7 @@ Page healthz(const Metrics& metrics, std::uint64_t now_ms) {
 }
 
 Page readyz(const Metrics& metrics) {
+  if (metrics.draining) return unavailable("stopping: draining");
   if (metrics.stopping) return unavailable("stopping");
   if (!metrics.ready) return unavailable("starting: not every buffer is open yet");
   return {.body = "ok\n"};

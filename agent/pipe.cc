@@ -370,15 +370,6 @@ void Pipe::show(TimePoint now) {
   }
 }
 
-void Pipe::finish(TimePoint now) {
-  if (look_for_shrinking()) return;
-  settle_quarantine(quarantine_.finish(now), now);
-  for (const auto& trouble : ledger_.finish(now))
-    gauges_.say(trouble, now);
-  gauges_.show_now(ledger_, lanes_.in_flight(), now);
-  gauges_.say_the_rest(now);
-}
-
 TimePoint Pipe::due(TimePoint now) const {
   const auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),

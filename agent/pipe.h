@@ -74,6 +74,14 @@ class Pipe {
   /// "" for none.
   std::string note_cluster(const std::string& id, TimePoint now);
   const std::string& cluster() const { return cluster_; }
+  /// What is complete in the buffer, below the limit, and neither done nor set aside.
+  struct Rest {
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+    bool is_all = true;  ///< Else there may be more records in these bytes.
+  };
+  /// As of finish(), which reads 64 MiB at most for it.
+  const Rest& rest() const { return rest_; }
 
   /// The file may have changed.
   void wake() { changed_ = true; }
@@ -133,6 +141,8 @@ class Pipe {
   bool is_droppable(const Record& record) const;
   void drop_oldest(TimePoint now);
   void drop_item(const Item& item, TimePoint now);
+  void look_for_rest();
+  void count_rest(const Item& item);
   void close_partial_line(TimePoint now);
   void tell_of_partial_line(TimePoint now);
   ReadRules rules() const {
@@ -176,6 +186,7 @@ class Pipe {
   TimePoint partial_since_;
   bool partial_told_ = false;
   std::string cluster_;  // as noted by this run
+  Rest rest_;
 };
 
 }  // namespace punchline

@@ -23,7 +23,9 @@ constexpr ExitCodeInfo kExitCodes[] = {
     {ExitCode::unavailable, "Kafka could not be used in time"},
     {ExitCode::cannot_open, "a file cannot be created or opened for writing"},
     {ExitCode::io, "I/O error, full disk, HTTP port taken"},
-    {ExitCode::temporary, "locked by another, or interrupted with data left"},
+    {ExitCode::temporary,
+     "locked by another, or interrupted with data left: --once, or on_stop is drain and something "
+     "complete waits still (not: what is set aside, an unfinished last line)"},
     {ExitCode::config, "config file, option or buffer file not fit for use"},
 };
 

@@ -75,6 +75,7 @@ std::string status_json(const Metrics& metrics) {
                          {"pid", getpid()},
                          {"ready", metrics.ready.load()},
                          {"stopping", metrics.stopping.load()},
+                         {"draining", metrics.draining.load()},
                          {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},

@@ -136,7 +136,9 @@ TEST_CASE("/readyz asks for the buffers, not for Kafka") {
   CHECK(page("/readyz", metrics).status == 503);
   metrics.ready = true;
   CHECK(page("/readyz", metrics).status == 200);
-  metrics.stopping = true;
+  metrics.stopping = metrics.draining = true;
+  CHECK(page("/readyz", metrics).body == "stopping: draining\n");
+  metrics.draining = false;
   CHECK(page("/readyz", metrics).body == "stopping\n");
   CHECK(page("/readyz", metrics).status == 503);
 }
