@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "agent/key_rule.h"
+#include "buffer/crc32c.h"
 #include "buffer/host.h"
 
 namespace punchline {
@@ -55,16 +57,40 @@ std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferM
   }
   const Opening opening{config_.fence, request};
   if (auto failure = open_buffer(config, opening, log, held->buffer)) return failure;
+  if (auto failure = find_old_keys(*held)) return failure;
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));
   return std::nullopt;
 }
 
+// What waits keeps the keys by which it was first sent, or it could come to a partition that has
+// later records.
+std::optional<OpenFailure> Buffers::find_old_keys(Held& held) {
+  const auto& spread = held.buffer.checkpoint->spread();
+  const auto rule = key_rule_of(held.config);
+  if (spread.stripe_bytes == 0 || spread.key_rule == rule) return std::nullopt;
+  auto before = held.config;
+  if (set_key_rule(before, spread.key_rule)) {
+    held.old_keys = make_key_source(before);
+    return std::nullopt;
+  }
+  const auto left = bytes_behind_front(*held.buffer.file);
+  const bool is_free = held.config.order == Order::relaxed || (left && *left == 0) ||
+                       spread.topic_checksum != crc32c(held.config.topic);
+  if (is_free) return std::nullopt;
+  return OpenFailure{ExitCode::config,
+                     held.config.path +
+                         ": key_constant or key_json is another than when what waits in it was "
+                         "first sent, and too long to be remembered: set it as it was until that "
+                         "is delivered, or order to relaxed"};
+}
+
 void Buffers::add_pipe(Held& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
-                  held.metrics, parts_.log, held.quarantine.get(), held.keys.get(), host_name()},
+                  held.metrics, parts_.log, held.quarantine.get(), held.keys.get(), held.old_keys.get(),
+                  host_name()},
       held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
   parts_.forwarder.add(std::move(pipe));

@@ -69,12 +69,14 @@ class Buffers {
     TimePoint anew_due{};                    // not to be begun anew before
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
+    std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
                                       LockRequest* request, TimePoint now, Log& log);
   bool is_lost(Held& held);
   void add_pipe(Held& held, TimePoint now);
+  static std::optional<OpenFailure> find_old_keys(Held& held);
   void watch(const Held& held);
   void begin_anew(Held& held, TimePoint now);
   void look_at_name(Held& held, TimePoint now);

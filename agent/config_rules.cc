@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/config_error.h"
+#include "agent/key_rule.h"
 #include "agent/listen_address.h"
 #include "buffer/quarantine.h"
 
@@ -45,15 +46,6 @@ void check_topics(const BufferConfig& buffer, ExitCode missing) {
   if (buffer.dead_letter_topic != buffer.topic) return;
   throw ConfigError(ExitCode::config, "buffer " + buffer.path + ": dead_letter_topic \"" +
                                           buffer.topic + "\" is its topic, which refused them");
-}
-
-// RFC 6901.
-bool is_json_pointer(const std::string& text) {
-  if (!text.starts_with('/')) return false;
-  for (auto at = text.find('~'); at != text.npos; at = text.find('~', at + 1)) {
-    if (at + 1 == text.size() || (text[at + 1] != '0' && text[at + 1] != '1')) return false;
-  }
-  return true;
 }
 
 void check_keys(const BufferConfig& buffer) {

@@ -18,6 +18,8 @@ class Envelope {
 
   /// Gives the records that stand in the chunk what they are to carry.
   void put_on(Chunk& chunk);
+  /// From now on; nothing that a chunk carries so may be in flight.
+  void set_keys(const KeySource* keys) { keys_ = keys; }
   /// Records of format lines may have keys.
   bool has_keys() const { return keys_ != nullptr; }
 

@@ -253,8 +253,8 @@ constexpr Option kOptions[] = {
     {.scope = S::buffer,
      .key = "stripe_bytes",
      .type = T::bytes,
-     .help = "So many bytes of the buffer go to one partition, the next to the next; changing it "
-             "changes which partition a record goes to",
+     .help = "So many bytes of the buffer go to one partition, the next to the next; what waits "
+             "when it is changed still goes by the old one",
      .environment = "PUNCHLINE_STRIPE_BYTES",
      .min = 4 * kKiB,
      .max = kGiB,

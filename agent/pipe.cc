@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include "buffer/crc32c.h"
 #include "sinks/counted.h"
 
 namespace punchline {
@@ -81,51 +80,6 @@ void Pipe::lose_in_flight() {
     if (!lanes_.lost(lane, epoch, ledger_.front()) || catching_up_ != lane) continue;
     end_own_pass();
   }
-}
-
-// Which partition a position belongs to may change only while nothing is in flight; then all that
-// is not done is gone through again. What lags behind catches up by the old count before: by the
-// new one it could come to a partition that has later records. Partitions that are gone take
-// nothing any more, so that there is nothing to wait for.
-// An agent that ended meanwhile has left to the next one to send by the old count what was there.
-bool Pipe::mapping_stands(TimePoint now) {
-  const auto told = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
-  if (told == lanes_.count()) return true;
-  const bool grows = lanes_.count() > 0 && told > lanes_.count();
-  if (grows && (lanes_.lagging() > 0 || main_.at() < by_old_count_until_)) return true;
-  if (lanes_.in_flight() > 0) return false;
-  const auto count = lanes_.count() == 0 ? first_count(told) : told;
-  if (lanes_.count() > 0) {
-    parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
-                    counted(count, "partition"), lanes_.count());
-    if (look_for_shrinking()) return false;
-    for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
-      gauges_.say(trouble, now);
-  }
-  if (count > 0) {
-    parts_.checkpoint.note_spread({static_cast<std::uint32_t>(count), crc32c(config_.topic)});
-  }
-  if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
-  parts_.metrics.partitions.set(count);
-  lanes_ = Lanes(count, seed_);
-  end_own_pass();
-  main_.restart(ledger_.front());
-  at_end_ = false;
-  // In relaxed order all that is there counts as a backlog.
-  const bool has_records = parts_.checkpoint.format() != Format::none;
-  for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
-    lanes_.leave_behind(lane, ledger_.front(), now);
-  return true;
-}
-
-std::size_t Pipe::first_count(std::size_t told) {
-  const auto& spread = parts_.checkpoint.spread();
-  const std::size_t before = spread.partitions;
-  const auto facts = parts_.file.facts();
-  if (before == 0 || before >= told || !facts) return told;
-  if (spread.topic_checksum != crc32c(config_.topic)) return told;
-  by_old_count_until_ = parts_.checkpoint.base() + facts->size;
-  return before;
 }
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.

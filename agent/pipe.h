@@ -43,6 +43,7 @@ class Pipe {
     Log& log;
     SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
     const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
+    const KeySource* old_keys = nullptr;       ///< The same, by Checkpoint::spread().
     std::string host = {};                     ///< For the header punchline.host.
   };
 
@@ -103,7 +104,9 @@ class Pipe {
 
  private:
   bool mapping_stands(TimePoint now);
-  std::size_t first_count(std::size_t told);
+  Spread first_spread(const Spread& wanted);
+  bool waits_by_old_spread() const;
+  void spread_by(const Spread& spread);
   std::size_t lane_of(const Record& record) const;
   std::span<const Record> of_one_lane(std::span<const Record> run) const;
   Position stripe_end(Position at) const;
@@ -171,7 +174,9 @@ class Pipe {
   bool all_refused_ = false;  // told that nothing more is set aside
   PipeGauges gauges_;
 
-  Position by_old_count_until_ = 0;  // where the file ended when a topic had grown without us
+  Spread spread_;                    // by which records are given to partitions
+  bool by_old_spread_ = false;       // it is that of an earlier run, for what was there by then
+  Position by_old_until_ = 0;        // where the file ended then
   Position until_;                   // nothing that begins at or above is forwarded
   bool changed_ = true;              // since the main pass last came to the end
   bool at_end_ = false;              // the main pass has come to the end

@@ -35,7 +35,7 @@ std::size_t Pipe::lane_of(const Record& record) const {
   const auto key = record.key();
   return static_cast<std::size_t>(
       key ? keyed_partition(*key, count)
-          : keyless_partition(record.range().begin, config_.stripe_bytes, count));
+          : keyless_partition(record.range().begin, spread_.stripe_bytes, count));
 }
 
 // The first records of `run` that go to one lane, which is that of the first.
@@ -50,7 +50,7 @@ std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
 
 Position Pipe::stripe_end(Position at) const {
   if (lanes_.count() == 1) return std::numeric_limits<Position>::max();
-  return (at / config_.stripe_bytes + 1) * config_.stripe_bytes;
+  return (at / spread_.stripe_bytes + 1) * spread_.stripe_bytes;
 }
 
 // In relaxed order it is the backlog that drain_rate is for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "buffer/crc32c.h"
 #include "buffer/little_endian.h"
@@ -27,6 +28,12 @@ constexpr std::size_t kAtFront = 32;
 constexpr std::size_t kAtSynced = 40;
 constexpr std::size_t kAtBoot = 48;
 constexpr std::size_t kAtIdentity = 56;
+
+// Offsets within the attribute of the partitions.
+constexpr std::size_t kAtPartitions = 4;
+constexpr std::size_t kAtTopic = 8;
+constexpr std::size_t kAtStripe = 12;
+constexpr std::size_t kAtKeyRule = 20;
 
 // Over everything but the checksum's own four bytes.
 std::uint32_t checksum(std::string_view bytes) {
@@ -142,13 +149,33 @@ Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts) 
 }
 
 std::string encode_spread(const Spread& spread) {
-  return encode_last(std::vector{spread.partitions, spread.topic_checksum}, 2);
+  std::string bytes(spread.stripe_bytes == 0 ? kAtStripe : kAtKeyRule, '\0');
+  put_number(bytes, kAtPartitions, spread.partitions);
+  put_number(bytes, kAtTopic, spread.topic_checksum);
+  if (spread.stripe_bytes > 0) {
+    put_number(bytes, kAtStripe, spread.stripe_bytes);
+    bytes += spread.key_rule.substr(0, kKeyRuleBytesMax);
+  }
+  put_number(bytes, 0, crc32c(std::string_view(bytes).substr(4)));
+  return bytes;
 }
 
+// Earlier programs wrote no more than count and topic.
 Decoded decode_spread(std::string_view bytes, Spread& spread) {
-  std::vector<std::uint32_t> list;
-  if (decode_list(bytes, list) != Decoded::ok || list.size() != 2) return Decoded::damaged;
-  spread = {list[0], list[1]};
+  const bool is_short = bytes.size() == kAtStripe;
+  const bool is_long = bytes.size() >= kAtKeyRule && bytes.size() <= kAtKeyRule + kKeyRuleBytesMax;
+  if ((!is_short && !is_long) ||
+      get_number<std::uint32_t>(bytes, 0) != crc32c(bytes.substr(4))) {
+    return Decoded::damaged;
+  }
+  Spread read{get_number<std::uint32_t>(bytes, kAtPartitions),
+              get_number<std::uint32_t>(bytes, kAtTopic)};
+  if (is_long) {
+    read.stripe_bytes = get_number<std::uint64_t>(bytes, kAtStripe);
+    read.key_rule = bytes.substr(kAtKeyRule);
+    if (read.stripe_bytes == 0) return Decoded::damaged;
+  }
+  spread = std::move(read);
   return Decoded::ok;
 }
 

@@ -75,12 +75,16 @@ inline constexpr std::size_t kSaltsMax = 16;
 std::string encode_salts(const std::vector<std::uint32_t>& salts);
 Decoded decode_salts(std::string_view bytes, std::vector<std::uint32_t>& salts);
 
-/// By how many partitions of which topic records are spread: the value of kPartitionsAttribute.
+/// What decides the partition of a record, which must stay the same as long as any of those sent so
+/// waits: the value of kPartitionsAttribute.
 struct Spread {
   std::uint32_t partitions = 0;      ///< 0: not known.
   std::uint32_t topic_checksum = 0;  ///< CRC-32C of its name.
+  std::uint64_t stripe_bytes = 0;    ///< 0: not known, and the key rule neither.
+  std::string key_rule = {};         ///< At most kKeyRuleBytesMax; "": no keys but frames' own.
   friend bool operator==(const Spread&, const Spread&) = default;
 };
+inline constexpr std::size_t kKeyRuleBytesMax = 255;
 std::string encode_spread(const Spread& spread);
 Decoded decode_spread(std::string_view bytes, Spread& spread);
 

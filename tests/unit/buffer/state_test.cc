@@ -118,6 +118,22 @@ TEST_CASE("fences come back; beyond the maximum the lowest go") {
   CHECK(read.back() == fences.back());
 }
 
+TEST_CASE("a spread comes back, also as earlier programs wrote it") {
+  const Spread spread{3, 77, 65'536, "json /user"};
+  Spread read;
+  auto bytes = encode_spread(spread);
+  REQUIRE(decode_spread(bytes, read) == Decoded::ok);
+  CHECK(read == spread);
+  bytes[14] = static_cast<char>(bytes[14] ^ 4);
+  CHECK(decode_spread(bytes, read) == Decoded::damaged);
+  const auto earlier = encode_spread({3, 77});
+  CHECK(earlier.size() == 12);
+  REQUIRE(decode_spread(earlier, read) == Decoded::ok);
+  CHECK(read == Spread{3, 77});
+  for (std::size_t size = 0; size < 12; ++size)
+    CHECK(decode_spread(std::string(size, 'x'), read) == Decoded::damaged);
+}
+
 TEST_CASE("names of numbers") {
   CHECK(to_string(sample().uuid) == "00112233-4455-6677-8899-aabbccddeeff");
   CHECK(fold_boot_id("00000000-0000-0001-0000-000000000003") == 2);

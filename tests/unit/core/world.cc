@@ -101,7 +101,8 @@ void World::open() {
   auto& shown = metrics_->add_buffer(config.path, config.topic);
   forwarder_ = std::make_unique<Forwarder>(sink, *metrics_, log);
   forwarder_->add(std::make_unique<Pipe>(
-      Pipe::Parts{file, *checkpoint_, sink, *pool_, shown, log, quarantines ? &store : nullptr},
+      Pipe::Parts{file, *checkpoint_, sink, *pool_, shown, log, quarantines ? &store : nullptr,
+                  keys, old_keys},
       config, limits, 0, now_));
 }
 

@@ -56,6 +56,8 @@ class World {
   /// The producer, one alone, has opened the file without O_APPEND: it goes on where it was, and a
   /// collapse makes a gap before that.
   bool own_offset = false;
+  const KeySource* keys = nullptr;      ///< Of records without key.
+  const KeySource* old_keys = nullptr;  ///< The same, by the spread that stands.
   BufferConfig config;
   LedgerLimits limits;
   std::size_t pool_bytes = 16 << 20;
