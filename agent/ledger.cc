@@ -65,6 +65,16 @@ Position Ledger::first_undone(Position from) const {
   return range ? range->end : from;
 }
 
+std::uint64_t Ledger::undone_bytes(ByteRange range) const {
+  range = intersection(range, {front_, std::max(front_, range.end)});
+  auto bytes = range.size();
+  for (auto done = done_.next(range.begin); done && done->begin < range.end;
+       done = done_.next(done->end)) {
+    bytes -= intersection(*done, range).size();
+  }
+  return bytes;
+}
+
 bool Ledger::must_pause() const {
   return reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max ||
          done_.size() > 2 * limits_.ranges_max;

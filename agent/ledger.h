@@ -58,6 +58,8 @@ class Ledger {
   Position front() const { return front_; }
   /// The first byte at or above `from` that is not done.
   Position first_undone(Position from) const;
+  /// Bytes of `range` that are not done.
+  std::uint64_t undone_bytes(ByteRange range) const;
   /// Done bytes above the front.
   std::uint64_t done_above_bytes() const { return done_.bytes(); }
   std::uint64_t unfreed_bytes() const { return reclaim_.unfreed_bytes(); }

@@ -262,9 +262,27 @@ bool Pipe::look_for_shrinking() {
   if (!begins) return false;
   shrunk_ =
       facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
+  if (shrunk_) tell_of_truncation(facts->size);
   const auto room_bytes = room_.end == parts_.checkpoint.base() + facts->size ? room_.size() : 0;
   size_seen_ = facts->size - room_bytes;
   return shrunk_;
+}
+
+// Where it has grown again it is not known from where on it is another's; and of what came and went
+// between two looks nothing is.
+void Pipe::tell_of_truncation(std::uint64_t size) const {
+  const auto base = parts_.checkpoint.base();
+  const auto end = std::max(base + size_seen_, main_.at());
+  const bool is_shorter = base + size < end;
+  const auto from = std::max(ledger_.front(), is_shorter ? base + size : 0);
+  const auto bytes = ledger_.undone_bytes({from, std::max(from, end)});
+  if (bytes == 0) return;
+  const auto all = from == ledger_.front() ? gauges_.unsettled_records() : 0;
+  parts_.log.error("{}: truncated with data in it that was not delivered: {}{} from position {} on "
+                   "are gone{}{}",
+                   config_.path, is_shorter ? "" : "up to ", counted(bytes, "byte"), from,
+                   all > 0 ? fmt::format(", {} of them read", counted(all, "record")) : "",
+                   lanes_.in_flight() > 0 ? "; what is on its way to Kafka may still arrive" : "");
 }
 
 bool Pipe::has_shrunk(TimePoint now) {

@@ -113,6 +113,7 @@ class Pipe {
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
   bool look_for_shrinking();
+  void tell_of_truncation(std::uint64_t size) const;
   bool has_shrunk(TimePoint now);
   void follow_base();
   Fed settle_format(TimePoint now);

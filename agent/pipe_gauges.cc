@@ -165,15 +165,20 @@ bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint n
   return now >= show_due_ && show_now(ledger, in_flight, now);
 }
 
+std::uint64_t PipeGauges::unsettled_records() const {
+  const auto& metrics = parts_.metrics;
+  auto records = metrics.records_read.get() - metrics.records_confirmed.get();
+  for (const auto& each : metrics.records_set_aside)
+    records -= each.get();
+  return records - metrics.records_dropped.get();
+}
+
 void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
   auto& metrics = parts_.metrics;
-  std::uint64_t records = metrics.records_confirmed.get() + metrics.records_dropped.get();
   std::uint64_t bytes = metrics.bytes_confirmed.get() + metrics.bytes_dropped.get();
-  for (const auto& each : metrics.records_set_aside)
-    records += each.get();
   for (const auto& each : metrics.bytes_set_aside)
     bytes += each.get();
-  metrics.records_unsettled.set(metrics.records_read.get() - records);
+  metrics.records_unsettled.set(unsettled_records());
   metrics.bytes_unsettled.set(metrics.bytes_read.get() - bytes);
   in_flight_.set(in_flight);
   metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));

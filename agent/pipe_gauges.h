@@ -57,6 +57,8 @@ class PipeGauges {
   /// NULs up to the end of the file, which do not wait: a producer may have made them ahead.
   void note_room(ByteRange room) { room_ = room; }
   std::uint64_t set_aside_records() const { return set_aside_records_; }
+  /// Read, and neither confirmed, set aside nor dropped, by now.
+  std::uint64_t unsettled_records() const;
 
   /// Logs a trouble when it begins or changes, and when it is over.
   void say(const Ledger::Trouble& trouble, TimePoint now);

@@ -18,6 +18,18 @@ const char* name_of(Origin origin) {
   return kNames[static_cast<std::size_t>(origin)];
 }
 
+namespace {
+
+// Of what was done behind the front only the file itself knew.
+std::string truncated_by(std::uint64_t bytes) {
+  const std::string text = "shorter than it was: it was truncated";
+  if (bytes == 0) return text;
+  return text + "; of what waited in it up to " + std::to_string(bytes) +
+         " bytes are gone, and whatever stood behind them";
+}
+
+}  // namespace
+
 Result<Position> Checkpoint::end() {
   // The barrier comes first: an append under way is either in the size or begins behind it.
   if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
@@ -111,7 +123,8 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
     begin_anew(report, Origin::damaged,
                "a collapse was cut off, and the file is not as that left it");
   } else if (too_short || facts_.truncated) {
-    begin_anew(report, Origin::truncated, "shorter than it was: it was truncated");
+    const auto kept = std::max(state_.front, state_.base + facts->size);
+    begin_anew(report, Origin::truncated, truncated_by(found.synced - std::min(found.synced, kept)));
   } else if (!*begins) {
     begin_anew(report, Origin::truncated,
                "no line begins where one did: it was truncated and has grown again");

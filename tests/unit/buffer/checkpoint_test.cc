@@ -197,6 +197,25 @@ TEST_CASE("the data behind a front that outlived it is lost, what comes in its p
   CHECK(checkpoint.front() == 4);
 }
 
+TEST_CASE("truncated while no agent ran: what was durable and waited is told as gone") {
+  auto file = file_with("one\ntwo\nthree\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    origin(checkpoint);
+    REQUIRE(checkpoint.move_front(4).ok());
+    REQUIRE(checkpoint.sync().ok());
+  }
+  const auto keeps = GENERATE(std::uint64_t{0}, std::uint64_t{8});
+  file.truncate(keeps);
+  Checkpoint checkpoint(file, boot(1));
+  const auto report = checkpoint.start();
+  REQUIRE(report.ok());
+  CHECK(report->origin == Origin::truncated);
+  REQUIRE(report->warnings.size() == 1);
+  const auto gone = std::to_string(14 - std::max<std::uint64_t>(4, keeps)) + " bytes are gone";
+  CHECK(report->warnings[0].find(gone) != std::string::npos);
+}
+
 TEST_CASE("a file shorter than its front was truncated: all of it is new") {
   auto file = file_with("one\ntwo\n");
   {
