@@ -77,9 +77,11 @@ TEST_CASE("another stripe at a start: what waits keeps its partitions, then the 
 TEST_CASE("several changes while the backlog never drains, and a change back") {
   World world(2, 52);
   let_one_lag(world, 0);
+  int from = 200;
   for (const std::uint64_t stripe : {1024, 4096, 512}) {
     world.config.stripe_bytes = stripe;
-    let_one_lag(world, static_cast<int>(stripe / 4));
+    let_one_lag(world, from);
+    from += 200;
     CHECK(stored_stripe(world) == 256);
   }
   SECTION("another") { world.config.stripe_bytes = 2048; }
