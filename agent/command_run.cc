@@ -89,7 +89,6 @@ class Run {
   TimePoint memory_due_{};
   Stopping stopping_;
   bool settles_ = false;
-  bool looked_again_ = false;  // at all files, after nothing had waited
 };
 
 // Refusals come before anything is created or locked, threads after the signals are masked.
@@ -253,13 +252,9 @@ void Run::settle() {
   forwarder_->stop();
 }
 
-// Whoever appends need not have been heard by now: all that was complete when nothing seemed to
-// wait is looked for once more.
 bool Run::nothing_waits() {
-  if (!forwarder_->drained() || buffers_->wake_grown_quarantines()) return false;
-  if (std::exchange(looked_again_, true)) return true;
-  forwarder_->wake();
-  return false;
+  return forwarder_->drained() && !buffers_->wake_grown_quarantines() &&
+         forwarder_->drained_by_files();
 }
 
 std::optional<ExitCode> Run::outcome(TimePoint now) {

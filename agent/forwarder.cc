@@ -110,9 +110,15 @@ void Forwarder::show_trouble(TimePoint now) {
   metrics_.kafka_trouble.set(trouble_);
 }
 
-void Forwarder::wake() {
-  for (auto& pipe : pipes_)
+// Who appends need not have been heard by now.
+bool Forwarder::drained_by_files() {
+  bool all = drained();
+  for (auto& pipe : pipes_) {
+    if (!all || !pipe->has_unread()) continue;
     pipe->wake();
+    all = false;
+  }
+  return all;
 }
 
 void Forwarder::stop() {

@@ -36,8 +36,8 @@ class Forwarder {
   /// Returns when to call it again if nothing wakes it before; `now` or earlier: at once.
   TimePoint turn(TimePoint now);
 
-  /// Each file may have changed, whether or not anybody has told us.
-  void wake();
+  /// Nothing complete waits in any buffer, as its file says at this moment.
+  bool drained_by_files();
   /// Nothing more is offered; what can still be taken back is.
   void stop();
   /// After stop(): every report is in.

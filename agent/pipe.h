@@ -81,6 +81,8 @@ class Pipe {
     std::uint64_t bytes = 0;
     bool is_all = true;  ///< Else there may be more records in these bytes.
   };
+  /// A complete record stands where the main pass has come to; nobody need have told us.
+  bool has_unread();
   /// As of finish(), which reads 64 MiB at most for it.
   const Rest& rest() const { return rest_; }
 

@@ -22,6 +22,19 @@ void Pipe::finish(TimePoint now) {
   look_for_rest();
 }
 
+bool Pipe::has_unread() {
+  bool found = false;
+  dropping_.restart(main_.at());
+  while (!found) {
+    const auto filled = dropping_.fill(until_);
+    if (!filled || *filled == Pass::Fill::end_of_data || *filled == Pass::Fill::no_memory) break;
+    for (; !found && dropping_.has_item(until_); dropping_.skip())
+      found = dropping_.item().kind == Item::Kind::record;
+  }
+  dropping_.drop();
+  return found;
+}
+
 // Of a file that was truncated all is new.
 void Pipe::look_for_rest() {
   rest_ = {};

@@ -342,6 +342,22 @@ TEST_CASE("after an I/O error what is there is read carefully") {
   world.check_nothing_freed_early();
 }
 
+TEST_CASE("what nobody has told of is found by a look at the files") {
+  World world(1, 43);
+  world.open();
+  append_many(world, 0, 10);
+  world.drain();
+  CHECK(world.forwarder().drained_by_files());
+  append_many(world, 10, 1);
+  CHECK(world.forwarder().drained());
+  CHECK_FALSE(world.forwarder().drained_by_files());
+  world.drain();
+  CHECK(world.forwarder().drained_by_files());
+  world.append_raw("no newline");
+  CHECK(world.forwarder().drained_by_files());
+  world.check_all_arrived();
+}
+
 TEST_CASE("truncated with records waiting: so much is gone is said, once") {
   World world(1, 41);
   world.sink.mute = {0};
