@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "sinks/kafka_outcome.h"
+
 namespace punchline {
 namespace {
 
@@ -61,7 +63,7 @@ void Lanes::note(Lane& lane, const Delivery& delivery) {
       std::max(lane.suspects.end, delivery.range.end)};
   if (!delivery.alone) return;
   if (std::exchange(lane.suspect, delivery.range.begin) != lane.suspect) lane.refusals = 0;
-  ++lane.refusals;
+  lane.refusals = is_certain_refusal(delivery.code) ? kRefusalsMax : lane.refusals + 1;
 }
 
 // The sink halves what it takes until the suspect is alone, so there is an end to it.

@@ -24,8 +24,8 @@ namespace punchline {
 /// each record belongs to one of the two. A failure closes the lane, since it may be of either.
 /// What was refused goes before the rest, until all of it has arrived or is kept elsewhere.
 ///
-/// A record that was refused alone kRefusalsMax times in a row is *poison*: whoever keeps it
-/// elsewhere may go on behind it. While it is looked for there is no delay.
+/// A record that was refused alone kRefusalsMax times in a row, or once for certain, is *poison*:
+/// whoever keeps it elsewhere may go on behind it. While it is looked for there is no delay.
 class Lanes {
  public:
   static constexpr int kRefusalsMax = 3;

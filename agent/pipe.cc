@@ -46,6 +46,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
            owner, &envelope_),
       quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
       rate_limit_(config.drain_rate),
+      probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
       gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
       until_(kNoLimit),
       began_(now),
@@ -62,13 +63,13 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
     gauges_.count_confirmed(delivery);
     ledger_.done(delivery.range, now);
     refusal_rate_.arrived(delivery.records);
-    return;
+    return hear_arrival(delivery, now);
   }
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
   if (catching_up_ == lane) end_own_pass();
   if (!delay) return;
-  if (delivery.alone && lanes_.has_poison(lane)) return judge(delivery, now);
+  if (delivery.alone && lanes_.has_poison(lane)) return note_refused(delivery, now);
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
                    config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
                    delay->count());
@@ -87,7 +88,13 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (has_shrunk(now) || !mapping_stands(now) || ledger_.must_pause()) return wait_without_chunks();
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
-  if (is_relaxed()) return feed_relaxed(now);
+  if (blames_topic_) return probe_topic(now);
+  const auto fed = is_relaxed() ? feed_relaxed(now) : feed_strict(now);
+  judge_at_end(now);
+  return fed;
+}
+
+Pipe::Fed Pipe::feed_strict(TimePoint now) {
   if (!rate_limit_.is_open(now)) return Fed::waiting;
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
@@ -292,8 +299,11 @@ bool Pipe::has_shrunk(TimePoint now) {
 }
 
 void Pipe::settle(TimePoint now) {
-  if (shrunk_ || !(ledger_.has_work(now) || quarantine_.has_work(now))) return;
+  const bool has_work =
+      ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
+  if (shrunk_ || !has_work) return;
   if (look_for_shrinking()) return;
+  set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);
   const auto fences = parts_.checkpoint.careful_until();
@@ -325,7 +335,6 @@ void Pipe::follow_base() {
 }
 
 void Pipe::show(TimePoint now) {
-  all_refused_ = all_refused_ && lanes_.lagging() > 0;
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
   if (gauges_.is_near_limit()) ledger_.free_soon(now);
   if (ledger_.must_pause()) {
@@ -343,7 +352,8 @@ void Pipe::show(TimePoint now) {
 }
 
 TimePoint Pipe::due(TimePoint now) const {
-  const auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
+  auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
+  if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
                    rate_limit_.due()});
 }
@@ -357,7 +367,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
+         unjudged_.empty() && !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
 }
 
 }  // namespace punchline

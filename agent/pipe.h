@@ -19,6 +19,7 @@
 #include "agent/quarantine.h"
 #include "agent/rate_limit.h"
 #include "agent/refusal_rate.h"
+#include "agent/unjudged.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "sinks/chunk.h"
@@ -121,12 +122,19 @@ class Pipe {
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
   void look_back(TimePoint now);
-  void judge(const Delivery& refused, TimePoint now);
+  void note_refused(const Delivery& refused, TimePoint now);
+  void hear_arrival(const Delivery& arrived, TimePoint now);
+  void judge_at_end(TimePoint now);
+  void set_condemned_aside();
+  void blame_topic(TimePoint now);
+  void take_up_again(TimePoint now);
+  Fed probe_topic(TimePoint now);
   void note_nothing(const Item& item);
   bool is_settled(ByteRange range) const;
   void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();
   bool is_relaxed() const { return config_.order == Order::relaxed; }
+  Fed feed_strict(TimePoint now);
   Fed feed_relaxed(TimePoint now);
   Fed feed_main(TimePoint now);
   Fed feed_lagging(TimePoint now);
@@ -172,9 +180,13 @@ class Pipe {
   std::optional<std::size_t> catching_up_;
   std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
   Quarantine quarantine_;
+  Unjudged unjudged_;
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;
-  bool all_refused_ = false;  // told that nothing more is set aside
+  bool all_refused_ = false;   // told that the fault is the topic's
+  bool blames_topic_ = false;  // nothing but the first unjudged record is offered
+  TimePoint probe_due_{};      // when it is
+  Backoff probe_backoff_;
   PipeGauges gauges_;
 
   Spread spread_;                    // by which records are given to partitions

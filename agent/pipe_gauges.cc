@@ -67,7 +67,7 @@ void PipeGauges::count_set_aside(const Item& item) {
 }
 
 void PipeGauges::count_refused(const Item& item, const std::string& error) {
-  note_set_aside(item, "alone, and again and again, Kafka answers " + error);
+  note_set_aside(item, "to this one alone Kafka answers " + error);
 }
 
 void PipeGauges::note_set_aside(const Item& item, const std::string& why) {

@@ -36,22 +36,87 @@ void Pipe::look_back(TimePoint now) {
   looking_back_.drop();
 }
 
-// A record that the destination refuses whenever it comes alone. It stays where it is, and its lane
-// waits, if too many are: then the fault is the topic's, not theirs.
-void Pipe::judge(const Delivery& refused, TimePoint now) {
-  const auto name = kafka_code_name(refused.code);
-  if (!refusal_rate_.may_refuse()) {
-    if (std::exchange(all_refused_, true)) return;
-    return parts_.log.error(
-        "{}: topic {} refuses more than {} of {} records ({}): taken for a fault of its settings, "
-        "nothing more is set aside; trying again until it takes them",
-        config_.path, config_.topic, RefusalRate::kRefusedMax, RefusalRate::kRecords, name);
-  }
-  all_refused_ = false;
-  const Item item{refused.range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
-  if (!quarantine_.take(item, {{refused.lane.partition, refused.code, name}})) return;
-  gauges_.count_refused(item, name);
+// A record that the destination refuses whenever it comes alone stays where it is for now, and the
+// lane goes on: whose fault it is shows when another one arrives.
+void Pipe::note_refused(const Delivery& refused, TimePoint now) {
+  if (!unjudged_.note({refused.range, refused.lane.partition, refused.code})) return;
   lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
+  if (std::exchange(blames_topic_, false)) at_end_ = false;  // what has come since has its turn
+  if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
+}
+
+void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
+  if (unjudged_.count() == 0) return;
+  if (unjudged_.holds(arrived.range)) return take_up_again(now);
+  unjudged_.condemn();
+  all_refused_ = blames_topic_ = false;
+  probe_backoff_.reset();
+}
+
+// Nothing is left that could tell, but for how many they are.
+void Pipe::judge_at_end(TimePoint now) {
+  const bool at_end = at_end_ && !changed_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
+  if (unjudged_.count() == 0 || !at_end) return;
+  if (refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
+  blame_topic(now);
+}
+
+// A few at a time where the quarantine cannot keep up.
+void Pipe::set_condemned_aside() {
+  for (; unjudged_.has_condemned(); unjudged_.pop_condemned()) {
+    const auto [range, partition, code] = unjudged_.first_condemned();
+    if (ledger_.is_done(range)) continue;
+    const auto name = kafka_code_name(code);
+    const Item item{range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
+    if (!quarantine_.take(item, {{partition, code, name}})) return;
+    gauges_.count_refused(item, name);
+  }
+}
+
+void Pipe::blame_topic(TimePoint now) {
+  blames_topic_ = true;
+  probe_due_ = now + probe_backoff_.next();
+  end_own_pass();
+  main_.drop();
+  if (std::exchange(all_refused_, true)) return;
+  parts_.log.error(
+      "{}: topic {} refuses each record it is given, {} so far ({}): taken for a fault of its "
+      "settings, nothing of that is set aside; trying again until it takes them",
+      config_.path, config_.topic, unjudged_.count(), kafka_code_name(unjudged_.first().code));
+}
+
+// The topic takes what it refused: all of it comes again, in order.
+void Pipe::take_up_again(TimePoint now) {
+  const auto from = unjudged_.first().range.begin;
+  unjudged_.acquit();
+  all_refused_ = blames_topic_ = false;
+  probe_backoff_.reset();
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
+    lanes_.leave_behind(lane, from, now);
+}
+
+// The first of what was refused, alone: if it arrives now, the topic has been mended.
+Pipe::Fed Pipe::probe_topic(TimePoint now) {
+  while (unjudged_.count() > 0 && ledger_.is_done(unjudged_.first().range))
+    unjudged_.forget(unjudged_.first().range);
+  if (unjudged_.count() == 0) {
+    blames_topic_ = false;
+    return Fed::more;
+  }
+  if (lanes_.in_flight() > 0 || now < probe_due_) return Fed::waiting;
+  const auto range = unjudged_.first().range;
+  own_.restart(range.begin);
+  const auto filled = own_.fill(range.end);
+  if (!filled) gauges_.say(filled.error(), now);
+  if (filled && *filled == Pass::Fill::items && own_.item().kind == Item::Kind::record) {
+    const auto lane = lane_of(own_.record());
+    if (offer(own_, lane, range.end, now) > 0) {
+      parts_.metrics.records_resent.add(1);
+      probe_due_ = now + probe_backoff_.next();
+    }
+  }
+  own_.drop();
+  return Fed::waiting;
 }
 
 // What an earlier run has delivered, between records that it had to leave in place, speaks for the
@@ -64,7 +129,7 @@ void Pipe::note_nothing(const Item& item) {
 
 // Nothing of it is to be offered.
 bool Pipe::is_settled(ByteRange range) const {
-  return ledger_.is_done(range) || quarantine_.holds(range);
+  return ledger_.is_done(range) || quarantine_.holds(range) || unjudged_.holds(range);
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {

@@ -5,10 +5,10 @@
 
 namespace punchline {
 
-/// Tells a poison record from a destination that refuses whatever it gets: among the last
-/// kRecords records there may be kRefusedMax refused ones, no more. Then it is a fault of
-/// configuration, and setting records aside would only empty the buffer into the quarantine.
-/// Pure. One thread.
+/// Tells poison records behind which nothing has arrived from a destination that refuses whatever
+/// it gets: among the last kRecords records there may be kRefusedMax such refused ones, no more.
+/// Then it is a fault of configuration, and setting records aside would only empty the buffer into
+/// the quarantine. Pure. One thread.
 class RefusalRate {
  public:
   static constexpr std::size_t kRecords = 100;
@@ -17,10 +17,12 @@ class RefusalRate {
   void arrived(std::size_t records);
   /// Some arrived in an earlier run: once more as many may be refused.
   void arrived_before() { ++before_; }
-  /// A record is about to be set aside: false if that would be one too many, and nothing is noted.
-  bool may_refuse();
+  /// So many are about to be set aside: false if that would be too many, and nothing is noted.
+  bool may_refuse(std::size_t records);
 
  private:
+  bool may_refuse();
+
   std::bitset<kRecords> refused_;  // the last ones
   std::size_t before_ = 0;
 };

@@ -115,6 +115,11 @@ bool RequestOffsets::is_given(std::int64_t offset) {
   return false;
 }
 
+bool is_certain_refusal(std::int32_t code) {
+  constexpr std::array kCertain = {10, 18, 32, 87};  // too large, its time, its key
+  return std::find(kCertain.begin(), kCertain.end(), code) != kCertain.end();
+}
+
 std::string kafka_code_name(std::int32_t code) {
   if (code == 0) return "NO_ERROR";
   const Row* row = find(code);

@@ -48,6 +48,10 @@ class RequestOffsets {
   std::int64_t counted_ = -1;  // what comes next if the count began at none
 };
 
+/// Whether a broker that refused one record alone for this reason would do so again, as long as the
+/// topic is as it is. The others may come of a fault on the way.
+bool is_certain_refusal(std::int32_t code);
+
 /// The code's name as librdkafka writes it ("MSG_SIZE_TOO_LARGE", "_TRANSPORT"), "CODE_<n>" for
 /// one that is not in the table. Fit as a metric's label: there are few of them.
 std::string kafka_code_name(std::int32_t code);

@@ -190,25 +190,20 @@ TEST_CASE("a poison record in each thousand: the others arrive in order") {
 }
 
 TEST_CASE("a compacted topic refuses records without key: a fault of settings, not of records") {
+  constexpr int kLines = 2'000;
   KafkaCluster kafka;
   kafka.create_topic("t", 2, {{"cleanup.policy", "compact"}});
   const TempDir folder("compacted");
   const auto buffer = folder.file("buffer");
-  append(buffer, lines(0, 10'000));
+  append(buffer, lines(0, kLines));
   Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "t"});
   REQUIRE(agent.logs("taken for a fault of its settings", seconds(60)));
-  CHECK(agent.metric("punchline_set_aside_records", "refused") == 10);
+  CHECK(agent.metric("punchline_set_aside_records", "refused") == 0);
   CHECK(agent.metric("punchline_records_confirmed_total") == 0);
   kafka.alter_topic("t", {{"cleanup.policy", "delete"}});
   REQUIRE(agent.drains(seconds(60)));
-  CHECK(agent.metric("punchline_records_confirmed_total") == 9'990);
-  CHECK(run(punchline({"requeue", buffer + ".quarantine"})).exit.code == 0);
-  REQUIRE(agent.drains(seconds(60)));
   CHECK(agent.stop().code == 0);
-  std::size_t count = 0;
-  for (const auto& file : read_topic(kafka.bootstrap(), "t", 2, folder.path()))
-    count += numbers_in(file).size();
-  CHECK(count == 10'000);
+  CHECK(count_in_order(kafka, "t", 2, folder) == kLines);
 }
 
 TEST_CASE("check says beforehand what a topic would refuse") {

@@ -7,17 +7,17 @@ using punchline::RefusalRate;
 TEST_CASE("ten refused records among a hundred are records, more are a fault of the topic") {
   RefusalRate rate;
   for (int i = 0; i < 10; ++i) {
-    CHECK(rate.may_refuse());
+    CHECK(rate.may_refuse(1));
     rate.arrived(9);
   }
-  CHECK_FALSE(rate.may_refuse());
-  CHECK_FALSE(rate.may_refuse());
+  CHECK_FALSE(rate.may_refuse(1));
+  CHECK_FALSE(rate.may_refuse(1));
   rate.arrived(1);
-  CHECK(rate.may_refuse());  // the first was a hundred records back
+  CHECK(rate.may_refuse(1));  // the first was a hundred records back
   rate.arrived(8);
-  CHECK_FALSE(rate.may_refuse());
+  CHECK_FALSE(rate.may_refuse(1));
   rate.arrived(1);
-  CHECK(rate.may_refuse());
+  CHECK(rate.may_refuse(1));
 }
 
 TEST_CASE("what arrived in an earlier run lets ten more be refused, once") {
@@ -25,7 +25,7 @@ TEST_CASE("what arrived in an earlier run lets ten more be refused, once") {
   rate.arrived_before();
   int refused = 0;
   for (int i = 0; i < 1000; ++i)
-    refused += rate.may_refuse() ? 1 : 0;
+    refused += rate.may_refuse(1) ? 1 : 0;
   CHECK(refused == 20);
 }
 
@@ -33,8 +33,8 @@ TEST_CASE("where nothing arrives ten are set aside, then no more") {
   RefusalRate rate;
   int refused = 0;
   for (int i = 0; i < 1000; ++i)
-    refused += rate.may_refuse() ? 1 : 0;
+    refused += rate.may_refuse(1) ? 1 : 0;
   CHECK(refused == 10);
   rate.arrived(100);
-  CHECK(rate.may_refuse());
+  CHECK(rate.may_refuse(1));
 }
