@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
-constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
 
 /// Keeps what is said until it is clear whether it is news.
 class Draft final : public Log {
@@ -39,23 +38,25 @@ class Draft final : public Log {
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   for (const auto& config : config_.buffers) {
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
-    if (auto failure = open_one(config, metrics, nullptr, now, parts_.log)) return failure;
+    if (auto failure = open_one(config, metrics, {config_.fence}, now, parts_.log)) return failure;
     if (const auto kept = set_aside_before(config))
       parts_.log.warning("{}: {}", config.path, kept->text());
     tell_of_orphans(config, parts_.log);
   }
+  look_for_rotated();
+  take_rotated(now);
   return std::nullopt;
 }
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                             LockRequest* request, TimePoint now, Log& log) {
+                                             const Opening& opening, TimePoint now, Log& log) {
+  const bool rotated = !opening.path.empty();
   auto held = std::make_unique<Held>(
-      Held{config, metrics, make_key_source(config), {}, {}, nullptr, false, now});
+      Held{config, metrics, make_key_source(config), {}, {}, nullptr, rotated, rotated, now});
   if (!config.is_quarantine) {
     held->quarantine = std::make_unique<QuarantineFile>(
         config.path, PosixFile::Creation{config.mode, config.group});
   }
-  const Opening opening{config_.fence, request};
   if (auto failure = open_buffer(config, opening, log, held->buffer)) return failure;
   if (auto failure = find_old_keys(*held)) return failure;
   add_pipe(*held, now);
@@ -130,6 +131,7 @@ bool Buffers::wake_grown_quarantines() {
 void Buffers::look(TimePoint now) {
   for (auto& held : held_)
     if (held->pipe->shrunk() && now >= held->anew_due) begin_anew(*held, now);
+  take_rotated(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
   std::erase_if(held_, [&](const auto& held) { return is_lost(*held); });
@@ -168,15 +170,16 @@ void Buffers::begin_anew(Held& held, TimePoint now) {
 }
 
 void Buffers::look_at_name(Held& held, TimePoint now) {
+  if (held.rotated) return;
   const auto same = held.buffer.file->same_file_as_path();
   if (!same || *same != held.replaced) return;
   held.replaced = !*same;
   held.busy = now;
   if (*same) return parts_.log.info("{}: has its name again", held.config.path);
   parts_.log.warning(
-      "{}: deleted or renamed; what it holds is still forwarded, and a new file under the name is "
-      "taken at once",
-      held.config.path);
+      "{}: deleted or renamed{}; what it holds is still forwarded, and a new file under the name "
+      "is taken at once",
+      held.config.path, where_to(held));
 }
 
 // Requeue, or a pipe of its own, moves its front beside us.
@@ -205,7 +208,8 @@ void Buffers::take_new_files(TimePoint now) {
     Draft draft;
     auto& request =
         requests_.try_emplace(&config, LockFile::path_for(config.path)).first->second;
-    const auto failure = open_one(config, parts_.metrics.buffers[i], &request, now, draft);
+    const Opening opening{config_.fence, &request};
+    const auto failure = open_one(config, parts_.metrics.buffers[i], opening, now, draft);
     if (failure && request.is_undecided()) continue;
     const auto text = failure ? failure->text : "";
     const bool is_news = text != std::exchange(failures_[&config], text);
@@ -216,16 +220,17 @@ void Buffers::take_new_files(TimePoint now) {
 
 bool Buffers::is_spent(Held& held, TimePoint now) {
   if (!held.pipe->drained()) held.busy = now;
-  if (!held.replaced || now < held.busy + kQuietMin) return false;
+  if (!held.replaced || !is_quiet(held, now)) return false;
   held.pipe->finish(now);
   if (!save_orphan(held, Source::kept)) {
     held.busy = now;  // again in a while
     return false;
   }
-  parts_.log.info("{}: the file that lost its name is delivered and quiet: let go",
-                  held.config.path);
+  parts_.log.info("{}: {} is delivered and quiet: let go", held.config.path,
+                  held.rotated ? held.buffer.file->path() : "the file that lost its name");
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
+  note_seen(held.config);
   return true;
 }
 
@@ -235,20 +240,9 @@ bool Buffers::finish(TimePoint now) {
     held->pipe->finish(now);
     tell_of_new_name(*held);
     all = save_orphan(*held, Source::given_up) && all;
+    note_seen(held->config);
   }
   return all;
-}
-
-// Nobody will look for it: the next run takes what is under the configured name.
-void Buffers::tell_of_new_name(const Held& held) {
-  auto& file = *held.buffer.file;
-  const auto same = file.same_file_as_path();
-  const auto facts = file.facts();
-  if (!same || *same || !facts || !facts->has_name || held.pipe->drained()) return;
-  std::error_code none;
-  const auto name = std::filesystem::read_symlink(file.descriptor().link(), none);
-  parts_.log.warning("{}: was renamed with data in it that is not delivered: forward {} too",
-                     held.config.path, none ? "it under its new name" : name.string());
 }
 
 bool Buffers::save_orphan(Held& held, Source source) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,8 @@ namespace punchline {
 /// renamed meanwhile.
 ///
 /// A file that was truncated is begun anew from its checkpoint. One that lost its name is
-/// forwarded until it is empty and quiet, while a new one under the name is taken at once. One
-/// thread.
+/// forwarded until it is empty and quiet, while a new one under the name is taken at once; so is
+/// one that a start finds to have been the buffer. One thread.
 class Buffers {
  public:
   /// All must outlive it.
@@ -50,6 +52,8 @@ class Buffers {
   bool wake_grown_quarantines();
   /// Another agent has taken one over, which is not forwarded here any more.
   bool has_lost_one() const { return lost_one_; }
+  /// Files that were a buffer are still to be forwarded.
+  bool has_rotated_left() const { return !rotated_.empty(); }
   /// When to look() again.
   TimePoint due() const { return look_due_; }
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
@@ -65,6 +69,7 @@ class Buffers {
     std::unique_ptr<QuarantineFile> quarantine;
     Pipe* pipe = nullptr;                    // the forwarder's
     bool replaced = false;                   // its path leads elsewhere
+    bool rotated = false;                    // it never was another one here
     TimePoint busy{};                        // last seen not drained
     TimePoint anew_due{};                    // not to be begun anew before
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
@@ -72,8 +77,19 @@ class Buffers {
     std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
   };
 
+  /// A file that was a buffer, found at the start.
+  struct RotatedFile {
+    const BufferConfig& config;
+    BufferMetrics& metrics;
+    std::string path;
+    LockRequest request;
+  };
+
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                      LockRequest* request, TimePoint now, Log& log);
+                                      const Opening& opening, TimePoint now, Log& log);
+  void look_for_rotated();
+  void take_rotated(TimePoint now);
+  bool take_rotated(RotatedFile& file, TimePoint now);
   bool is_lost(Held& held);
   void add_pipe(Held& held, TimePoint now);
   static std::optional<OpenFailure> find_old_keys(Held& held);
@@ -83,9 +99,12 @@ class Buffers {
   void take_new_files(TimePoint now);
   static void look_at_quarantine(Held& held);
   bool is_spent(Held& held, TimePoint now);
+  void note_seen(const BufferConfig& config);
   /// What is left in a file that will be gone when we close it gets a name.
   bool save_orphan(Held& held, Source source);
   void tell_of_new_name(const Held& held);
+  static std::string where_to(const Held& held);
+  static bool is_quiet(Held& held, TimePoint now);
 
   Parts parts_;
   const Config& config_;
@@ -93,6 +112,9 @@ class Buffers {
   TimePoint look_due_{};
   std::map<const BufferConfig*, std::string> failures_;  // to open a new file; each said once
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
+  std::deque<RotatedFile> rotated_;                       // oldest first
+  TimePoint rotated_due_{};
+  std::set<const BufferConfig*> not_taken_;  // some file that was this one could not be had
   bool lost_one_ = false;
 };
 

@@ -157,7 +157,9 @@ ExitCode Run::go() {
   if (const auto failed = open()) return *failed;
   if (config_.once) {
     for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
-      if (config_.buffers[i].is_quarantine) continue;  // it takes what this run sets aside
+      const bool is_configured = i < config_.buffers.size();  // else one that was rotated
+      // It takes what this run sets aside.
+      if (is_configured && config_.buffers[i].is_quarantine) continue;
       const auto limited = forwarder_->pipe(i).limit_to_present();
       if (limited) continue;
       log_.error("{}", limited.error().message());
@@ -261,7 +263,8 @@ std::optional<ExitCode> Run::outcome(TimePoint now) {
   if (stopping_.asked()) return outcome_of_stop(now);
   if (!config_.once) return std::nullopt;
   if (buffers_->has_lost_one()) return ExitCode::temporary;
-  if (forwarder_->drained() && !buffers_->wake_grown_quarantines()) return once_outcome();
+  const bool drained = forwarder_->drained() && !buffers_->has_rotated_left();
+  if (drained && !buffers_->wake_grown_quarantines()) return once_outcome();
   if (config_.once_timeout && now >= started_ + *config_.once_timeout) {
     log_.error("Kafka has not taken everything within {} ms",
                milliseconds(*config_.once_timeout).count());

@@ -8,6 +8,7 @@
 
 #include <sys/random.h>
 
+#include "agent/rotated.h"
 #include "buffer/append_writer.h"
 #include "buffer/boot.h"
 #include "buffer/lines.h"
@@ -233,10 +234,13 @@ std::optional<QuarantineContents> set_aside_before(const BufferConfig& config) {
 
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened) {
-  const auto created = PosixFile::create_if_missing(config.path, {config.mode, config.group});
-  if (!created) return failure(created.error());
-  if (*created) log.info("{}: created", config.path);
-  auto file = PosixFile::open(config.path);
+  const auto& path = opening.path.empty() ? config.path : opening.path;
+  if (opening.path.empty()) {
+    const auto created = PosixFile::create_if_missing(path, {config.mode, config.group});
+    if (!created) return failure(created.error());
+    if (*created) log.info("{}: created", path);
+  }
+  auto file = PosixFile::open(path);
   if (!file) return failure(file.error());
   opened.file = std::move(*file);
   if (auto unlocked = take_lock(config, opening, log, opened)) return unlocked;
@@ -250,13 +254,14 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
   if (!report) return failure(report.error());
   // One that began before the state's version told it not to.
   if (Lock::is_held_by_older(*opened.file)) {
-    return OpenFailure{ExitCode::temporary, config.path + " is locked by an older program"};
+    return OpenFailure{ExitCode::temporary, path + " is locked by an older program"};
   }
-  tell(config.path, *report, *opened.checkpoint, log);
+  tell(path, *report, *opened.checkpoint, log);
   if (const auto writable = opened.file->open_for_writing(); !writable) {
     return failure(writable.error());
   }
   note_limits(config, opened, log);
+  if (opening.path.empty()) note_name(config, *opened.file);
   return std::nullopt;
 }
 

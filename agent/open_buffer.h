@@ -41,6 +41,8 @@ struct Opening {
   /// One attempt at the lock, to be repeated with the same request; nullptr: wait until it is clear
   /// who has it, which takes seconds where its holder can be seen in the attribute alone.
   LockRequest* request = nullptr;
+  /// Another file than the configured one, which was that; not made where it is missing.
+  std::string path = {};
 };
 
 /// Everything that must be in place before the first record is read (DESIGN order: lock, state,

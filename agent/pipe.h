@@ -102,7 +102,7 @@ class Pipe {
   /// positions no longer say what they said. Begin anew from the checkpoint.
   bool shrunk() const { return shrunk_; }
   std::uint64_t in_flight() const { return lanes_.in_flight(); }
-  const std::string& path() const { return config_.path; }
+  const std::string& path() const { return parts_.file.path(); }
   std::uint32_t owner() const { return owner_; }
 
  private:

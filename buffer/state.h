@@ -15,6 +15,7 @@ inline constexpr std::string_view kStateAttribute = "user.punchline";
 inline constexpr std::string_view kFencesAttribute = "user.punchline.fences";
 inline constexpr std::string_view kLimitsAttribute = "user.punchline.limits";
 inline constexpr std::string_view kSaltsAttribute = "user.punchline.salts";
+inline constexpr std::string_view kNameAttribute = "user.punchline.name";
 inline constexpr std::string_view kPartitionsAttribute = "user.punchline.partitions";
 inline constexpr std::string_view kClusterAttribute = "user.punchline.cluster";
 

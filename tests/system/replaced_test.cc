@@ -62,8 +62,8 @@ TEST_CASE("the next start, and a stop, say where data of other names is") {
   append(buffer, "of the renamed one\n");
   fs::rename(buffer, buffer + ".1");
   CHECK(second.stop().code == 0);
-  CHECK_THAT(second.log(), Contains("was renamed with data in it that is not delivered: forward " +
-                                    buffer + ".1 too"));
+  CHECK_THAT(second.log(), Contains(buffer + ".1 holds data of it that is not delivered: the next " +
+                                    "start forwards it"));
 }
 
 TEST_CASE("what a deleted buffer holds and cannot be saved is no good end") {

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/config.h"
+#include "agent/log.h"
+#include "buffer/posix_file.h"
+
+namespace punchline {
+
+/// Files beside a buffer that were the buffer, before somebody rotated it while no agent ran
+/// (buffer/FORMAT.md, "Rotated by hand").
+///
+/// A buffer is not to be rotated; what was so all the same is not to be lost in silence. Looks into
+/// the buffer's folder, and changes nothing there but the time of the lock file, which says when
+/// an agent has last seen to it that nothing there is left.
+
+/// Whether a name is one that logrotate(8) gives: `app.log.1`, `app.log-20260131`, with `extension`
+/// `app.1.log`; each perhaps with what a compressing program adds.
+bool is_rotated_name(const std::string& name, const std::string& buffer_name);
+/// The program that unpacks a file of this name to its standard output; empty where it is not
+/// compressed.
+std::string unpacker_of(const std::string& name);
+
+/// What was found beside one buffer, oldest first.
+struct Rotated {
+  std::vector<std::string> to_forward;   ///< Hold something, and are read as they are.
+  std::vector<std::string> to_be_named;  ///< Compressed since an agent last looked.
+};
+/// Errors are passed over: what cannot be looked at is none of ours.
+Rotated find_rotated(const BufferConfig& config, const Config& all);
+
+/// Whether find_rotated() would find what a buffer was renamed to.
+bool is_looked_for(const std::string& new_path, const BufferConfig& config);
+
+/// With the command that takes it in.
+void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
+
+/// All that was rotated until now is forwarded, or has been told of.
+void note_rotated_seen(const BufferConfig& config);
+
+/// The buffer's name without its folder, as it is noted on the file.
+std::string name_of_buffer(const BufferConfig& config);
+/// So that the file is known again under another name. One that cannot be noted is still known by a
+/// name that is_rotated_name().
+void note_name(const BufferConfig& config, PosixFile& file);
+
+}  // namespace punchline

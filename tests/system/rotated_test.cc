@@ -1,0 +1,195 @@
+// A buffer that somebody rotates, against all advice: FORMAT.md, "Rotated by hand".
+
+#include <algorithm>
+#include <filesystem>
+
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "tests/support/eventually.h"
+#include "tests/support/occurrences.h"
+#include "tests/system/place.h"
+
+namespace punchline::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
+using std::chrono::seconds;
+
+/// A buffer that is rotated while no agent runs, as logrotate(8) does.
+struct Outage : Place {
+  Outage() {
+    buffer = folder.file("app.buf");
+    setup.buffer = buffer;
+  }
+  std::string beside(const std::string& name) const { return folder.file(name); }
+  /// An agent has the buffer, reaches no broker, and is killed.
+  void agent_dies() const {
+    auto lonely = setup;
+    lonely.brokers = "127.0.0.1:1";
+    Agent agent(lonely);
+    REQUIRE(eventually(seconds(20), [&] {
+      return ::getxattr(buffer.c_str(), "user.punchline.name", nullptr, 0) > 0;
+    }));
+    agent.kill9();
+  }
+  void rename_to(const std::string& name) const {
+    fs::rename(buffer, beside(name));
+    write_file(buffer, "");
+  }
+  void gzip(const std::string& name) const {
+    REQUIRE(run({.argv = {"gzip", beside(name)}}).exit.code == 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what was rotated in an outage is forwarded by the next start, the oldest first") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.append("two\n");
+  place.rename_to("app.buf.2");
+  place.append("three\n");  // into a file that no agent has ever seen
+  place.rename_to("app.buf.1");
+  place.append("four\n");
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK(once.err.find(place.beside("app.buf.2") + " was this buffer, and holds 8 bytes") <
+        once.err.find(place.beside("app.buf.1") + " was this buffer, and holds 6 bytes"));
+  const auto delivered = place.delivered();
+  for (const auto* line : {"one\n", "two\n", "three\n", "four\n"})
+    CHECK(occurrences(delivered, line) == 1);
+  const auto again = place.once();
+  CHECK_THAT(again.err, !Contains("was this buffer"));
+  CHECK(place.delivered() == delivered);
+}
+
+TEST_CASE("by its name or by another that a rotation gives, and by no other") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  const bool is_its = GENERATE(true, false);
+  const std::string name =
+      is_its ? GENERATE("app.buf.7", "app-20261129.buf", "app.1.buf", "app.buf.old") : "app.buf2";
+  if (!is_its) REQUIRE(::removexattr(place.buffer.c_str(), "user.punchline.name") == 0);
+  place.rename_to(name);
+  place.append("two\n");
+  const auto once = place.once();
+  INFO(name << "\n" << once.err);
+  CHECK(once.exit.code == 0);
+  CHECK(occurrences(place.delivered(), "one\n") == (is_its ? 1 : 0));
+  CHECK(occurrences(place.delivered(), "two\n") == 1);
+}
+
+TEST_CASE("what is no rotated buffer is left alone") {
+  const Outage place;
+  write_file(place.beside("app.buf.3"), "of a time before any agent\n");
+  write_file(place.beside("app.buf.4.gz"), "likewise");
+  place.append("one\n");
+  place.agent_dies();
+  write_file(place.beside("app.buf.bak"), "somebody's copy\n");
+  write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
+  fs::create_hard_link(place.buffer, place.beside("app.buf.1"));
+  REQUIRE(run({.argv = {"cp", "-a", place.buffer, place.beside("app.buf.2")}}).exit.code == 0);
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err, !Contains("was this buffer") && !Contains("punchline append"));
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("what was compressed is named once, with the command that takes it in") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.append("two\n");
+  place.rename_to("app.buf.1");
+  place.gzip("app.buf.1");
+  const auto command = "zcat " + place.beside("app.buf.1.gz") + " | punchline append ";
+  const auto once = place.once();
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err, Contains("'" + command + place.buffer + "'"));
+  CHECK(place.delivered().empty());
+  CHECK_THAT(place.once().err, !Contains(command));
+
+  const auto unpacked = run({.argv = {"zcat", place.beside("app.buf.1.gz")}});
+  CHECK(place.append_lines(unpacked.out).exit.code == 0);
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\ntwo\n");
+}
+
+TEST_CASE("many are forwarded a few at a time, and let go") {
+  const Outage place;
+  write_file(place.buffer, "");
+  place.agent_dies();
+  constexpr int kFiles = 60;
+  for (int i = 1; i <= kFiles; ++i) {
+    place.append("of " + std::to_string(i) + "\n");
+    place.rename_to("app.buf." + std::to_string(i));
+  }
+  Agent agent(place.setup);
+  const auto fds = fs::path("/proc") / std::to_string(agent.process().pid()) / "fd";
+  std::ptrdiff_t fds_max = 0;
+  CHECK(eventually(seconds(60), [&] {
+    const auto open = std::distance(fs::directory_iterator(fds), fs::directory_iterator());
+    fds_max = std::max(fds_max, open);
+    return occurrences(agent.log(), ": let go") == kFiles;
+  }));
+  CHECK(agent.metric("punchline_records_confirmed_total") == kFiles);
+  CHECK(fds_max < 120);
+  CHECK(agent.stop().code == 0);
+}
+
+TEST_CASE("compressed while it is forwarded: what is left is saved") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.1");
+  place.broker->set_leader("t", 0, -1);
+  Agent agent(place.setup);
+  REQUIRE(agent.logs("was this buffer"));
+  place.gzip("app.buf.1");
+  CHECK(agent.stop().code == 0);
+  const auto saved = orphans_in(place.folder.path());
+  REQUIRE(saved.size() == 1);
+  CHECK(read_file(saved[0]) == "one\n");
+}
+
+TEST_CASE("a rename while the agent runs is told at once, with where it went and what to do") {
+  const Outage place;
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  SECTION("beside it") {
+    fs::rename(place.buffer, place.beside("app.buf.1"));
+    REQUIRE(agent.logs("deleted or renamed (it is " + place.beside("app.buf.1") +
+                       " now, and a later start finds it there; do not rotate a buffer"));
+  }
+  SECTION("into another folder") {
+    fs::create_directory(place.beside("old"));
+    fs::rename(place.buffer, place.beside("old/app.buf.1"));
+    REQUIRE(agent.logs("now, where no later start looks for it: forward it too (-b) then"));
+  }
+  CHECK(agent.stop().code == 0);
+}
+
+TEST_CASE("renamed while the agent runs, and killed before it is drained: the next start has it") {
+  const Outage place;
+  place.broker->set_leader("t", 0, -1);
+  {
+    Agent agent(place.setup);
+    REQUIRE(agent.logs("fresh"));
+    place.append("one\n");
+    fs::rename(place.buffer, place.beside("app.buf.1"));
+    REQUIRE(agent.logs("deleted or renamed"));
+    agent.kill9();
+  }
+  place.broker->set_leader("t", 0, 1);
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\n");
+}
+
+}  // namespace punchline::testing
