@@ -1,5 +1,6 @@
 #include "agent/http.h"
 
+#include <deque>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -14,14 +15,19 @@ using namespace Catch::Matchers;
 
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLargeBytes = 8 << 20;  // more than sockets hold
+
 std::optional<Page> pages(std::string_view path) {
   if (path == "/hello") return Page{.body = "hello\n"};
   if (path == "/ill") return Page{.status = 503, .body = "ill\n"};
+  if (path == "/large") return Page{.body = std::string(kLargeBytes, '.')};
   return std::nullopt;
 }
 
-std::unique_ptr<HttpServer> serve(const char* where) {
-  auto server = serve_http(*parse_listen_address(where), pages);
+std::unique_ptr<HttpServer> serve(const char* where, HttpServer::Limits limits = {}) {
+  auto server = serve_http(*parse_listen_address(where), pages, limits);
   REQUIRE(server.ok());
   return std::move(*server);
 }
@@ -56,7 +62,78 @@ std::string request(const std::string& address, const std::string& method,
   return talk(address, method + ' ' + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
 }
 
+/// A connection that is closed with it.
+class Caller {
+ public:
+  explicit Caller(const std::string& address) : socket_(connect_to(address)) {}
+  ~Caller() { close(socket_); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  void say(std::string_view text) const {
+    (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL);  // it may be cut off
+  }
+  /// All that comes until the server hangs up.
+  std::string hear() const {
+    std::string heard;
+    char piece[4096];
+    for (ssize_t got = 0; (got = recv(socket_, piece, sizeof(piece), 0)) > 0;) {
+      heard.append(piece, static_cast<std::size_t>(got));
+    }
+    return heard;
+  }
+
+ private:
+  int socket_;
+};
+
 }  // namespace
+
+TEST_CASE("silent clients keep nobody waiting, and the oldest are cut off for the newest") {
+  const auto server = serve("127.0.0.1:0", {.clients_max = 4, .client_time = 1h, .grace_time = 1ms});
+  const std::string halves[] = {"", "G", "GET /hello HTTP/1.1\r\n", "POST / HTTP/1.1\r\nConte"};
+  std::deque<Caller> silent;
+  for (int i = 0; i < 40; ++i) {
+    silent.emplace_back(server->address()).say(halves[i % 4]);
+    if (i % 8 == 7) CHECK_THAT(request(server->address(), "GET", "/hello"), EndsWith("hello\n"));
+  }
+  for (int i = 0; i < 32; ++i)
+    CHECK(silent[static_cast<std::size_t>(i)].hear().empty());
+}
+
+TEST_CASE("pages that nobody reads take bounded memory and keep nobody waiting") {
+  const auto server = serve("127.0.0.1:0", {.bodies_bytes_max = 2 * kLargeBytes + 100});
+  std::deque<Caller> slow;
+  for (int i = 0; i < 8; ++i) {
+    slow.emplace_back(server->address()).say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK_THAT(request(server->address(), "GET", "/hello"), EndsWith("hello\n"));
+  }
+  CHECK(slow.front().hear().size() < kLargeBytes);
+  CHECK(slow.back().hear().size() > kLargeBytes);
+}
+
+TEST_CASE("a client that never comes to an end is cut off") {
+  const auto server = serve("127.0.0.1:0", {.client_time = 50ms});
+  const Caller slow(server->address());
+  slow.say("GET /hel");
+  CHECK(slow.hear().empty());
+}
+
+TEST_CASE("whatever a request asks for, it gets one answer") {
+  const auto server = serve("127.0.0.1:0");
+  for (const std::string more :
+       {"Expect: 100-continue\r\nContent-Length: 5\r\n", "Transfer-Encoding: chunked\r\n",
+        "Content-Length: 99999999999999\r\n", "Connection: keep-alive\r\n", "Range: bytes=1-2\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n", "Accept-Encoding: gzip, br\r\n"}) {
+    INFO(more);
+    const auto answer =
+        talk(server->address(), "GET /hello HTTP/1.1\r\nHost: x\r\n" + more + "\r\n");
+    CHECK_THAT(answer, StartsWith("HTTP/1.1 200 ") && EndsWith("hello\n"));
+  }
+  const std::string one = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+  const auto answer = talk(server->address(), one + one + one);
+  CHECK(answer.find("hello\n") == answer.rfind("hello\n"));
+}
 
 TEST_CASE("pages are served on a port that was picked") {
   const auto server = serve("127.0.0.1:0");
