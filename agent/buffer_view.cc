@@ -5,7 +5,9 @@
 #include "buffer/append_writer.h"
 #include "buffer/cluster_note.h"
 #include "buffer/frame.h"
+#include "buffer/kept_bytes.h"
 #include "buffer/scanner.h"
+#include "buffer/strays.h"
 
 namespace punchline {
 namespace {
@@ -61,6 +63,8 @@ class Look {
  private:
   Status take_state();
   Status take_holes();
+  Status take_strays();
+  void take_stray(ByteRange range);
   Status take_records();
   Result<bool> take_step(Scanner& scanner, std::vector<char>& memory);
   void take_item(const Item& item);
@@ -80,6 +84,7 @@ class Look {
 Result<BufferView> Look::take() {
   if (auto state = take_state(); !state) return state.error();
   if (auto holes = take_holes(); !holes) return holes.error();
+  if (auto strays = take_strays(); !strays) return strays.error();
   if (auto records = take_records(); !records) return records.error();
   return std::move(view_);
 }
@@ -131,6 +136,37 @@ void Look::take_hole(ByteRange positions) {
   if (view_.holes.size() < BufferView::kListedMax) view_.holes.push_back(positions);
   view_.picture.add(intersection(positions, {base_, start_.front()}), Mark::freed);
   view_.picture.add(intersection(positions, {start_.front(), end_}), Mark::freed_above);
+}
+
+// As far as an agent has noted that all is clean.
+Status Look::take_strays() {
+  const auto& freed = start_.freed();
+  if (!freed) return {};
+  const IntervalSet none;
+  StraySearch search(file_);
+  for (auto at = base_; at < freed->to;) {
+    std::vector<Stray> found;
+    const auto to =
+        search.find({base_, {at, freed->to}, none, none, start_.format()}, UINT64_MAX, found);
+    if (!to) return to.error();
+    for (const auto& stray : found)
+      take_stray(stray.range);
+    at = *to;
+  }
+  if (freed->kept_checksum == 0 || freed->to < base_) return {};
+  KeptBytes kept;
+  kept.expect({freed->to, start_.front()}, freed->kept_checksum);
+  const auto overwritten = kept.overwritten(file_, base_);
+  if (!overwritten) return overwritten.error();
+  for (const auto& range : *overwritten)
+    take_stray(range);
+  return {};
+}
+
+void Look::take_stray(ByteRange range) {
+  ++view_.strays;
+  view_.stray_bytes += range.size();
+  view_.picture.add(range, Mark::set_aside);
 }
 
 ReadRules Look::rules() {

@@ -54,6 +54,8 @@ struct BufferView {
   std::uint64_t set_aside_records = 0;
   std::array<std::uint64_t, kSetAsideReasons> set_aside_by_reason{};
   std::uint64_t set_aside_bytes = 0;
+  std::uint64_t strays = 0;       ///< Stretches written below the front (buffer/strays.h).
+  std::uint64_t stray_bytes = 0;
   std::vector<QuarantineEntry> entries;  ///< Of a quarantine: what waits in it.
   std::vector<ByteRange> holes;
   std::uint64_t hole_count = 0;

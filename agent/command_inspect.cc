@@ -63,6 +63,11 @@ void print_contents(const BufferView& view) {
               human_bytes(view.allocated_bytes).c_str(), counted(view.hole_count, "hole").c_str());
   std::printf("  waiting    %s, %s\n", counted(view.waiting_records, "record").c_str(),
               human_bytes(view.waiting_bytes).c_str());
+  if (view.strays > 0) {
+    std::printf("  below      %s, %s: written below the front by a producer that does not append\n",
+                counted(view.strays, "stretch", "stretches").c_str(),
+                human_bytes(view.stray_bytes).c_str());
+  }
   if (view.unfinished_bytes > 0) {
     std::printf("  unfinished %s: a last record that is not whole\n",
                 human_bytes(view.unfinished_bytes).c_str());

@@ -9,9 +9,11 @@ Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
       checkpoint_(checkpoint),
       limits_(limits),
       reclaim_(limits.block_bytes, checkpoint.base(), checkpoint.format()),
+      search_(file),
       front_(checkpoint.front()),
       free_from_bytes_(limits.free_bytes_min) {
   // What an earlier run confirmed and did not get round to free, or to cut off.
+  begin_below(front_);
   if (front_ > checkpoint.base()) free_due_ = collapse_due_ = TimePoint::min();
   if (checkpoint.needs_store()) store_due_ = TimePoint::min();
 }
@@ -137,7 +139,8 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
 
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                          Troubles& troubles) {
-  const Reclaim::View view{checkpoint_.stored_front(), front_, &done_, free_from()};
+  const Reclaim::View view{checkpoint_.stored_front(), front_, &done_, free_from(),
+                           is_written_below()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {
@@ -167,6 +170,7 @@ bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
   if (freed) {
     freed_bytes_ += reclaim_.freed(punch);
+    if (punch.stray) strays_.erase(punch.settled);
     return true;
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
@@ -189,10 +193,11 @@ void Ledger::forget_ranges(TimePoint now, Troubles& troubles) {
 }
 
 void Ledger::sync(TimePoint now, Troubles& troubles) {
+  const auto clean = clean_to();
   const auto synced = checkpoint_.sync();
   sync_due_ = TimePoint::max();
   if (checkpoint_.needs_store()) store_due_ = std::min(store_due_, now);
-  if (synced) return;
+  if (synced) return note_freed(clean);
   troubles.push_back({synced.error().message(), synced.error().kind() == ErrorKind::no_space});
   sync_due_ = now + limits_.retry_delay;
 }
@@ -205,7 +210,10 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
     return;
   }
   const auto cut = checkpoint_.collapse(limits_.collapse);
-  if (cut) return;
+  if (cut) {
+    if (*cut > 0) kept_.forget();  // a part of it was zeroed
+    return;
+  }
   collapse_due_ = now + limits_.collapse_delay;
   if (cut.error().kind() == ErrorKind::busy) return;
   if (cut.error().kind() == ErrorKind::unsupported) limits_.collapse.unit_bytes = 0;
@@ -217,7 +225,12 @@ std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {
   Troubles troubles;
   store_front(now, troubles);
   free_blocks(now, {}, done_.size() + 2, troubles);
-  if (const auto finished = checkpoint_.finish(); !finished) {
+  remember_kept();
+  const auto clean = clean_to();
+  const auto finished = checkpoint_.finish();
+  if (finished) {
+    note_freed(clean);
+  } else {
     troubles.push_back(
         {finished.error().message(), finished.error().kind() == ErrorKind::no_space});
   }

@@ -11,7 +11,9 @@
 #include "buffer/byte_range.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
+#include "buffer/kept_bytes.h"
 #include "buffer/reclaim.h"
+#include "buffer/strays.h"
 
 namespace punchline {
 
@@ -36,6 +38,17 @@ struct LedgerLimits {
 /// ranges above the front are punched and forgotten, since the file then remembers them itself.
 class Ledger {
  public:
+  /// What stands where all is done (buffer/strays.h), from the front of the file on, but for those
+  /// that note_stray() has been told of; at most about `found_max`. Errors: `io`.
+  Result<std::vector<Stray>> find_strays(std::size_t found_max);
+  /// The front has moved since the bytes before it were last looked at.
+  bool keeps_anew() const { return kept_front_ != front_; }
+  /// It is being set aside: not to be freed, nor found again.
+  void note_stray(ByteRange range);
+  bool is_stray(ByteRange range) const { return strays_.contains(range); }
+  /// It is kept elsewhere: to be freed.
+  void settle_stray(ByteRange range, TimePoint now);
+
   /// What went wrong in settle(), for the log and the metrics.
   struct Trouble {
     std::string text;
@@ -54,6 +67,7 @@ class Ledger {
   void pass_room(ByteRange range, TimePoint now);
   bool is_done(ByteRange range) const;
 
+  std::uint64_t block_bytes() const { return limits_.block_bytes; }
   /// Everything below is done.
   Position front() const { return front_; }
   /// The first byte at or above `from` that is not done.
@@ -102,12 +116,25 @@ class Ledger {
   Position free_from() const;
   void sync(TimePoint now, Troubles& troubles);
   void collapse(TimePoint now, Troubles& troubles);
+  void begin_below(Position front);
+  Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
+  Status add_overwritten(std::vector<Stray>& found);
+  void remember_kept();
+  bool is_written_below();
+  Position clean_to() const;
+  void note_freed(Position clean);
 
   BufferFile& file_;
   Checkpoint& checkpoint_;
   LedgerLimits limits_;
   Reclaim reclaim_;
   IntervalSet done_;  // above front_
+  IntervalSet strays_;
+  StraySearch search_;
+  KeptBytes kept_;
+  Position kept_front_ = 0;  // when it was last brought up to date
+  Position looked_below_ = 0;  // where the next look begins, if one was not enough
+  Position looked_above_ = 0;  // up to where the holes above the front were looked at last
   Position front_;
   Position format_shown_until_ = 0;  // by the records from the base on, which stay
   Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()

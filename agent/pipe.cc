@@ -31,6 +31,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       config_(config),
       owner_(owner),
       ledger_(parts.file, parts.checkpoint, limits),
+      stray_watch_(ledger_, now),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
@@ -163,8 +164,10 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
 }
 
 Pipe::Fed Pipe::rest_at_end(TimePoint now) {
+  const bool unmoved = at_end_ && changed_;
   at_end_ = true;
   changed_ = false;
+  if (unmoved) stray_watch_.hurry(now);
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
   note_room();
@@ -299,6 +302,7 @@ bool Pipe::has_shrunk(TimePoint now) {
 }
 
 void Pipe::settle(TimePoint now) {
+  look_below(now);
   const bool has_work =
       ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;
@@ -355,7 +359,7 @@ TimePoint Pipe::due(TimePoint now) const {
   auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
-                   rate_limit_.due()});
+                   rate_limit_.due(), shrunk_ ? TimePoint::max() : stray_watch_.due()});
 }
 
 Status Pipe::limit_to_present() {

@@ -19,6 +19,7 @@
 #include "agent/quarantine.h"
 #include "agent/rate_limit.h"
 #include "agent/refusal_rate.h"
+#include "agent/stray_watch.h"
 #include "agent/unjudged.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
@@ -122,6 +123,7 @@ class Pipe {
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
   void look_back(TimePoint now);
+  void look_below(TimePoint now);
   void note_refused(const Delivery& refused, TimePoint now);
   void hear_arrival(const Delivery& arrived, TimePoint now);
   void judge_at_end(TimePoint now);
@@ -160,13 +162,15 @@ class Pipe {
   void close_partial_line(TimePoint now);
   void tell_of_partial_line(TimePoint now);
   ReadRules rules() const {
-    return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts()};
+    return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts(),
+            parts_.checkpoint.old_front(), ledger_.block_bytes()};
   }
 
   Parts parts_;
   BufferConfig config_;
   std::uint32_t owner_;
   Ledger ledger_;
+  StrayWatch stray_watch_;
   RouteId route_;
   std::uint32_t seed_;
   Lanes lanes_;

@@ -66,6 +66,13 @@ void PipeGauges::count_set_aside(const Item& item) {
   note_set_aside(item, remedy(item.reason, config_));
 }
 
+void PipeGauges::count_stray(const Item& item) {
+  parts_.metrics.records_read.add(1);
+  parts_.metrics.bytes_read.add(item.range.size());
+  note_set_aside(item, remedy(item.reason, config_));
+  set_aside_.erase(item.range);  // it is not among what waits
+}
+
 void PipeGauges::count_refused(const Item& item, const std::string& error) {
   note_set_aside(item, "to this one alone Kafka answers " + error);
 }

@@ -40,6 +40,8 @@ class PipeGauges {
   Position high_water() const { return high_water_; }
   void count_read(ByteRange range, std::size_t records);
   void count_set_aside(const Item& item);
+  /// The same of what was written where all had been read.
+  void count_stray(const Item& item);
   /// A record, counted as read before, is not taken by the destination, which says `error`.
   void count_refused(const Item& item, const std::string& error);
   /// A record was given up.

@@ -135,6 +135,10 @@ bool Pipe::is_settled(ByteRange range) const {
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
   for (const auto& [range, text] : settled.moved) {
     gauges_.count_quarantined(range);
+    if (ledger_.is_stray(range)) {
+      ledger_.settle_stray(range, now);
+      continue;
+    }
     if (text >= range.begin + kGapBytesMin) ledger_.pass_room({range.begin, text}, now);
     ledger_.done(range, now);
   }

@@ -34,6 +34,11 @@ void judge_contents(const BufferView& view, Findings& findings) {
     findings.push_back({is_damage(reason), counted(count, "stretch", "stretches") +
                                                " cannot be delivered: " + name_of(reason)});
   }
+  if (view.strays > 0) {
+    findings.push_back({true, counted(view.strays, "stretch", "stretches") + " (" +
+                                  counted(view.stray_bytes, "byte", "bytes") +
+                                  ") written below the front: a producer does not append"});
+  }
   if (view.unfinished_bytes > 0) {
     findings.push_back({false, counted(view.unfinished_bytes, "byte", "bytes") +
                                    " at the end are no whole record yet"});

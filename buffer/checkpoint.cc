@@ -110,7 +110,9 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
     report.taken_back_bytes = found.front - state_.front;
     stored_front_ = state_.front;
     dirty_ = true;
+    if (found.boot == facts_.boot) old_front_ = found.front;
   }
+  load_freed();
   const auto begins = may_begin_at(state_.front);
   if (!begins) return begins.error();
   const bool other_inode = found.identity != fold_identity(facts->inode, facts->birth_ns);
@@ -163,6 +165,8 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   std::vector<Position> fences;
   for (const auto fence : fences_)
     if (copied && fence > state_.base) fences.push_back(fence - state_.base);
+  freed_.reset();
+  old_front_ = 0;
   state_ = State{};
   state_.format = format;
   state_.uuid = facts_.fresh_uuid;

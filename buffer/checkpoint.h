@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,15 @@ class Checkpoint {
   const Spread& spread() const { return spread_; }
   /// To be stored before anything is sent so.
   void note_spread(const Spread& spread);
+  /// Where the front stood before a start with force_fence, in the boot that the state is of, took it
+  /// back; 0: it did not. Below, all had been confirmed, and NULs up to a block are what we freed.
+  Position old_front() const { return old_front_; }
+  /// What was noted last of what is clean, as far as it is of this state and below the front.
+  /// Nothing: not known.
+  const std::optional<Freed>& freed() const { return freed_; }
+  /// Notes it, if it is news. Ask only once a sync() since has succeeded. Failing harms nobody: less
+  /// is known at the next start.
+  void note_freed(Position to, std::uint32_t kept_checksum);
   bool attributes_supported() const { return supported_; }
   /// Something is not in the attributes yet: call store() about once a second.
   bool needs_store() const {
@@ -148,6 +158,7 @@ class Checkpoint {
   void load_salts();
   void add_salt(std::uint32_t salt);
   void load_spread();
+  void load_freed();
   Status settle_intent(State& found, StartReport& report);
   Status hide_done_from(std::uint64_t offset);
   Status shift(const CollapseIntent& intent);
@@ -159,6 +170,8 @@ class Checkpoint {
   std::vector<Position> fences_;  // ascending, above where a boot may take the front back to
   std::vector<std::uint32_t> salts_;
   Spread spread_;
+  std::optional<Freed> freed_;
+  Position old_front_ = 0;
   bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
   Position free_from_ = 0;
   Position stored_front_ = 0;

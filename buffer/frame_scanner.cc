@@ -249,7 +249,12 @@ Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
 }
 
 ScanStep FrameScanner::set_aside_to(Position end, std::vector<Item>& items) {
-  items.push_back({{damage_->begin, end}, Item::Kind::set_aside, damage_->reason, 0, 0});
+  const ByteRange range{damage_->begin, end};
+  if (rules_.is_remnant(range.begin, range.end)) {
+    items.push_back({range, Item::Kind::nothing, SetAsideReason::none, 0, 0});
+  } else {
+    items.push_back({range, Item::Kind::set_aside, damage_->reason, 0, 0});
+  }
   damage_.reset();
   return {end, ScanStep::End::more, 0};
 }

@@ -50,6 +50,14 @@ struct ReadRules {
   /// Frames: of other files, whose frames count as this file's (a copy; Checkpoint::salts()).
   std::vector<std::uint32_t> salts = {};
 
+  /// Below it all had been confirmed (Checkpoint::old_front()), and whole blocks were freed.
+  Position old_front = 0;
+  std::uint64_t block_bytes = 4096;
+
+  /// [begin, end), with NULs before it, is what was left of a confirmed record.
+  bool is_remnant(Position begin, Position end) const {
+    return end <= old_front && begin % block_bytes == 0;
+  }
   Position careful_until() const { return fences.empty() ? 0 : fences.back(); }
 };
 

@@ -61,6 +61,10 @@ Item classify(const ReadRules& rules, const LineShape& shape) {
   if (!shape.has_text) return nothing_in(shape.range, shape.leading_nuls);                     // R1
   if (!fences_in(rules, shape.range).empty()) return set_aside(SetAsideReason::spans_fence);  // R2
   const bool careful = shape.range.begin < rules.careful_until();
+  const auto text = shape.range.begin + shape.leading_nuls;
+  if (careful && shape.leading_nuls > 0 && rules.is_remnant(text, shape.range.end)) {
+    return {shape.range, Item::Kind::nothing, SetAsideReason::none, 0, 0};  // R3, freed before
+  }
   if (careful && shape.has_nul) return set_aside(SetAsideReason::torn);                       // R3
   if (!careful && shape.leading_nuls >= kGapBytesMin) return set_aside(SetAsideReason::gap);  // R4
   const auto payload_bytes = shape.range.size() - 1;

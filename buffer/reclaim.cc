@@ -16,8 +16,13 @@ bool is_done(const Reclaim::View& view, Position at) {
 std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
-  if (view.free_from == 0) {
-    punches = below(view, std::max({least.below_bytes, block_bytes_, kGapBytesMin}));
+  for (const auto& [begin, end] : given_back_) {
+    if (view.free_from > 0 || punches.size() == punches_max) break;
+    punches.push_back({{begin, end}, {begin, end}, true, true});
+  }
+  if (view.free_from == 0 && !view.hold_below) {
+    const auto freed = below(view, std::max({least.below_bytes, block_bytes_, kGapBytesMin}));
+    punches.insert(punches.end(), freed.begin(), freed.end());
   }
   const auto from = std::max(view.stored_front, view.free_from);
   auto range = unfreed_.next(from);
@@ -45,7 +50,7 @@ std::vector<Reclaim::Punch> Reclaim::below(const View& view, std::uint64_t bytes
     from = std::min(room->end, end);
   }
   auto rest = whole_blocks({from, end}, block_bytes_);
-  if (from > freed_to_) rest.begin = from;
+  rest.begin = std::min(from, rest.end);
   if (rest.begin < rest.end && rest.size() >= bytes_min) {
     punches.push_back({rest, {0, rest.end}, false});
   }
@@ -69,6 +74,7 @@ ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) con
 std::uint64_t Reclaim::freed(const Punch& punch) {
   const auto before = unfreed_.bytes();
   unfreed_.erase(punch.settled);
+  given_back_.erase(punch.settled);
   if (!punch.in_band) freed_to_ = std::max(freed_to_, punch.settled.end);
   rooms_.erase_below(freed_to_);
   return before - unfreed_.bytes();

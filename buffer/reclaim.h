@@ -29,11 +29,13 @@ class Reclaim {
     const IntervalSet* done = nullptr;  ///< What is done above the front.
     Position free_from = 0;  ///< Nothing below is punched for now; 0 for no such limit. Where a
                              ///< record begins.
+    bool hold_below = false;  ///< Nothing below the front is freed for now, but by give_back().
   };
   struct Punch {
     ByteRange range;       ///< Positions to punch.
     ByteRange settled;     ///< What need not be freed any more once that has succeeded.
     bool in_band = false;  ///< By F2.
+    bool stray = false;    ///< What give_back() was told of.
   };
 
   /// `block_bytes`: unit of the filesystem. `freed_to`: position up to which nothing is left to
@@ -46,8 +48,17 @@ class Reclaim {
 
   /// `range` has just become done.
   void add(ByteRange range) { unfreed_.insert(range); }
-  /// `range`, of kind `room`, has: it is nobody's to free.
-  void leave(ByteRange range) { rooms_.insert(range); }
+  /// `range`, of kind `room` or a stray, is nobody's to free.
+  void leave(ByteRange range) {
+    unfreed_.erase(range);
+    rooms_.insert(range);
+  }
+
+  /// Text in [.., freed_to()), a stray, is kept elsewhere: it is to be freed again, to the byte.
+  void give_back(ByteRange range) { given_back_.insert(range); }
+  /// All that is done and below is freed, or room, or a stray.
+  Position freed_to() const { return freed_to_; }
+  const IntervalSet& unfreed() const { return unfreed_; }
 
   /// From which size on a punch is worth its call; 1: all there is.
   struct Least {
@@ -77,6 +88,7 @@ class Reclaim {
   Position freed_to_;
   Format format_;
   IntervalSet unfreed_;
+  IntervalSet given_back_;
   IntervalSet rooms_;  // at or above freed_to_: NULs that nobody freed
 };
 

@@ -179,6 +179,21 @@ Decoded decode_spread(std::string_view bytes, Spread& spread) {
   return Decoded::ok;
 }
 
+std::string encode_freed(const Freed& freed) {
+  std::vector<std::uint32_t> list = {freed.uuid_checksum, freed.kept_checksum};
+  for (const auto at : {freed.to, freed.front})
+    list.insert(list.end(), {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32)});
+  return encode_last(list, list.size());
+}
+
+Decoded decode_freed(std::string_view bytes, Freed& freed) {
+  std::vector<std::uint32_t> list;
+  if (decode_list(bytes, list) != Decoded::ok || list.size() != 6) return Decoded::damaged;
+  const auto position = [&](std::size_t at) { return list[at] | Position{list[at + 1]} << 32; };
+  freed = {list[0], position(2), position(4), list[1]};
+  return freed.to <= freed.front ? Decoded::ok : Decoded::damaged;
+}
+
 std::uint64_t fold_boot_id(std::string_view boot_id) {
   std::uint64_t halves[2] = {0, 0};
   int digits = 0;

@@ -17,6 +17,7 @@ inline constexpr std::string_view kLimitsAttribute = "user.punchline.limits";
 inline constexpr std::string_view kSaltsAttribute = "user.punchline.salts";
 inline constexpr std::string_view kNameAttribute = "user.punchline.name";
 inline constexpr std::string_view kPartitionsAttribute = "user.punchline.partitions";
+inline constexpr std::string_view kFreedAttribute = "user.punchline.freed";
 inline constexpr std::string_view kClusterAttribute = "user.punchline.cluster";
 
 using Uuid = std::array<std::uint8_t, 16>;
@@ -88,6 +89,18 @@ struct Spread {
 inline constexpr std::size_t kKeyRuleBytesMax = 255;
 std::string encode_spread(const Spread& spread);
 Decoded decode_spread(std::string_view bytes, Spread& spread);
+
+/// Up to where a buffer was certainly clean, and what was left before its front: the value of
+/// kFreedAttribute.
+struct Freed {
+  std::uint32_t uuid_checksum = 0;  ///< CRC-32C of the UUID of the state it belongs to.
+  Position to = 0;                  ///< Below are only NULs, and newlines that close them.
+  Position front = 0;               ///< At or above `to`.
+  std::uint32_t kept_checksum = 0;  ///< CRC-32C of the bytes between the two; 0: not known.
+  friend bool operator==(const Freed&, const Freed&) = default;
+};
+std::string encode_freed(const Freed& freed);
+Decoded decode_freed(std::string_view bytes, Freed& freed);
 
 /// The text of /proc/sys/kernel/random/boot_id as a number: 128 bits folded into 64.
 std::uint64_t fold_boot_id(std::string_view boot_id);

@@ -26,13 +26,32 @@ SetAsideReason reason_of(std::string_view payload, ByteRange line, const ReadRul
   return SetAsideReason::none;
 }
 
+/// R2: a NUL before the fence that the stretch ends at, and none behind it.
+bool ends_at_fence(ByteRange range, std::string_view text, const ReadRules& rules) {
+  const bool is_fence =
+      std::find(rules.fences.begin(), rules.fences.end(), range.end) != rules.fences.end();
+  return is_fence && text[range.end - 1] == '\0' && text[range.end] != '\0';
+}
+
 void check(const Stretch& stretch, std::string_view text, const ReadRules& rules) {
   const auto& range = stretch.item.range;
   const auto bytes = text.substr(range.begin, range.size());
-  must(bytes.back() == '\n', "a stretch is whole lines");
+  const auto kind = stretch.item.kind;
+  if (kind == Item::Kind::room) {
+    must(bytes.size() >= kGapBytesMin, "room is at least as long as a gap");
+    must(bytes.find_first_not_of('\0') == bytes.npos, "room is NULs");
+    must(text[range.end] != '\0', "room is all NULs there are");
+    return;
+  }
+  const bool is_whole = bytes.back() == '\n';
+  must(is_whole || ends_at_fence(range, text, rules), "a stretch is whole lines");
   const bool is_nothing = bytes.find_first_not_of(std::string_view("\0\n", 2)) == bytes.npos;
-  must(is_nothing == (stretch.item.kind == Item::Kind::nothing), "NULs and newlines are nothing");
+  must(is_nothing == (kind == Item::Kind::nothing), "NULs and newlines are nothing");
   if (is_nothing) return;
+  if (!is_whole) {
+    must(stretch.item.reason == SetAsideReason::torn, "text before NULs and a fence is torn");
+    return;
+  }
   const auto payload = bytes.substr(0, bytes.size() - 1);
   must(payload.find('\n') == payload.npos, "a stretch is one line");
   const auto reason = reason_of(payload, range, rules);

@@ -501,6 +501,55 @@ TEST_CASE("after a boot the front goes back to the end of a line, not into one")
   CHECK(checkpoint.front() == 4);
 }
 
+TEST_CASE("a fence that is forced in the same boot remembers where the front stood, a boot does not") {
+  auto file = file_with("one\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.sync().ok());
+    file.producer_appends("two\n");
+    REQUIRE(checkpoint.move_front(8).ok());
+  }
+  auto facts = boot(GENERATE(1, 2));
+  facts.force_fence = true;
+  Checkpoint checkpoint(file, facts);
+  REQUIRE(checkpoint.start().ok());
+  CHECK(checkpoint.front() == 4);
+  CHECK(checkpoint.old_front() == (facts.boot == boot(1).boot ? 8 : 0));
+}
+
+TEST_CASE("what is noted as clean is of one state, and never above its front") {
+  auto file = file_with("one\ntwo\n");
+  {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    CHECK_FALSE(checkpoint.freed());
+    REQUIRE(checkpoint.move_front(8).ok());
+    checkpoint.note_freed(4, 77);
+  }
+  SECTION("the next start knows it") {
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    REQUIRE(checkpoint.freed());
+    CHECK(checkpoint.freed()->to == 4);
+    CHECK(checkpoint.freed()->kept_checksum == 77);
+  }
+  SECTION("a copy does not") {
+    file.set_inode(99, 99);
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    CHECK_FALSE(checkpoint.freed());
+  }
+  SECTION("one that is damaged says nothing") {
+    auto bytes = **file.attribute(kFreedAttribute);
+    bytes[9] ^= 1;
+    REQUIRE(file.set_attribute(kFreedAttribute, bytes).ok());
+    Checkpoint checkpoint(file, boot(1));
+    REQUIRE(checkpoint.start().ok());
+    CHECK_FALSE(checkpoint.freed());
+  }
+}
+
 TEST_CASE("NULs at the end are room: they are not closed, and the front does not go back for them") {
   auto file = file_with(std::string("one\ntorn\0\0", 10));
   auto facts = boot(1);

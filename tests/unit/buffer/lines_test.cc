@@ -68,6 +68,18 @@ TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole")
   CHECK(decode("a" + nuls(1) + "b\n", rules, 100) == "record[100,104)");
 }
 
+TEST_CASE("behind a freed block below the old front the rest of a line is none that was torn") {
+  ReadRules rules{1 << 20, {20'000}};
+  rules.old_front = 8200;
+  const auto rest = nuls(8192) + "rest of\nnext\n";
+  CHECK(decode(rest, rules) == "nothing[0,8200)record[8200,8205)");
+  CHECK(decode(nuls(8191) + "?rest of\nnext\n", rules) == "torn[0,8200)record[8200,8205)");
+  rules.old_front = 8199;  // it ends behind it
+  CHECK(decode(rest, rules) == "torn[0,8200)record[8200,8205)");
+  rules.old_front = 0;  // another boot
+  CHECK(decode(rest, rules) == "torn[0,8200)record[8200,8205)");
+}
+
 TEST_CASE("a line that spans any fence is set aside whole") {
   const ReadRules rules{1 << 20, {4, 9}};
   CHECK(decode("abc\n", rules) == "record[0,4)");  // ends at the fence

@@ -316,7 +316,7 @@ TEST_CASE("idle: without a wake it looks once a second") {
   const auto operations = world.file.operations();
   for (int i = 0; i < 10'000; ++i)
     world.turn();  // ten seconds in milliseconds
-  CHECK(world.file.operations() - operations < 10 * 10);
+  CHECK(world.file.operations() - operations < 10 * 15);
   world.append("two");  // nobody tells
   world.turn(1100);
   CHECK(world.sink.log(0).size() == 2);

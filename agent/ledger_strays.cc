@@ -1,0 +1,142 @@
+// The part of Ledger that watches what is done for those who write there all the same.
+
+#include <algorithm>
+
+#include "agent/ledger.h"
+#include "buffer/lines.h"
+
+namespace punchline {
+namespace {
+
+constexpr int kSegmentsMax = 1000;
+constexpr std::size_t kHolesPerLook = 256;
+
+/// Where the data begin that end at `front`: what an earlier run has left, where it has not said so.
+Position last_data_before(BufferFile& file, Position base, Position front) {
+  std::uint64_t at = 0;
+  for (int segment = 0; segment < kSegmentsMax; ++segment) {
+    const auto data = file.next_data(at);
+    if (!data) break;
+    if (!*data || base + **data >= front) return front;
+    const auto hole = file.next_hole(**data);
+    if (!hole) break;
+    if (base + *hole >= front) return base + **data;
+    at = *hole;
+  }
+  return base;
+}
+
+}  // namespace
+
+// What an earlier run left unfreed counts as old, all below it as clean.
+void Ledger::begin_below(Position front) {
+  const auto base = checkpoint_.base();
+  const auto& freed = checkpoint_.freed();
+  const auto to = freed ? std::max(freed->to, base) : last_data_before(file_, base, front);
+  reclaim_ = Reclaim(limits_.block_bytes, to, checkpoint_.format());
+  reclaim_.add({to, front});
+  if (freed && freed->kept_checksum != 0 && freed->to >= base) {
+    kept_.expect({to, front}, freed->kept_checksum);
+  }
+}
+
+Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
+  std::vector<Stray> found;
+  const auto base = checkpoint_.base();
+  const ByteRange below{std::clamp(looked_below_, base, front_), front_};
+  const auto looked = add_strays(below, found_max, found);
+  if (!looked) return looked.error();
+  looked_below_ = *looked < front_ ? *looked : 0;
+  if (found.size() < found_max) {
+    if (const auto kept = add_overwritten(found); !kept) return kept.error();
+  }
+  auto hole = done_.next(looked_above_);
+  for (std::size_t holes = 0; hole && holes < kHolesPerLook && found.size() < found_max; ++holes) {
+    if (const auto above = add_strays(*hole, found_max, found); !above) return above.error();
+    looked_above_ = hole->end;
+    hole = done_.next(hole->end);
+  }
+  if (!hole) looked_above_ = 0;
+  return found;
+}
+
+// Returns up to where it has looked.
+Result<Position> Ledger::add_strays(ByteRange range, std::size_t found_max,
+                                    std::vector<Stray>& found) {
+  return search_.find(
+      {checkpoint_.base(), range, reclaim_.unfreed(), strays_, checkpoint_.format()}, found_max,
+      found);
+}
+
+// The writer may have gone on beyond what was freed. Where no copy tells how far, all counts that is
+// not freed yet.
+Status Ledger::add_overwritten(std::vector<Stray>& found) {
+  auto changed = kept_.overwritten(file_, checkpoint_.base());
+  if (!changed) return changed.error();
+  const auto to = reclaim_.freed_to();
+  const bool goes_on = !found.empty() && found.back().range.end == to;
+  const auto unfreed = reclaim_.unfreed().find(to);
+  if (goes_on && unfreed && !kept_.range().contains(to)) {
+    const auto end = std::min(unfreed->end, front_);
+    for (auto at = to; at < end; at += StraySearch::kPieceBytes)
+      changed->push_back({at, std::min(at + StraySearch::kPieceBytes, end)});
+  }
+  for (auto range : *changed) {
+    if (range.begin == to && goes_on && !found.back().ended) {
+      range.begin = found.back().range.begin;
+      found.pop_back();
+    }
+    found.push_back({range, true});
+  }
+  remember_kept();
+  return {};
+}
+
+void Ledger::remember_kept() {
+  kept_front_ = front_;
+  const auto unfreed = front_ == 0 ? std::nullopt : reclaim_.unfreed().find(front_ - 1);
+  if (!unfreed) return kept_.forget();
+  const auto kept = intersection(*unfreed, {unfreed->begin, front_});
+  if (kept == kept_.range() || kept.size() > KeptBytes::kBytesMax) return;
+  if (!kept_.remember(file_, checkpoint_.base(), kept)) kept_.forget();
+}
+
+void Ledger::note_stray(ByteRange range) {
+  strays_.insert(range);
+  if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
+}
+
+// The newline before the front stays, as by F1.
+void Ledger::settle_stray(ByteRange range, TimePoint now) {
+  if (range.end == front_ && checkpoint_.format() == Format::lines) {
+    strays_.erase({--range.end, front_});
+  }
+  reclaim_.give_back(range);
+  free_due_ = std::min(free_due_, now);
+}
+
+// Who writes below the front from offset 0 on passes the last block that was freed before he comes to
+// what is not.
+bool Ledger::is_written_below() {
+  const auto to = reclaim_.freed_to();
+  if (to < checkpoint_.base() + limits_.block_bytes) return false;
+  std::vector<Stray> found;
+  const auto looked = add_strays({to - limits_.block_bytes, to}, 1, found);
+  return looked && !found.empty();
+}
+
+Position Ledger::clean_to() const {
+  const auto unfreed = reclaim_.unfreed().first();
+  return unfreed ? std::min(unfreed->begin, front_) : front_;
+}
+
+void Ledger::note_freed(Position clean) {
+  if (front_ != checkpoint_.front()) return;
+  // More than that will be freed yet.
+  const auto kept_max = std::max(limits_.block_bytes, kGapBytesMin);
+  const bool known =
+      kept_.range() == ByteRange{clean, front_} && kept_.range().size() <= kept_max;
+  checkpoint_.note_freed(clean, known ? kept_.checksum() : 0);
+}
+
+}  // namespace punchline

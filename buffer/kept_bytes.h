@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "buffer/buffer_file.h"
+#include "buffer/byte_range.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// What is done and stays in the file, since F1 frees whole blocks only: a copy, by which is seen
+/// whether somebody has written over it. One thread. Errors: `io`.
+class KeptBytes {
+ public:
+  static constexpr std::size_t kBytesMax = 64 * 1024;
+
+  /// Keeps a copy of `range` (positions), the last kBytesMax of it at most.
+  Status remember(BufferFile& file, Position base, ByteRange range);
+  /// Nothing but the checksum of `range` is known, from an earlier run.
+  void expect(ByteRange range, std::uint32_t checksum);
+  void forget() { *this = {}; }
+
+  ByteRange range() const { return range_; }
+  std::uint32_t checksum() const { return checksum_; }
+
+  /// Where it is not what it was: the lines from the first change to the last, or all of them where
+  /// only the checksum is known. What has become NUL does not count, that was freed. Each change is
+  /// told once.
+  Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base);
+
+ private:
+  ByteRange changed(const std::string& now) const;
+
+  ByteRange range_;
+  std::uint32_t checksum_ = 0;
+  std::string bytes_;  // empty: only the checksum is known
+};
+
+}  // namespace punchline

@@ -1,0 +1,105 @@
+#include "buffer/strays.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "buffer/lines.h"
+#include "buffer/nuls.h"
+
+namespace punchline {
+namespace {
+
+bool is_clean(char byte) {
+  return byte == '\0' || byte == '\n';
+}
+
+/// Where the first run of NULs begins that no line has in it.
+std::size_t long_nuls_in(std::string_view bytes) {
+  for (auto at = bytes.find('\0'); at < bytes.size();) {
+    const auto end = at + leading_nuls(bytes.substr(at));
+    if (end - at >= kGapBytesMin) return at;
+    at = bytes.find('\0', end);
+  }
+  return bytes.size();
+}
+
+std::optional<ByteRange> explained_at(const StraySearch::Space& space, Position at) {
+  const auto unfreed = space.unfreed.find(at);
+  return unfreed ? unfreed : space.known.find(at);
+}
+
+/// The stray that `bytes` begin with; they hold text, and go on in the file if `more`. Empty: it
+/// goes on behind them.
+ByteRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {
+  const auto nuls = long_nuls_in(bytes);
+  const auto newline = format == Format::lines ? bytes.find('\n') : std::string_view::npos;
+  ended = newline < nuls;
+  if (ended) return {0, newline + 1};
+  if (nuls == bytes.size() && more) return {};
+  return {0, bytes.substr(0, nuls).find_last_not_of('\0') + 1};
+}
+
+}  // namespace
+
+Result<Position> StraySearch::find(const Space& space, std::size_t found_max,
+                                   std::vector<Stray>& found) {
+  bytes_read_ = 0;
+  const auto base = space.base;
+  for (looked_to_ = space.range.begin; looked_to_ < space.range.end;) {
+    if (found.size() >= found_max || bytes_read_ >= kBytesPerLookMax) return looked_to_;
+    if (const auto old = explained_at(space, looked_to_)) {
+      looked_to_ = old->end;
+      continue;
+    }
+    const auto data = file_.next_data(looked_to_ - base);
+    if (!data) return data.error();
+    if (!*data || base + **data >= space.range.end) break;
+    looked_to_ = base + **data;
+    if (explained_at(space, looked_to_)) continue;
+    const auto hole = file_.next_hole(**data);
+    if (!hole) return hole.error();
+    ByteRange clean{looked_to_, std::min(base + *hole, space.range.end)};
+    for (const auto* explained : {&space.unfreed, &space.known}) {
+      const auto next = explained->next(clean.begin);
+      if (next) clean.end = std::min(clean.end, next->begin);
+    }
+    if (const auto looked = look_into(clean, space, found_max, found); !looked) {
+      return looked.error();
+    }
+  }
+  return space.range.end;
+}
+
+Status StraySearch::look_into(ByteRange clean, const Space& space, std::size_t found_max,
+                              std::vector<Stray>& found) {
+  memory_.resize(kPieceBytes);
+  while (looked_to_ < clean.end && found.size() < found_max && bytes_read_ < kBytesPerLookMax) {
+    const auto wanted = std::min<std::uint64_t>(kPieceBytes, clean.end - looked_to_);
+    const auto read = file_.read_at(looked_to_ - space.base, {memory_.data(), wanted});
+    if (!read) return read.error();
+    if (*read == 0) {
+      looked_to_ = clean.end;
+      break;
+    }
+    bytes_read_ += *read;
+    auto bytes = std::string_view(memory_).substr(0, *read);
+    const bool more = looked_to_ + *read < clean.end;
+    while (!bytes.empty() && found.size() < found_max) {
+      const auto text = std::find_if_not(bytes.begin(), bytes.end(), is_clean) - bytes.begin();
+      bytes.remove_prefix(static_cast<std::size_t>(text));
+      looked_to_ += static_cast<std::uint64_t>(text);
+      if (bytes.empty()) break;
+      bool ended = false;
+      auto stray = first_stray(bytes, space.format, more, ended);
+      if (stray.empty() && bytes.size() < kPieceBytes) break;  // read on from here
+      if (stray.empty()) stray = {0, bytes.size()};
+      found.push_back({{looked_to_, looked_to_ + stray.size()}, ended});
+      bytes.remove_prefix(stray.size());
+      looked_to_ += stray.size();
+    }
+  }
+  return {};
+}
+
+}  // namespace punchline

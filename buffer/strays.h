@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "buffer/buffer_file.h"
+#include "buffer/byte_range.h"
+#include "buffer/interval_set.h"
+#include "buffer/result.h"
+#include "buffer/state.h"
+
+namespace punchline {
+
+/// A piece of text that stands where everything was done and freed, or was room that the front has
+/// passed: a producer that does not append wrote it there (buffer/FORMAT.md, "Below the front").
+struct Stray {
+  ByteRange range;     ///< Positions: of a line, with its newline; in frames of all up to a hole.
+  bool ended = false;  ///< In lines: by a newline.
+
+  friend bool operator==(const Stray&, const Stray&) = default;
+};
+
+/// Looks for strays. Finds data with SEEK_DATA, so where nothing has been written it costs a call or
+/// two; a filesystem that knows no holes is read through. Changes nothing. One thread.
+class StraySearch {
+ public:
+  static constexpr std::size_t kPieceBytes = 256 * 1024;
+  static constexpr std::size_t kBytesPerLookMax = 4 << 20;
+
+  explicit StraySearch(BufferFile& file) : file_(file) {}
+
+  /// Where to look, in positions: `range` is done, and but for `unfreed` and `known` clean: NULs, and
+  /// newlines that close them.
+  struct Space {
+    Position base = 0;
+    ByteRange range;
+    const IntervalSet& unfreed;
+    const IntervalSet& known;  ///< Strays that have been found before.
+    Format format = Format::lines;
+  };
+  /// Appends what it finds, in order, and stops behind `found_max` or kBytesPerLookMax. Returns up
+  /// to where it has looked. Errors: `io`.
+  Result<Position> find(const Space& space, std::size_t found_max, std::vector<Stray>& found);
+
+ private:
+  Status look_into(ByteRange clean, const Space& space, std::size_t found_max,
+                   std::vector<Stray>& found);
+
+  BufferFile& file_;
+  std::string memory_;
+  std::size_t bytes_read_ = 0;
+  Position looked_to_ = 0;
+};
+
+}  // namespace punchline

@@ -1,0 +1,174 @@
+// Producers that write where everything was done: buffer/FORMAT.md, "Below the front".
+
+#include <algorithm>
+
+#include "tests/support/catch.h"
+#include "tests/unit/core/world.h"
+
+using namespace punchline;
+using namespace std::chrono_literals;
+using punchline::testing::append_many;
+using punchline::testing::set_aside;
+using punchline::testing::World;
+
+namespace {
+
+constexpr auto kBelow = SetAsideReason::written_below_front;
+
+/// Lines of one run of a service, some fifteen bytes each.
+std::string run(const std::string& name, int lines) {
+  std::string text;
+  for (int i = 0; i < lines; ++i)
+    text += name + " " + std::to_string(10'000 + i) + "\n";
+  return text;
+}
+
+void rest(World& world, int seconds = 3) {
+  for (; seconds > 0; --seconds) {
+    world.pipe().wake();
+    world.drain();
+    world.advance(1s);
+    world.turn(3);
+  }
+  world.drain();
+}
+
+/// A buffer that has delivered and freed `lines` lines.
+struct Story {
+  explicit Story(int lines = 2000) : world(1, 1) {
+    world.quarantines = true;
+    world.open();
+    world.append_raw(run("first", lines));
+    rest(world);
+    delivered = world.sink.log(0).size();
+    REQUIRE(delivered == static_cast<std::size_t>(lines));
+  }
+  std::size_t told() const {
+    return static_cast<std::size_t>(
+        std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+          return line.find("written_below_front") != std::string::npos &&
+                 line.find("append:") != std::string::npos;
+        }));
+  }
+  bool has_kept(const std::string& part) const {
+    return std::any_of(world.store.contents.begin(), world.store.contents.end(),
+                       [&](const auto& content) { return content.find(part) != content.npos; });
+  }
+  World world;
+  std::size_t delivered = 0;
+};
+
+}  // namespace
+
+TEST_CASE("lines written from offset 0 are kept, told once, and freed again") {
+  Story story;
+  auto& world = story.world;
+  const auto front = world.checkpoint().front();
+  world.file.producer_writes(0, run("second", 1000));
+  rest(world);
+  CHECK(world.sink.log(0).size() == story.delivered);
+  CHECK(set_aside(world, kBelow) == 1000);
+  CHECK(world.store.contents.size() == 1000);
+  CHECK(story.told() == 1);
+  CHECK(world.checkpoint().front() == front);
+  CHECK(world.checkpoint().state().gap_seen);
+  CHECK(world.file.text().find("second") == std::string::npos);
+  world.check_honest();
+  world.file.producer_writes(0, run("third", 500));
+  rest(world);
+  CHECK(set_aside(world, kBelow) == 1500);
+  world.append("last");
+  rest(world);
+  CHECK(world.sink.log(0).size() == story.delivered + 1);
+}
+
+TEST_CASE("what is written over the last bytes before the front is seen too") {
+  Story story(2000);
+  auto& world = story.world;
+  SECTION("by a run of the same length") {
+    world.file.producer_writes(0, run("secon", 2000));
+    rest(world);
+    CHECK(story.has_kept("secon 11999"));
+    CHECK(set_aside(world, kBelow) == 2000);
+  }
+  SECTION("in a buffer of which nothing was freed yet") {
+    Story small(20);
+    small.world.file.producer_writes(0, run("secon", 10));
+    rest(small.world);
+    CHECK(small.has_kept("secon 10000"));
+    CHECK(small.has_kept("secon 10009"));
+    CHECK_FALSE(small.has_kept("first 10019"));
+    CHECK(small.world.sink.log(0).size() == 20);
+  }
+  CHECK(world.sink.log(0).size() == story.delivered);
+}
+
+TEST_CASE("a line that is never ended is kept as it is after a while") {
+  Story story;
+  auto& world = story.world;
+  world.file.producer_writes(0, "whole\nunfinis");
+  rest(world);
+  CHECK(set_aside(world, kBelow) == 1);
+  world.file.producer_writes(13, "hed\n");
+  rest(world);
+  CHECK(world.store.contents.count("unfinished") == 1);
+  world.file.producer_writes(5000, "never");
+  rest(world, 10);
+  CHECK(world.store.contents.count("never") == 1);
+}
+
+TEST_CASE("what was written below the front while no agent ran is found by the next one") {
+  const int lines = GENERATE(20, 2000);
+  Story story(lines);
+  auto& world = story.world;
+  world.stop();
+  world.crash();
+  world.file.producer_writes(0, run("secon", lines / 2));
+  world.open();
+  rest(world);
+  CHECK(story.has_kept("secon 10000"));
+  CHECK(set_aside(world, kBelow) > 0);
+  CHECK(world.sink.log(0).size() == story.delivered);
+}
+
+TEST_CASE("a restart takes nothing of its own for a stray") {
+  const int lines = GENERATE(20, 2000);
+  Story story(lines);
+  auto& world = story.world;
+  const bool stops = GENERATE(true, false);
+  if (stops) world.stop();
+  world.crash();
+  world.open();
+  rest(world);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
+TEST_CASE("without a quarantine it stays in its place, and is counted once") {
+  World world(1, 1);
+  world.open();
+  append_many(world, 0, 1000);
+  rest(world);
+  world.file.producer_writes(0, run("second", 100));
+  rest(world, 10);
+  CHECK(set_aside(world, kBelow) == 100);
+  CHECK(world.file.text().substr(0, 13) == "second 10000\n");
+  append_many(world, 1000, 1000);
+  rest(world);
+  CHECK(world.file.text().substr(0, 13) == "second 10000\n");
+  world.check_all_arrived();
+}
+
+TEST_CASE("what is written into room that the front has passed is kept") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.open();
+  world.append("one");
+  world.file.producer_writes(1 << 20, std::string(1, '\0'));
+  world.append_raw("\n");
+  world.append("two");
+  rest(world);
+  world.file.producer_writes(20'000, "late\n");
+  rest(world);
+  CHECK(world.store.contents.count("late") == 1);
+  CHECK(world.sink.log(0).size() == 2);
+}
