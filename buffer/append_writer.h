@@ -91,13 +91,13 @@ class AppendWriter {
   Status add(const FrameRecord& record);
 
   /// Writes all that has been taken. `busy` (see set_patience(): asked for a buffer's first
-  /// records, and to take back, also where the agent has another lock file than we see), `no_space` (full
-  /// disk, quota) and `io` (also EFBIG, and a buffer that was deleted or renamed since it was
+  /// records, and to take back, also where the agent has another lock file than we see), `no_space`
+  /// (full disk, quota) and `io` (also EFBIG, and a buffer that was deleted or renamed since it was
   /// opened: nobody may ever read it again): records in front may have been written, as
-  /// records_written() tells; the others stay taken, and flush() may be tried again. If taking
-  /// back fails the text says where a torn
-  /// piece remains: btrfs, which writes nothing in place, refuses it on a full disk. It stays what
-  /// FORMAT.md calls torn text, and the newline of the next write ends it.
+  /// records_written() tells; the others stay taken, and flush() may be tried again. If taking back
+  /// fails the text says where a torn piece remains: btrfs, which writes nothing in place, refuses
+  /// it on a full disk. It stays what FORMAT.md calls torn text, and the newline of the next write
+  /// ends it.
   Status flush();
   /// Gives up what has been added and is not written: after a failed flush() it would come with the
   /// next one.
