@@ -129,12 +129,12 @@ TEST_CASE("an agent that ends while nobody knows whose fault it is leaves all in
 
 TEST_CASE("there is a limit to what is not judged: then the topic is blamed, and tried in order") {
   World world(1, 16);
-  with_poisons(world);
+  world.quarantines = true;
   bool mended = false;
   world.sink.objects = [&](const std::string&) { return !mended; };
   append_many(world, 0, static_cast<int>(Unjudged::kMax) + 100);
   world.open();
-  live(world, 70'000, 20ms);
+  live(world, 50'000, 20ms);
   CHECK(world.store.contents.empty());
   CHECK(state(world) == BufferState::refused);
   mended = true;
