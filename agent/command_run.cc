@@ -141,6 +141,7 @@ std::optional<ExitCode> Run::open_buffers() {
 std::optional<ExitCode> Run::open_http() {
   if (!config_.http_listen) return std::nullopt;
   const auto listen = parse_listen_address(*config_.http_listen);
+  metrics_.heartbeat_ms.set(milliseconds_of(clock_now()));  // whoever asks before the first turn
   auto http = serve_http(*listen, [this](std::string_view path) {
     return page_at(path, metrics_, milliseconds_of(clock_now()));
   });

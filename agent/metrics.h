@@ -157,7 +157,7 @@ struct Metrics {
 
   Figure log_lines_dropped;  ///< As Log::dropped() says.
 
-  /// Steady clock in ms, written each time the loop turns; 0 until the first turn.
+  /// Steady clock in ms, written before the pages are served and each time the loop turns.
   Figure heartbeat_ms;
   /// Every buffer is locked, checked and fenced: producers may start. Does not ask for Kafka.
   std::atomic<bool> ready{false};
