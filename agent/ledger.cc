@@ -151,7 +151,8 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
   }
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
-  if (view.free_from > 0) free_due_ = std::min(free_due_, now + limits_.retry_delay);
+  const bool held = view.free_from > 0 || view.hold_below;
+  if (held) free_due_ = std::min(free_due_, now + limits_.retry_delay);
   if (!punches.empty()) note_growth(now);
 }
 

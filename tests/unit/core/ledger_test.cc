@@ -52,6 +52,22 @@ TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks 
   CHECK(ledger.freed_bytes() == 106'496);
 }
 
+TEST_CASE("nothing is freed while somebody writes below the front") {
+  Desk desk;
+  auto& ledger = desk.open();
+  ledger.done({0, 100'000}, kStart);
+  ledger.settle(kStart, Ledger::Worth::large);
+  REQUIRE(ledger.freed_bytes() == 98'304);
+  desk.file.producer_writes(98'000, "from offset 0\n");
+  ledger.done({100'000, 200'000}, kStart);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
+  CHECK(ledger.freed_bytes() == 98'304);
+  CHECK(desk.file.text().find("from offset 0") != std::string::npos);
+  REQUIRE(desk.file.punch({98'000, 98'014}).ok());  // it is kept elsewhere
+  ledger.settle(kStart + 3s, Ledger::Worth::all);
+  CHECK(ledger.freed_bytes() > 190'000);
+}
+
 TEST_CASE("the front is in the attribute before a block below it is freed") {
   Desk desk;
   auto& ledger = desk.open();
