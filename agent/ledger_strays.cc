@@ -126,8 +126,7 @@ bool Ledger::is_written_below() {
 }
 
 Position Ledger::clean_to() const {
-  const auto unfreed = reclaim_.unfreed().first();
-  return unfreed ? std::min(unfreed->begin, front_) : front_;
+  return std::min(reclaim_.clean_to(), front_);
 }
 
 void Ledger::note_freed(Position clean) {

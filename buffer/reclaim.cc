@@ -1,6 +1,7 @@
 #include "buffer/reclaim.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "buffer/lines.h"
 
@@ -69,6 +70,12 @@ ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) con
   if (range.begin > from && is_done(view, range.begin - 1)) --range.begin;
   --range.end;
   return range;
+}
+
+Position Reclaim::clean_to() const {
+  const auto unfreed = unfreed_.first();
+  const auto begin = unfreed ? unfreed->begin : std::numeric_limits<Position>::max();
+  return rooms_.empty() ? std::min(begin, freed_to_) : begin;
 }
 
 std::uint64_t Reclaim::freed(const Punch& punch) {

@@ -59,6 +59,9 @@ class Reclaim {
   /// All that is done and below is freed, or room, or a stray.
   Position freed_to() const { return freed_to_; }
   const IntervalSet& unfreed() const { return unfreed_; }
+  /// Below, nothing is left to free for whoever goes on from here. What F2 has left of a block is:
+  /// so it does not go beyond freed_to(), but over room.
+  Position clean_to() const;
 
   /// From which size on a punch is worth its call; 1: all there is.
   struct Least {

@@ -193,6 +193,24 @@ TEST_CASE("what an earlier run confirmed and did not free is freed at start") {
   CHECK(desk.file.data_map() == "[98304,400000)");
 }
 
+TEST_CASE("what is left of blocks that were freed above the front goes after a restart too") {
+  Desk desk;
+  for (const auto newline : {9'999, 29'999, 59'999})
+    desk.file.producer_writes(newline, "\n");
+  {
+    auto& ledger = desk.open();
+    ledger.done({10'000, 30'000}, kStart);
+    ledger.settle(kStart + 1s, Ledger::Worth::all);
+    ledger.done({0, 10'000}, kStart + 1s);
+    ledger.settle(kStart + 3s, Ledger::Worth::all);
+    REQUIRE(desk.file.data_map() == "[28672,400000)");
+  }
+  auto& ledger = desk.open();
+  ledger.done({30'000, 60'000}, kStart);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
+  CHECK(desk.file.data_map() == "[57344,400000)");
+}
+
 TEST_CASE("done ranges above the front are bounded: the file remembers what is forgotten") {
   Desk desk;
   desk.limits.ranges_max = 16;
