@@ -199,6 +199,7 @@ bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoi
   const auto facts = parts_.file.facts();
   if (!facts) return false;
   const auto end = parts_.checkpoint.base() + facts->size;
+  if (end < ledger.front()) return false;  // truncated: what it holds is for another pipe to show
   const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
   show_waiting(ledger);  // first: who has seen the size asks what waits of it

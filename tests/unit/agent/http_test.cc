@@ -65,7 +65,10 @@ std::string request(const std::string& address, const std::string& method,
 /// A connection that is closed with it.
 class Caller {
  public:
-  explicit Caller(const std::string& address) : socket_(connect_to(address)) {}
+  explicit Caller(const std::string& address) : socket_(connect_to(address)) {
+    const timeval patience{20, 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  }
   ~Caller() { close(socket_); }
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;

@@ -52,6 +52,19 @@ TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks 
   CHECK(ledger.freed_bytes() == 106'496);
 }
 
+TEST_CASE("room is not freed with what is done around it: somebody may be writing there") {
+  Desk desk;
+  auto& ledger = desk.open();
+  ledger.done({0, 20'000}, kStart);
+  ledger.pass_room({20'000, 60'000}, kStart);
+  ledger.done({60'000, 100'000}, kStart);
+  ledger.settle(kStart, Ledger::Worth::large);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
+  CHECK(ledger.front() == 100'000);
+  CHECK(desk.file.text().substr(20'000, 40'000) == std::string(40'000, 'x'));
+  CHECK(ledger.freed_bytes() > 50'000);
+}
+
 TEST_CASE("nothing is freed while somebody writes below the front") {
   Desk desk;
   auto& ledger = desk.open();
