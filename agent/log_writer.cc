@@ -5,13 +5,11 @@
 #include <deque>
 #include <mutex>
 #include <string_view>
-#include <system_error>
-#include <thread>
 #include <utility>
 
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
+
+#include "buffer/quiet_thread.h"
 
 namespace punchline {
 
@@ -53,26 +51,11 @@ void write_all(LogWriter::State& state) {
   }
 }
 
-bool start_thread(const std::shared_ptr<LogWriter::State>& state) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
-  try {
-    std::thread([state] { write_all(*state); }).detach();
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
-}
-
 }  // namespace
 
 LogWriter::LogWriter(int fd, Limits limits) : limits_(limits), state_(std::make_shared<State>()) {
   state_->fd = fd;
-  state_->has_thread = start_thread(state_);
+  state_->has_thread = start_quiet_thread([state = state_] { write_all(*state); }).ok();
 }
 
 LogWriter::~LogWriter() {

@@ -5,12 +5,11 @@
 #include <mutex>
 #include <set>
 #include <string_view>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include <librdkafka/rdkafka.h>
 
+#include "buffer/quiet_thread.h"
 #include "sinks/kafka_client.h"
 
 namespace punchline {
@@ -129,17 +128,14 @@ void KafkaAddressQuestion::ask(const KafkaProperties& properties) {
   state_.reset();
   if (bootstrap_servers(properties).size() < 2) return;
   auto state = std::make_shared<State>();
-  try {
-    std::thread([state, properties] {
-      auto several = several_clusters(ask_addresses(properties, kTimeout, &state->stopped));
-      const std::lock_guard lock(state->mutex);
-      state->several = std::move(several);
-      state->has_ended = true;
-      state->ended.notify_all();
-    }).detach();
-    state_ = std::move(state);
-  } catch (const std::system_error&) {
-  }
+  const auto started = start_quiet_thread([state, properties] {
+    auto several = several_clusters(ask_addresses(properties, kTimeout, &state->stopped));
+    const std::lock_guard lock(state->mutex);
+    state->several = std::move(several);
+    state->has_ended = true;
+    state->ended.notify_all();
+  });
+  if (started) state_ = std::move(state);
 }
 
 void KafkaAddressQuestion::stop() {

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include <librdkafka/rdkafka.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
+
+#include "buffer/quiet_thread.h"
 
 namespace punchline {
 
@@ -214,26 +212,10 @@ void destroy(State& state) {
 }
 
 Status start_thread(const std::shared_ptr<State>& state) {
-  try {
-    std::thread([state] {
-      watch(*state);
-      if (state->client != nullptr) destroy(*state);
-    }).detach();
-    return {};
-  } catch (const std::system_error& error) {
-    return Error(ErrorKind::io, error.code().value(), "start a thread");
-  }
-}
-
-/// Signals belong to the program's own thread.
-Status start_thread_without_signals(const std::shared_ptr<State>& state) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  auto started = start_thread(state);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
+  return start_quiet_thread([state] {
+    watch(*state);
+    if (state->client != nullptr) destroy(*state);
+  });
 }
 
 }  // namespace
@@ -245,7 +227,7 @@ Result<std::unique_ptr<KafkaWatch>> KafkaWatch::start(
   state->wake_fd = wake_fd;
   state->interval = interval;
   state->connections = std::move(connections);
-  if (auto started = start_thread_without_signals(state); !started) return started.error();
+  if (auto started = start_thread(state); !started) return started.error();
   return std::unique_ptr<KafkaWatch>(new KafkaWatch(std::move(state)));
 }
 
