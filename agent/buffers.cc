@@ -43,7 +43,8 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
       parts_.log.warning("{}: {}", config.path, kept->text());
     tell_of_orphans(config, parts_.log);
   }
-  look_for_rotated();
+  for (std::size_t i = 0; i < config_.buffers.size(); ++i)
+    look_for_rotated(i);
   take_rotated(now);
   return std::nullopt;
 }
@@ -214,6 +215,7 @@ void Buffers::take_new_files(TimePoint now) {
     const auto text = failure ? failure->text : "";
     const bool is_news = text != std::exchange(failures_[&config], text);
     if (!failure || is_news) draft.say(parts_.log);
+    if (!failure) look_for_rotated(i);
     if (failure && is_news) parts_.log.error("{}; trying again each second", text);
   }
 }
@@ -240,7 +242,7 @@ bool Buffers::finish(TimePoint now) {
     held->pipe->finish(now);
     tell_of_new_name(*held);
     all = save_orphan(*held, Source::given_up) && all;
-    note_seen(held->config);
+    note_seen_at_end(*held);
   }
   return all;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ctime>
 #include <deque>
 #include <map>
 #include <memory>
@@ -87,7 +88,8 @@ class Buffers {
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
                                       const Opening& opening, TimePoint now, Log& log);
-  void look_for_rotated();
+  void look_for_rotated(std::size_t index);
+  bool is_known(const std::string& path) const;
   void take_rotated(TimePoint now);
   bool take_rotated(RotatedFile& file, TimePoint now);
   bool is_lost(Held& held);
@@ -100,6 +102,7 @@ class Buffers {
   static void look_at_quarantine(Held& held);
   bool is_spent(Held& held, TimePoint now);
   void note_seen(const BufferConfig& config);
+  void note_seen_at_end(const Held& held);
   /// What is left in a file that will be gone when we close it gets a name.
   bool save_orphan(Held& held, Source source);
   void tell_of_new_name(const Held& held);
@@ -114,6 +117,7 @@ class Buffers {
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};
+  std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
   std::set<const BufferConfig*> not_taken_;  // some file that was this one could not be had
   bool lost_one_ = false;
 };

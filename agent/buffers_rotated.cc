@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include <sys/stat.h>
+
 #include "agent/buffers.h"
 #include "agent/rotated.h"
 
@@ -27,25 +29,47 @@ std::optional<std::string> new_name_of(PosixFile& file) {
 
 }  // namespace
 
-void Buffers::look_for_rotated() {
-  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
-    const auto& config = config_.buffers[i];
-    if (config.is_quarantine) continue;
-    const auto found = find_rotated(config, config_);
-    tell_of_archives(config, found, parts_.log);
-    for (const auto& path : found.to_forward) {
-      rotated_.push_back({config, parts_.metrics.buffers[i], path,
+// At a start, and when a file was replaced: it may have been so twice since anybody looked.
+void Buffers::look_for_rotated(std::size_t index) {
+  const auto& config = config_.buffers[index];
+  if (config.is_quarantine) return;
+  looked_[&config] = filesystem_now();
+  const auto found = find_rotated(config, config_);
+  tell_of_archives(config, found, parts_.log);
+  for (const auto& path : found.to_forward) {
+    if (!is_known(path))
+      rotated_.push_back({config, parts_.metrics.buffers[index], path,
                           LockRequest(LockFile::path_for(config.path))});
-    }
-    note_seen(config);
   }
+  note_seen(config);
+}
+
+/// Forwarded already, or about to be.
+bool Buffers::is_known(const std::string& path) const {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) < 0) return true;
+  return std::any_of(rotated_.begin(), rotated_.end(),
+                     [&](const auto& file) { return file.path == path; }) ||
+         std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
+           const auto facts = held->buffer.file->facts();
+           return facts && facts->inode == found.st_ino;
+         });
 }
 
 /// Unless some file still waits to be taken.
 void Buffers::note_seen(const BufferConfig& config) {
   const bool waits = std::any_of(rotated_.begin(), rotated_.end(),
                                  [&](const auto& file) { return &file.config == &config; });
-  if (!waits && !not_taken_.contains(&config)) note_rotated_seen(config);
+  if (!waits && !not_taken_.contains(&config)) note_rotated_seen(config, looked_[&config]);
+}
+
+/// All that was renamed by now was seen to be, if the path still leads to the file.
+void Buffers::note_seen_at_end(const Held& held) {
+  const auto now = filesystem_now();
+  const auto same = held.buffer.file->same_file_as_path();
+  if (held.replaced || !same || !*same) return;
+  looked_[&held.config] = now;
+  note_seen(held.config);
 }
 
 // A few at a time, however many there are: each has descriptors of its own.

@@ -10,6 +10,9 @@
 #include <system_error>
 #include <tuple>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "buffer/checkpoint.h"
 #include "buffer/lock_file.h"
 #include "buffer/state.h"
@@ -76,10 +79,11 @@ Kind kind_of(PosixFile& file, const std::string& name, const BufferConfig& confi
   // No agent has ever seen it: it was the buffer while none ran, or is none of ours.
   if (!is_named_so || !last_seen_ns) return Kind::other;
   if (compression_of(name) != nullptr) {
-    return nanoseconds(changed->stx_ctime) > *last_seen_ns ? Kind::to_be_named : Kind::other;
+    return nanoseconds(changed->stx_ctime) >= *last_seen_ns ? Kind::to_be_named : Kind::other;
   }
-  if (facts->birth_ns > *last_seen_ns) return Kind::to_forward;
-  const bool is_new = nanoseconds(changed->stx_ctime) > *last_seen_ns;
+  // In the same tick: rather once more than never.
+  if (facts->birth_ns >= *last_seen_ns) return Kind::to_forward;
+  const bool is_new = nanoseconds(changed->stx_ctime) >= *last_seen_ns;
   return facts->birth_ns == 0 && is_new ? Kind::to_be_named : Kind::other;
 }
 
@@ -185,9 +189,15 @@ void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log
   }
 }
 
-void note_rotated_seen(const BufferConfig& config) {
-  std::error_code none;
-  fs::last_write_time(LockFile::path_for(config.path), fs::file_time_type::clock::now(), none);
+struct timespec filesystem_now() {
+  struct timespec now {};
+  (void)::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now;
+}
+
+void note_rotated_seen(const BufferConfig& config, struct timespec looked) {
+  const std::array times = {timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, looked};
+  (void)::utimensat(AT_FDCWD, LockFile::path_for(config.path).c_str(), times.data(), 0);
 }
 
 }  // namespace punchline

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ struct Rotated {
   std::vector<std::string> to_forward;   ///< Hold something, and are read as they are.
   std::vector<std::string> to_be_named;  ///< Compressed since an agent last looked.
 };
+
+/// A time as a filesystem gives it to a file that is made or changed now, never later than that:
+/// it may lag behind the clock by a tick of some milliseconds (ktime_get_coarse_real_ts64() in
+/// fs/inode.c, current_time()).
+struct timespec filesystem_now();
+
 /// Errors are passed over: what cannot be looked at is none of ours.
 Rotated find_rotated(const BufferConfig& config, const Config& all);
 
@@ -37,8 +44,9 @@ bool is_looked_for(const std::string& new_path, const BufferConfig& config);
 /// With the command that takes it in.
 void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
 
-/// All that was rotated until now is forwarded, or has been told of.
-void note_rotated_seen(const BufferConfig& config);
+/// All that was rotated until then is forwarded, or has been told of: `looked` is filesystem_now()
+/// before find_rotated().
+void note_rotated_seen(const BufferConfig& config, struct timespec looked);
 
 /// The buffer's name without its folder, as it is noted on the file.
 std::string name_of_buffer(const BufferConfig& config);

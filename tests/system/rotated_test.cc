@@ -1,8 +1,12 @@
 // A buffer that somebody rotates, against all advice: FORMAT.md, "Rotated by hand".
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -65,6 +69,22 @@ TEST_CASE("what was rotated in an outage is forwarded by the next start, the old
   const auto again = place.once();
   CHECK_THAT(again.err, !Contains("was this buffer"));
   CHECK(place.delivered() == delivered);
+}
+
+TEST_CASE("what was made in the tick in which an agent has looked is not passed over") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.2");
+  place.append("two\n");  // into a file that no agent has ever seen
+  struct statx made {};
+  REQUIRE(::statx(AT_FDCWD, place.buffer.c_str(), 0, STATX_BTIME, &made) == 0);
+  const struct timespec born{.tv_sec = made.stx_btime.tv_sec, .tv_nsec = made.stx_btime.tv_nsec};
+  const std::array times = {born, born};
+  REQUIRE(::utimensat(AT_FDCWD, place.beside("app.buf.agent").c_str(), times.data(), 0) == 0);
+  place.rename_to("app.buf.1");
+  CHECK(place.once().exit.code == 0);
+  CHECK(occurrences(place.delivered(), "two\n") == 1);
 }
 
 TEST_CASE("by its name or by another that a rotation gives, and by no other") {
@@ -174,6 +194,25 @@ TEST_CASE("a rename while the agent runs is told at once, with where it went and
     REQUIRE(agent.logs("now, where no later start looks for it: forward it too (-b) then"));
   }
   CHECK(agent.stop().code == 0);
+}
+
+TEST_CASE("rotated twice before the agent looks again: nothing of either is passed over") {
+  const Outage place;
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  agent.process().signal(SIGSTOP);
+  for (const auto* name : {"app.buf.2", "app.buf.1"}) {
+    place.append(std::string("before ") + name + "\n");
+    place.rename_to(name);
+  }
+  place.append("last\n");
+  agent.process().signal(SIGCONT);
+  CHECK(eventually(seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 4; }));
+  CHECK(agent.stop().code == 0);
+  for (const auto* line : {"before app.buf.2\n", "before app.buf.1\n", "last\n"})
+    CHECK(occurrences(place.delivered(), line) == 1);
 }
 
 TEST_CASE("renamed while the agent runs, and killed before it is drained: the next start has it") {
