@@ -102,6 +102,7 @@ Status Look::take_state() {
   view_.origin = started->origin;
   view_.warnings = std::move(started->warnings);
   view_.cluster = noted_cluster(file_);
+  if (const auto lost = noted_losses(file_)) view_.lost = *lost;
   view_.fences = start_.fences();
   view_.fences_sound = stored->fences_sound;
   view_.logical_bytes = facts->size;

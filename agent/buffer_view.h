@@ -11,6 +11,7 @@
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/lines.h"
+#include "buffer/losses.h"
 #include "buffer/quarantine.h"
 
 namespace punchline {
@@ -38,6 +39,7 @@ struct BufferView {
   Origin origin = Origin::resumed;
   std::vector<std::string> warnings;  ///< Sentences about that start.
   std::string cluster;                ///< The id of the one it was sent to last; "" for none.
+  Losses lost{};                      ///< As noted (buffer/losses.h).
   std::vector<Position> fences;
   bool fences_sound = true;  ///< Their attribute checks, or there is none.
 

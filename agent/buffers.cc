@@ -42,6 +42,10 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
     if (const auto kept = set_aside_before(config))
       parts_.log.warning("{}: {}", config.path, kept->text());
     tell_of_orphans(config, parts_.log);
+    const auto lost = noted_losses(*held_.back()->buffer.file);
+    if (lost && is_any(*lost))
+      parts_.log.warning("{}: lost in earlier runs: {}; {}", config.path, text_of(*lost),
+                         kForgetLosses);
   }
   for (std::size_t i = 0; i < config_.buffers.size(); ++i)
     look_for_rotated(i);
@@ -53,13 +57,16 @@ std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferM
                                              const Opening& opening, TimePoint now, Log& log) {
   const bool rotated = !opening.path.empty();
   auto held = std::make_unique<Held>(
-      Held{config, metrics, make_key_source(config), {}, {}, nullptr, rotated, rotated, now});
+      Held{config, metrics, make_key_source(config), {}, {}, {}, nullptr, rotated, rotated, now});
   if (!config.is_quarantine) {
     held->quarantine = std::make_unique<QuarantineFile>(
         config.path, PosixFile::Creation{config.mode, config.group});
   }
   if (auto failure = open_buffer(config, opening, log, held->buffer)) return failure;
   if (auto failure = find_old_keys(*held)) return failure;
+  held->losses = std::make_unique<LossAccount>(*held->buffer.file, metrics);
+  if (const auto lost = held->buffer.lost_bytes; lost > 0)
+    held->losses->add_unread(LossReason::truncated, lost);
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));
@@ -91,7 +98,7 @@ std::optional<OpenFailure> Buffers::find_old_keys(Held& held) {
 void Buffers::add_pipe(Held& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
-                  held.metrics, parts_.log, held.quarantine.get(), held.keys.get(), held.old_keys.get(),
+                  held.metrics, *held.losses, parts_.log, held.quarantine.get(), held.keys.get(), held.old_keys.get(),
                   host_name()},
       held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
@@ -131,7 +138,7 @@ bool Buffers::wake_grown_quarantines() {
 
 void Buffers::look(TimePoint now) {
   for (auto& held : held_)
-    if (held->pipe->shrunk() && now >= held->anew_due) begin_anew(*held, now);
+    if (held->pipe->is_due_anew(now) && now >= held->anew_due) begin_anew(*held, now);
   take_rotated(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
@@ -155,7 +162,7 @@ bool Buffers::is_lost(Held& held) {
   return true;
 }
 
-// Reports that are still to come for the old pipe free nothing: its positions mean nothing now.
+// Reports that are still to come for the old pipe free nothing, and are heard no more.
 void Buffers::begin_anew(Held& held, TimePoint now) {
   auto checkpoint = settle_again(held.config, *held.buffer.file, parts_.log);
   if (!checkpoint) {
@@ -163,6 +170,7 @@ void Buffers::begin_anew(Held& held, TimePoint now) {
     held.anew_due = now + kLookDelay;
     return;
   }
+  held.pipe->give_up(LossReason::truncated);
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
   held.buffer.checkpoint = std::move(*checkpoint);
@@ -240,11 +248,26 @@ bool Buffers::finish(TimePoint now) {
   bool all = true;
   for (auto& held : held_) {
     held->pipe->finish(now);
+    if (held->pipe->shrunk()) held->pipe->give_up(LossReason::truncated);
     tell_of_new_name(*held);
-    all = save_orphan(*held, Source::given_up) && all;
+    const bool saved = save_orphan(*held, Source::given_up);
+    if (!saved) held->pipe->give_up(LossReason::deleted);
+    all = saved && all;
+    note_losses_at_end(*held);
     note_seen_at_end(*held);
   }
   return all;
+}
+
+// On the file that has the name now, where one does: nobody finds the other any more.
+void Buffers::note_losses_at_end(Held& held) {
+  if (held.losses->is_noted()) return;
+  const auto file = PosixFile::open(held.config.path);
+  const auto noted = !held.replaced ? held.losses->store_on(*held.buffer.file)
+                     : file         ? held.losses->store_on(**file)
+                                    : Status(file.error());
+  if (noted) return;
+  parts_.log.error("{}: what was lost is not noted: {}", held.config.path, noted.error().message());
 }
 
 bool Buffers::save_orphan(Held& held, Source source) {

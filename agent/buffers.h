@@ -14,6 +14,7 @@
 #include "agent/forwarder.h"
 #include "agent/key_source.h"
 #include "agent/log.h"
+#include "agent/loss_account.h"
 #include "agent/metrics.h"
 #include "agent/open_buffer.h"
 #include "agent/quarantine_file.h"
@@ -67,6 +68,7 @@ class Buffers {
     BufferMetrics& metrics;
     std::unique_ptr<KeySource> keys;  // none: nullptr
     OpenBuffer buffer;
+    std::unique_ptr<LossAccount> losses;
     std::unique_ptr<QuarantineFile> quarantine;
     Pipe* pipe = nullptr;                    // the forwarder's
     bool replaced = false;                   // its path leads elsewhere
@@ -105,6 +107,7 @@ class Buffers {
   void note_seen_at_end(const Held& held);
   /// What is left in a file that will be gone when we close it gets a name.
   bool save_orphan(Held& held, Source source);
+  void note_losses_at_end(Held& held);
   void tell_of_new_name(const Held& held);
   static std::string where_to(const Held& held);
   static bool is_quiet(Held& held, TimePoint now);

@@ -68,6 +68,9 @@ void print_contents(const BufferView& view) {
                 counted(view.strays, "stretch", "stretches").c_str(),
                 human_bytes(view.stray_bytes).c_str());
   }
+  if (is_any(view.lost)) {
+    std::printf("  lost       %s: %s\n", text_of(view.lost).c_str(), kForgetLosses);
+  }
   if (view.unfinished_bytes > 0) {
     std::printf("  unfinished %s: a last record that is not whole\n",
                 human_bytes(view.unfinished_bytes).c_str());

@@ -291,10 +291,12 @@ ExitCode Run::once_outcome() const {
     log_.warning("{}: the last line has no newline yet: {} bytes stay", pipe.path(),
                  pipe.unfinished_bytes());
   }
-  const bool dropped =
-      std::any_of(metrics_.buffers.begin(), metrics_.buffers.end(),
-                  [](const auto& buffer) { return buffer.records_dropped.get() > 0; });
-  return dropped || forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
+  const bool lost = std::any_of(
+      metrics_.buffers.begin(), metrics_.buffers.end(), [](const auto& buffer) {
+        return std::any_of(buffer.bytes_lost.begin(), buffer.bytes_lost.end(),
+                           [](const auto& bytes) { return bytes.get() > 0; });
+      });
+  return lost || forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
 }
 
 ExitCode Run::end(ExitCode code) {
@@ -305,7 +307,7 @@ ExitCode Run::end(ExitCode code) {
     log_.info("{}: {} records confirmed, {} set aside, {} dropped, {} bytes waiting", buffer.path,
               buffer.records_confirmed.get(),
               buffer.records_read.get() - buffer.records_confirmed.get() -
-                  buffer.records_unsettled.get() - buffer.records_dropped.get(),
+                  buffer.records_unsettled.get() - buffer.records_gone(),
               buffer.records_dropped.get(), buffer.waiting_bytes.get());
   }
   const bool all_sent = !tell_what_stays();

@@ -60,6 +60,17 @@ void add_set_aside(Family& family, const Metrics& metrics,
   }
 }
 
+void add_lost(Family& family, const Metrics& metrics,
+              std::array<Figure, kLossReasons> BufferMetrics::*figures) {
+  for (const auto& buffer : metrics.buffers) {
+    for (std::size_t i = 0; i < kLossReasons; ++i) {
+      family.add(
+          number((buffer.*figures)[i].get()),
+          {label("buffer", buffer.path), label("reason", name_of(static_cast<LossReason>(i)))});
+    }
+  }
+}
+
 std::string code_label(std::int32_t code) {
   return code == CodeCounts::kOther ? "other" : kafka_code_name(code);
 }
@@ -86,6 +97,12 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
       break;
     case OtherMetric::bytes_set_aside:
       add_set_aside(family, metrics, &BufferMetrics::bytes_set_aside);
+      break;
+    case OtherMetric::records_lost:
+      add_lost(family, metrics, &BufferMetrics::records_lost);
+      break;
+    case OtherMetric::bytes_lost:
+      add_lost(family, metrics, &BufferMetrics::bytes_lost);
       break;
     case OtherMetric::kafka_errors:
       add_kafka_errors(family, metrics);

@@ -109,6 +109,14 @@ constexpr OtherMetricInfo kOthers[] = {
     {{"punchline_set_aside_bytes", kGauge, "buffer,reason", "bytes",
       "Bytes of these records as they stand in the buffer"},
      OtherMetric::bytes_set_aside},
+    {{"punchline_lost_records_total", kCounter, "buffer,reason", "records",
+      "Records that are gone and were not delivered, as far as they had been read: truncated, "
+      "deleted, dropped by drop_oldest; of those overwritten the number is not known"},
+     OtherMetric::records_lost},
+    {{"punchline_lost_bytes_total", kCounter, "buffer,reason", "bytes",
+      "Bytes that are gone and were not delivered, at most; their number alone tells of what was "
+      "lost unread"},
+     OtherMetric::bytes_lost},
     {{"punchline_kafka_errors_total", kCounter, "buffer,code", "records",
       "Records reported with an error, by error code; they are sent again"},
      OtherMetric::kafka_errors},
@@ -134,6 +142,13 @@ constexpr OtherMetricInfo kOthers[] = {
     {{"punchline_build_info", kGauge, "version", "constant", "Always 1; the version is the label"},
      OtherMetric::build_info},
 };
+
+std::uint64_t all_but_overwritten(const std::array<Figure, kLossReasons>& figures) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kLossReasons; ++i)
+    if (static_cast<LossReason>(i) != LossReason::overwritten) sum += figures[i].get();
+  return sum;
+}
 
 }  // namespace
 
@@ -161,6 +176,22 @@ std::vector<std::pair<std::int32_t, std::uint64_t>> CodeCounts::read() const {
 void BufferMetrics::set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes) {
   records_set_aside[static_cast<std::size_t>(reason)].add(records);
   bytes_set_aside[static_cast<std::size_t>(reason)].add(bytes);
+}
+
+void BufferMetrics::lost(LossReason reason, std::uint64_t records, std::uint64_t bytes) {
+  records_lost[static_cast<std::size_t>(reason)].add(records);
+  bytes_lost[static_cast<std::size_t>(reason)].add(bytes);
+  if (reason != LossReason::dropped) return;
+  records_dropped.add(records);
+  bytes_dropped.add(bytes);
+}
+
+std::uint64_t BufferMetrics::records_gone() const {
+  return all_but_overwritten(records_lost);
+}
+
+std::uint64_t BufferMetrics::bytes_gone() const {
+  return all_but_overwritten(bytes_lost);
 }
 
 BufferMetrics& Metrics::add_buffer(std::string path, std::string topic) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "buffer/lines.h"
+#include "buffer/losses.h"
 
 namespace punchline {
 
@@ -96,7 +97,8 @@ inline constexpr std::array<std::string_view, 6> kBufferStateNames = {
 /// What one buffer shows to the outside.
 ///
 /// The honesty check, in records and in bytes, at any moment after the agent's turn:
-///   read = confirmed + unsettled + dropped + the sum of set_aside over its reasons.
+///   read = confirmed + unsettled + the sum of set_aside over its reasons
+///          + the sum of lost over its reasons but overwritten.
 /// Each record counts as read once per run of the agent, however often it is read or sent again.
 struct BufferMetrics {
   BufferMetrics(std::string path_, std::string topic_)
@@ -114,14 +116,16 @@ struct BufferMetrics {
   Figure storage_errors;   ///< Failed sync, punch or attribute.
   /// Indexed by SetAsideReason.
   std::array<Figure, kSetAsideReasons> records_set_aside, bytes_set_aside;
-  Figure records_dropped, bytes_dropped;  ///< Given up by when_full = drop_oldest.
+  /// Indexed by LossReason. Of what was lost unread the bytes count as read.
+  std::array<Figure, kLossReasons> records_lost, bytes_lost;
+  Figure records_dropped, bytes_dropped;  ///< Of these, given up by when_full = drop_oldest.
   Figure records_quarantined;             ///< Of those set aside: moved to the quarantine.
   CodeCounts kafka_errors;                ///< Records reported with an error, by code.
 
   // Gauges, written once a turn. A file that lost its name and the new one under it count together;
   // positions are those of the new one.
   Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed, set aside nor
-                                              ///< dropped.
+                                              ///< lost.
   Figure records_in_flight;                   ///< Of those, with the sink now.
   Figure waiting_bytes;                       ///< In the file and not done, read or not yet read.
   Figure logical_bytes;                       ///< Size of the file, holes included.
@@ -134,6 +138,10 @@ struct BufferMetrics {
   Figure state;                               ///< A BufferState.
 
   void set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes);
+  void lost(LossReason reason, std::uint64_t records, std::uint64_t bytes);
+  /// Of all reasons but overwritten: those records were never read, or are read as others.
+  std::uint64_t records_gone() const;
+  std::uint64_t bytes_gone() const;
   void set_state(BufferState now) { state.set(static_cast<std::uint64_t>(now)); }
 };
 
@@ -189,6 +197,8 @@ std::span<const BufferFigureInfo> buffer_figure_table();
 enum class OtherMetric : std::uint8_t {
   records_set_aside,
   bytes_set_aside,
+  records_lost,
+  bytes_lost,
   kafka_errors,
   client_errors,
   instances_renewed,

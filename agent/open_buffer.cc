@@ -257,6 +257,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
     return OpenFailure{ExitCode::temporary, path + " is locked by an older program"};
   }
   tell(path, *report, *opened.checkpoint, log);
+  opened.lost_bytes = report->lost_bytes;
   if (const auto writable = opened.file->open_for_writing(); !writable) {
     return failure(writable.error());
   }

@@ -23,7 +23,8 @@ struct OpenBuffer {
   std::unique_ptr<PosixFile> file;
   std::unique_ptr<Lock> lock;
   std::unique_ptr<Checkpoint> checkpoint;
-  LedgerLimits limits;  ///< As the filesystem likes it.
+  LedgerLimits limits;           ///< As the filesystem likes it.
+  std::uint64_t lost_bytes = 0;  ///< StartReport::lost_bytes.
 };
 
 /// Why a buffer could not be opened, and how the program ends because of it.

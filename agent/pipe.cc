@@ -48,7 +48,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
       rate_limit_(config.drain_rate),
       probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
-      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.log}, config_, now),
+      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.losses, parts.log}, config_, now),
       until_(kNoLimit),
       began_(now),
       look_due_(now),
@@ -59,13 +59,14 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto delay = lanes_.take(delivery, now);
-  if (shrunk_) return;  // its position means nothing any more; settle() looks before it remembers
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
-    ledger_.done(delivery.range, now);
+    ledger_.done(delivery.range, now);  // only in memory, once its position means nothing any more
+    if (shrunk_) return;
     refusal_rate_.arrived(delivery.records);
     return hear_arrival(delivery, now);
   }
+  if (shrunk_) return;
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
   if (catching_up_ == lane) end_own_pass();
@@ -171,7 +172,7 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
   note_room();
-  if (look_for_shrinking()) return Fed::waiting;
+  if (look_for_shrinking(now)) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
   return Fed::at_end;
@@ -263,50 +264,13 @@ void Pipe::tell_of_partial_line(TimePoint now) {
       config_.path, kPartialToldAfter / 1s, counted(partial_bytes_, "byte waits", "bytes wait"));
 }
 
-// Looked at before anything is remembered or freed: in a file that was truncated the same positions
-// are other records.
-bool Pipe::look_for_shrinking() {
-  const auto facts = parts_.file.facts();
-  if (shrunk_ || !facts) return shrunk_;
-  const auto begins = parts_.checkpoint.may_begin_at(main_.at());
-  if (!begins) return false;
-  shrunk_ =
-      facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
-  if (shrunk_) tell_of_truncation(facts->size);
-  const auto room_bytes = room_.end == parts_.checkpoint.base() + facts->size ? room_.size() : 0;
-  size_seen_ = facts->size - room_bytes;
-  return shrunk_;
-}
-
-// Where it has grown again it is not known from where on it is another's; and of what came and went
-// between two looks nothing is.
-void Pipe::tell_of_truncation(std::uint64_t size) const {
-  const auto base = parts_.checkpoint.base();
-  const auto end = std::max(base + size_seen_, main_.at());
-  const bool is_shorter = base + size < end;
-  const auto from = std::max(ledger_.front(), is_shorter ? base + size : 0);
-  const auto bytes = ledger_.undone_bytes({from, std::max(from, end)});
-  if (bytes == 0) return;
-  const auto all = from == ledger_.front() ? gauges_.unsettled_records() : 0;
-  parts_.log.error("{}: truncated with data in it that was not delivered: {}{} from position {} on "
-                   "are gone{}{}",
-                   config_.path, is_shorter ? "" : "up to ", counted(bytes, "byte"), from,
-                   all > 0 ? fmt::format(", {} of them read", counted(all, "record")) : "",
-                   lanes_.in_flight() > 0 ? "; what is on its way to Kafka may still arrive" : "");
-}
-
-bool Pipe::has_shrunk(TimePoint now) {
-  if (shrunk_ || (!changed_ && now < shrink_look_due_)) return shrunk_;
-  shrink_look_due_ = now + kLookDelay;
-  return look_for_shrinking();
-}
-
 void Pipe::settle(TimePoint now) {
   look_below(now);
+  if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
   const bool has_work =
       ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;
-  if (look_for_shrinking()) return;
+  if (look_for_shrinking(now)) return;
   set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);
@@ -357,9 +321,10 @@ void Pipe::show(TimePoint now) {
 
 TimePoint Pipe::due(TimePoint now) const {
   auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
+  if (shrunk_) return std::min(now + kLookDelay, parts_.losses.due());
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
-                   rate_limit_.due(), shrunk_ ? TimePoint::max() : stray_watch_.due()});
+                   rate_limit_.due(), stray_watch_.due(), parts_.losses.due()});
 }
 
 Status Pipe::limit_to_present() {

@@ -13,6 +13,7 @@
 #include "agent/lanes.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
+#include "agent/loss_account.h"
 #include "agent/metrics.h"
 #include "agent/pass.h"
 #include "agent/pipe_gauges.h"
@@ -42,6 +43,7 @@ class Pipe {
     Sink& sink;
     ChunkPool& pool;
     BufferMetrics& metrics;
+    LossAccount& losses;
     Log& log;
     SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
     const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
@@ -100,13 +102,23 @@ class Pipe {
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since
-  /// positions no longer say what they said. Begin anew from the checkpoint.
+  /// positions no longer say what they said. Begin anew from the checkpoint, when
+  /// is_due_anew().
   bool shrunk() const { return shrunk_; }
+  /// What was in flight has arrived, and so is not lost, or has had its time. Call give_up() before
+  /// this one goes.
+  bool is_due_anew(TimePoint now) const {
+    return shrunk_ && (lanes_.in_flight() == 0 || now >= shrunk_at_ + kReportsWaitedFor);
+  }
+  /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
+  /// counted and told.
+  void give_up(LossReason reason);
   std::uint64_t in_flight() const { return lanes_.in_flight(); }
   const std::string& path() const { return parts_.file.path(); }
   std::uint32_t owner() const { return owner_; }
 
  private:
+  static constexpr Duration kReportsWaitedFor = std::chrono::seconds(2);
   bool mapping_stands(TimePoint now);
   Spread first_spread(const Spread& wanted);
   bool waits_by_old_spread() const;
@@ -116,8 +128,9 @@ class Pipe {
   Position stripe_end(Position at) const;
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
-  bool look_for_shrinking();
-  void tell_of_truncation(std::uint64_t size) const;
+  bool look_for_shrinking(TimePoint now);
+  void note_truncation(std::uint64_t size, TimePoint now);
+  std::uint64_t records_left();
   bool has_shrunk(TimePoint now);
   void follow_base();
   Fed settle_format(TimePoint now);
@@ -200,6 +213,9 @@ class Pipe {
   bool changed_ = true;              // since the main pass last came to the end
   bool at_end_ = false;              // the main pass has come to the end
   bool shrunk_ = false;
+  TimePoint shrunk_at_{};
+  ByteRange gone_;               // of what was there before
+  bool gone_at_most_ = false;    // it has grown again since
   std::uint64_t size_seen_ = 0;  // of the file, without its room, when last looked at
   ByteRange room_;               // NULs up to the end of the file, when that was last read
   TimePoint began_;

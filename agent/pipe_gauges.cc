@@ -55,8 +55,8 @@ PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
       trouble_at_(now) {}
 
 void PipeGauges::count_read(ByteRange range, std::size_t records) {
-  parts_.metrics.records_read.add(records);
-  parts_.metrics.bytes_read.add(range.size());
+  parts_.metrics.records_read.add(parts_.losses.new_records(records));
+  parts_.metrics.bytes_read.add(parts_.losses.new_bytes(range.size()));
   high_water_ = range.end;
 }
 
@@ -97,8 +97,7 @@ void PipeGauges::count_quarantined(ByteRange range) {
 }
 
 void PipeGauges::count_dropped(ByteRange range) {
-  parts_.metrics.records_dropped.add(1);
-  parts_.metrics.bytes_dropped.add(range.size());
+  parts_.losses.add(LossReason::dropped, 1, range.size());
   over_limit_bytes_ -= std::min(over_limit_bytes_, range.size());
   dropped_ = dropped_records_++ == 0 ? range : cover(dropped_, range);
 }
@@ -177,16 +176,21 @@ std::uint64_t PipeGauges::unsettled_records() const {
   auto records = metrics.records_read.get() - metrics.records_confirmed.get();
   for (const auto& each : metrics.records_set_aside)
     records -= each.get();
-  return records - metrics.records_dropped.get();
+  return records - metrics.records_gone();
+}
+
+std::uint64_t PipeGauges::unsettled_bytes() const {
+  const auto& metrics = parts_.metrics;
+  auto bytes = metrics.bytes_read.get() - metrics.bytes_confirmed.get();
+  for (const auto& each : metrics.bytes_set_aside)
+    bytes -= each.get();
+  return bytes - metrics.bytes_gone();
 }
 
 void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
   auto& metrics = parts_.metrics;
-  std::uint64_t bytes = metrics.bytes_confirmed.get() + metrics.bytes_dropped.get();
-  for (const auto& each : metrics.bytes_set_aside)
-    bytes += each.get();
   metrics.records_unsettled.set(unsettled_records());
-  metrics.bytes_unsettled.set(metrics.bytes_read.get() - bytes);
+  metrics.bytes_unsettled.set(unsettled_bytes());
   in_flight_.set(in_flight);
   metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
   metrics.front.set(ledger.front());

@@ -9,6 +9,7 @@
 #include "agent/config.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
+#include "agent/loss_account.h"
 #include "agent/metrics.h"
 #include "agent/set_aside_notes.h"
 #include "agent/tail_age.h"
@@ -29,6 +30,7 @@ class PipeGauges {
     BufferFile& file;
     Checkpoint& checkpoint;
     BufferMetrics& metrics;
+    LossAccount& losses;
     Log& log;
   };
   PipeGauges(Parts parts, const BufferConfig& config, TimePoint now);
@@ -59,8 +61,9 @@ class PipeGauges {
   /// NULs up to the end of the file, which do not wait: a producer may have made them ahead.
   void note_room(ByteRange room) { room_ = room; }
   std::uint64_t set_aside_records() const { return set_aside_records_; }
-  /// Read, and neither confirmed, set aside nor dropped, by now.
+  /// Read, and neither confirmed, set aside nor lost, by now.
   std::uint64_t unsettled_records() const;
+  std::uint64_t unsettled_bytes() const;
 
   /// Logs a trouble when it begins or changes, and when it is over.
   void say(const Ledger::Trouble& trouble, TimePoint now);

@@ -27,6 +27,15 @@ ordered_json set_aside(const BufferMetrics& buffer) {
   return reasons;
 }
 
+ordered_json lost(const BufferMetrics& buffer) {
+  auto reasons = ordered_json::object();
+  for (std::size_t i = 0; i < kLossReasons; ++i) {
+    reasons[name_of(static_cast<LossReason>(i))] = {{"records", buffer.records_lost[i].get()},
+                                                    {"bytes", buffer.bytes_lost[i].get()}};
+  }
+  return reasons;
+}
+
 ordered_json errors(const CodeCounts& counts) {
   auto codes = ordered_json::object();
   for (const auto& [code, count] : counts.read()) {
@@ -64,6 +73,7 @@ ordered_json buffer_status(const BufferMetrics& buffer) {
     status[short_name(row.info.name)] = figure(row, buffer);
   }
   status["set_aside"] = set_aside(buffer);
+  status["lost"] = lost(buffer);
   status["kafka_errors"] = errors(buffer.kafka_errors);
   return status;
 }

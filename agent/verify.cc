@@ -1,6 +1,7 @@
 #include "agent/verify.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace punchline {
 namespace {
@@ -26,6 +27,18 @@ void judge_state(const BufferView& view, Findings& findings) {
   if (!view.has_state && fits) findings.push_back({false, "no state yet: nothing is confirmed"});
 }
 
+// What the operator has chosen to be dropped is no damage.
+void judge_losses(const Losses& lost, Findings& findings) {
+  auto chosen = lost;
+  auto others = lost;
+  for (std::size_t i = 0; i < kLossReasons; ++i)
+    (static_cast<LossReason>(i) == LossReason::dropped ? others : chosen)[i] = {};
+  for (const auto& [losses, damage] : {std::pair(others, true), std::pair(chosen, false)}) {
+    if (!is_any(losses)) continue;
+    findings.push_back({damage, "lost: " + text_of(losses) + ": " + kForgetLosses});
+  }
+}
+
 void judge_contents(const BufferView& view, Findings& findings) {
   for (std::size_t i = 1; i < kSetAsideReasons; ++i) {
     const auto count = view.set_aside_by_reason[i];
@@ -39,6 +52,7 @@ void judge_contents(const BufferView& view, Findings& findings) {
                                   counted(view.stray_bytes, "byte", "bytes") +
                                   ") written below the front: a producer does not append"});
   }
+  judge_losses(view.lost, findings);
   if (view.unfinished_bytes > 0) {
     findings.push_back({false, counted(view.unfinished_bytes, "byte", "bytes") +
                                    " at the end are no whole record yet"});

@@ -40,6 +40,17 @@ Json json_of(const std::optional<LockHolder>& holder, bool held) {
   return held ? Json("unknown") : Json(nullptr);
 }
 
+Json json_of(const Losses& losses) {
+  auto json = Json::object();
+  for (std::size_t i = 0; i < kLossReasons; ++i) {
+    const auto& loss = losses[i];
+    if (loss.times == 0) continue;
+    json[name_of(static_cast<LossReason>(i))] = {
+        {"times", loss.times}, {"records", loss.records}, {"bytes", loss.bytes}};
+  }
+  return json;
+}
+
 template <class List>
 Json json_list(const List& list) {
   auto json = Json::array();
@@ -72,6 +83,7 @@ Json json_of(const BufferView& view, const std::string& path,
       {"nothing_bytes", view.nothing_bytes},
       {"unfinished_bytes", view.unfinished_bytes},
       {"room_bytes", view.room_bytes},
+      {"lost", json_of(view.lost)},
       {"strays", view.strays},
       {"stray_bytes", view.stray_bytes},
       {"set_aside_records", view.set_aside_records},

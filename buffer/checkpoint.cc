@@ -21,10 +21,9 @@ const char* name_of(Origin origin) {
 namespace {
 
 // Of what was done behind the front only the file itself knew.
-std::string truncated_by(std::uint64_t bytes) {
-  const std::string text = "shorter than it was: it was truncated";
-  if (bytes == 0) return text;
-  return text + "; of what waited in it up to " + std::to_string(bytes) +
+std::string gone_with(std::uint64_t bytes) {
+  if (bytes == 0) return "";
+  return "; of what waited in it up to " + std::to_string(bytes) +
          " bytes are gone, and whatever stood behind them";
 }
 
@@ -126,10 +125,14 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
                "a collapse was cut off, and the file is not as that left it");
   } else if (too_short || facts_.truncated) {
     const auto kept = std::max(state_.front, state_.base + facts->size);
-    begin_anew(report, Origin::truncated, truncated_by(found.synced - std::min(found.synced, kept)));
-  } else if (!*begins) {
+    report.lost_bytes = found.synced - std::min(found.synced, kept);
     begin_anew(report, Origin::truncated,
-               "no line begins where one did: it was truncated and has grown again");
+               "shorter than it was: it was truncated" + gone_with(report.lost_bytes));
+  } else if (!*begins) {
+    report.lost_bytes = found.synced - std::min(found.synced, state_.front);
+    begin_anew(report, Origin::truncated,
+               "no line begins where one did: it was truncated and has grown again" +
+                   gone_with(report.lost_bytes));
   } else if (new_boot) {
     report.origin = Origin::new_boot;
   } else {

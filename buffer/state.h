@@ -19,6 +19,7 @@ inline constexpr std::string_view kNameAttribute = "user.punchline.name";
 inline constexpr std::string_view kPartitionsAttribute = "user.punchline.partitions";
 inline constexpr std::string_view kFreedAttribute = "user.punchline.freed";
 inline constexpr std::string_view kClusterAttribute = "user.punchline.cluster";
+inline constexpr std::string_view kLostAttribute = "user.punchline.lost";
 
 using Uuid = std::array<std::uint8_t, 16>;
 

@@ -98,7 +98,12 @@ TEST_CASE("drop_oldest: the file stays small, what is dropped is counted and sai
   const auto dropped = place.agent->metric("punchline_dropped_records_total");
   CHECK(dropped > 0);
   CHECK(place.agent->metric("punchline_records_confirmed_total") + dropped == 60'000);
+  CHECK(place.agent->metric("punchline_lost_records_total", "dropped") == dropped);
   CHECK(place.agent->stop().code == 0);
+  const auto seen = run(punchline({"verify", place.buffer}));
+  CHECK(seen.exit.code == 0);  // as the operator wants it
+  CHECK_THAT(seen.out, Contains("note       lost: dropped: " +
+                                std::to_string(static_cast<int>(dropped)) + " known records"));
 }
 
 }  // namespace punchline::testing

@@ -358,39 +358,6 @@ TEST_CASE("what nobody has told of is found by a look at the files") {
   world.check_all_arrived();
 }
 
-TEST_CASE("truncated with records waiting: so much is gone is said, once") {
-  World world(1, 41);
-  world.sink.mute = {0};
-  world.open();
-  append_many(world, 0, 10);
-  const auto size = world.file.size();
-  world.turn(3);
-  SECTION("to nothing") {
-    world.file.truncate(0);
-    world.advance(std::chrono::seconds(2));
-    world.turn(3);
-    CHECK(world.log.has(std::to_string(size) + " bytes from position 0 on are gone, 10 records"));
-    CHECK(world.log.has("what is on its way to Kafka may still arrive"));
-  }
-  SECTION("to a part") {
-    const auto half = size / 2;
-    world.file.truncate(half);
-    world.advance(std::chrono::seconds(2));
-    world.turn(3);
-    CHECK(world.log.has(std::to_string(size - half) + " bytes from position " +
-                        std::to_string(half) + " on are gone;"));
-  }
-  SECTION("and nothing waited") {
-    world.sink.mute = {};
-    world.drain();
-    world.file.truncate(0);
-    world.advance(std::chrono::seconds(2));
-    world.turn(3);
-    CHECK(world.pipe().shrunk());
-    CHECK_FALSE(world.log.has("are gone"));
-  }
-}
-
 TEST_CASE("reports for what was truncated away free nothing of what came in its place") {
   World world(1, 13);
   world.append("warm");

@@ -100,10 +100,34 @@ void World::open() {
   metrics_ = std::make_unique<Metrics>();
   auto& shown = metrics_->add_buffer(config.path, config.topic);
   forwarder_ = std::make_unique<Forwarder>(sink, *metrics_, log);
+  losses_ = std::make_unique<LossAccount>(file, shown);
+  add_pipe();
+}
+
+void World::add_pipe() {
+  const auto owner = forwarder_->next_owner();
   forwarder_->add(std::make_unique<Pipe>(
-      Pipe::Parts{file, *checkpoint_, sink, *pool_, shown, log, quarantines ? &store : nullptr,
+      Pipe::Parts{file, *checkpoint_, sink, *pool_, metrics(), *losses_, log, quarantines ? &store : nullptr,
                   keys, old_keys},
-      config, limits, 0, now_));
+      config, limits, owner, now_));
+}
+
+void World::truncate(std::uint64_t size) {
+  file.truncate(size);
+  pipe().wake();
+  for (int i = 0; i < 5'000 && !pipe().is_due_anew(now_); ++i)
+    turn();
+  REQUIRE(pipe().is_due_anew(now_));
+  pipe().give_up(LossReason::truncated);
+  forwarder_->remove(pipe());
+  StartFacts facts;
+  facts.boot = boot;
+  facts.truncated = true;
+  ++starts_;
+  std::memcpy(facts.fresh_uuid.data(), &starts_, sizeof starts_);
+  checkpoint_ = std::make_unique<Checkpoint>(file, facts);
+  REQUIRE(checkpoint_->start().ok());
+  add_pipe();
 }
 
 void World::crash() {
@@ -298,10 +322,10 @@ void World::check_honest() {
     bytes += each.get();
   CHECK(metrics().records_read.get() == metrics().records_confirmed.get() +
                                             metrics().records_unsettled.get() +
-                                            metrics().records_dropped.get() + records);
+                                            metrics().records_gone() + records);
   CHECK(metrics().bytes_read.get() == metrics().bytes_confirmed.get() +
                                           metrics().bytes_unsettled.get() +
-                                          metrics().bytes_dropped.get() + bytes);
+                                          metrics().bytes_gone() + bytes);
   CHECK(metrics().records_unsettled.get() <= metrics().records_read.get());
 }
 

@@ -94,6 +94,8 @@ class World {
   /// From now on order is not asked for: failing calls, power cuts and copies may leave an agent
   /// that starts without the count that the one before went by.
   void add_partition();
+  /// Somebody does, while the agent runs: turns until it has begun anew.
+  void truncate(std::uint64_t size);
   void turn(int times = 1);
   /// Turns, the clock moving on to what is due, until nothing is left to do.
   void drain(int turns_max = 20'000);
@@ -115,7 +117,7 @@ class World {
   void check_nothing_freed_early();
   /// What is undeliverable is in the file, or durable in the store.
   void check_set_aside_kept();
-  /// read = confirmed + unsettled + set aside.
+  /// read = confirmed + unsettled + set aside + lost.
   void check_honest();
   std::uint64_t duplicates() const;
 
@@ -132,6 +134,7 @@ class World {
     bool arrived = false;  // as of the last note_arrivals()
   };
   using Known = std::unordered_map<std::string, Appended>;  // by payload
+  void add_pipe();
   void remember(Known& as, std::string_view payload);
   void forgive_unsynced(Known& known);
   void note_arrivals();
@@ -145,6 +148,7 @@ class World {
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ChunkPool> pool_;
   std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<LossAccount> losses_;
   std::unique_ptr<Forwarder> forwarder_;
   std::map<Uuid, std::uint64_t> rebased_;  // by how much positions are lower since a new beginning
   std::uint64_t starts_ = 0;
