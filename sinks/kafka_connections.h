@@ -58,6 +58,15 @@ class KafkaConnections {
   /// An answer for metadata has been looked at, cluster id and all: so has what came before it.
   void metadata_seen();
 
+  // For librdkafka's broker threads.
+  /// A socket, or -1 with errno where I1 forbids one or socket(2) fails.
+  int open(int domain, int type, int protocol);
+  /// The caller closes it.
+  void close(int fd);
+  /// An answer without error for a request of this kind (Kafka protocol guide, "Api Keys") came on
+  /// the connection of the calling thread.
+  void answer(std::int16_t api);
+
  private:
   friend struct KafkaConnectionCalls;
   struct Connection {
@@ -69,9 +78,6 @@ class KafkaConnections {
   };
 
   bool may_open();
-  int open(int domain, int type, int protocol);
-  void close(int fd);
-  void answer(std::int16_t api);
 
   const int wake_fd_;
   mutable std::mutex mutex_;

@@ -11,6 +11,7 @@
 #include "buffer/collapse.h"
 #include "buffer/crc32c.h"
 #include "buffer/little_endian.h"
+#include "buffer/losses.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
 
@@ -22,7 +23,8 @@ constexpr std::uint64_t kInode = 11;
 constexpr std::int64_t kBirth = 1'000'000'000;
 
 constexpr std::string_view kNames[] = {kStateAttribute, kFencesAttribute, kSaltsAttribute,
-                                       kIntentAttribute, kPartitionsAttribute};
+                                       kIntentAttribute, kPartitionsAttribute, kFreedAttribute,
+                                       kLostAttribute};
 
 /// Their checksums are made right: chance does not find them, and behind them lies the most.
 std::string with_checksum(std::string_view name, std::string bytes) {
@@ -57,6 +59,16 @@ void check_decoders(std::string_view bytes) {
   }
 }
 
+/// Whatever stands there, what is lost can be added to it.
+void check_losses(std::string_view bytes) {
+  testing::MemoryFile file;
+  must(file.set_attribute(kLostAttribute, bytes).ok(), "the fake takes it");
+  const auto before = noted_losses(file);
+  must(before.ok() && note_losses(file, {}).ok(), "what is lost can be noted");
+  const auto after = noted_losses(file);
+  must(after.ok() && text_of(*after) == text_of(*before), "what was lost stays noted");
+}
+
 /// State and intent name the file, or else nothing more is asked of them.
 std::string for_this_file(std::string_view name, std::string bytes) {
   const std::size_t at = name == kStateAttribute ? 56 : 4;
@@ -72,6 +84,7 @@ void set_attribute(testing::MemoryFile& file, std::string_view name, Input& inpu
   if (how % 4 != 1) bytes = for_this_file(name, bytes);
   if (how % 4 != 2) bytes = with_checksum(name, bytes);
   check_decoders(bytes);
+  check_losses(bytes);
   must(file.set_attribute(name, bytes).ok(), "the fake takes it");
 }
 

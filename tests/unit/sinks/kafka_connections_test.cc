@@ -1,6 +1,11 @@
 #include "sinks/kafka_connections.h"
 
+#include <thread>
+
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
@@ -56,6 +61,64 @@ TEST_CASE("I1: while other brokers answer, a client outlives the loss of one") {
     REQUIRE(deliver_to_each());
   }
   CHECK(sink->losses() == 0);
+}
+
+// Of a broker thread each.
+struct Broker {
+  explicit Broker(KafkaConnections& connections_)
+      : connections(connections_), fd(connections.open(AF_INET, SOCK_STREAM, 0)) {
+    REQUIRE(fd >= 0);
+  }
+  void close() const {
+    connections.close(fd);
+    ::close(fd);
+  }
+  KafkaConnections& connections;
+  const int fd;
+};
+
+constexpr std::int16_t kProduce = 0;
+constexpr std::int16_t kMetadata = 3;
+
+TEST_CASE("I2: a report counts once the connection that brought it has answered for metadata") {
+  const int wake = ::eventfd(0, 0);
+  KafkaConnections connections(wake);
+  const Broker broker(connections);
+  CHECK(connections.vouched());
+  connections.answer(kProduce);
+  CHECK_FALSE(connections.vouched());
+  connections.metadata_seen();  // of another connection
+  CHECK_FALSE(connections.vouched());
+  connections.answer(kMetadata);
+  CHECK_FALSE(connections.vouched());  // its cluster id has not been compared yet
+  connections.metadata_seen();
+  CHECK(connections.vouched());
+  connections.answer(kProduce);
+  CHECK(connections.vouched());
+  broker.close();
+  CHECK_FALSE(connections.beyond_vouching());
+  ::close(wake);
+}
+
+TEST_CASE("I2: what a connection brought that ends without such an answer never counts") {
+  const int wake = ::eventfd(0, 0);
+  KafkaConnections connections(wake);
+  const Broker broker(connections);
+  connections.answer(kProduce);
+  connections.answer(kMetadata);
+  SECTION("not looked at") { broker.close(); }
+  SECTION("of another connection") {
+    std::thread([&] {
+      const Broker other(connections);
+      connections.answer(kProduce);
+      connections.metadata_seen();
+      CHECK_FALSE(connections.vouched());
+      other.close();
+    }).join();
+    broker.close();
+  }
+  CHECK(connections.beyond_vouching());
+  ::close(wake);
 }
 
 TEST_CASE("I2: brokers of two clusters confirm nothing that is in neither") {
