@@ -14,11 +14,11 @@ namespace {
 
 using std::chrono::seconds;
 
-// A cluster of one broker, and two agents that append line by line: each line is a request, and so
+// A cluster, of one broker unless more are asked for, and two agents that append line by line: each line is a request, and so
 // a sequence number, of its own.
 struct Story {
-  explicit Story(std::string name, const TopicConfig& config = {})
-      : topic(std::move(name)), folder(topic) {
+  explicit Story(std::string name, const TopicConfig& config = {}, int brokers = 1)
+      : kafka({.brokers = brokers}), topic(std::move(name)), folder(topic) {
     kafka.create_topic(topic, 1, config);
   }
 
@@ -83,6 +83,26 @@ TEST_CASE("a cluster is restored from a copy: what is confirmed later is there")
   story.kafka.start();
   REQUIRE(first.logs("its log was set back", kPatience));
   CHECK(first.log().find("offsets 0 to 5") != std::string::npos);
+  CHECK(first.metric("punchline_kafka_lost_offsets_total") == 6);
+  await_confirmed_is_there(story, first);
+}
+
+TEST_CASE("a cluster of three is restored from a copy: what is confirmed later is there") {
+  constexpr int kBrokers = 3;
+  Story story("three", {}, kBrokers);
+  const auto each = [&](auto&& what) {
+    for (int i = 0; i < kBrokers; ++i)
+      what(i);
+  };
+  each([&](int i) { story.kafka.kill9(i); });
+  story.kafka.keep("empty");
+  story.kafka.start();
+  Agent first(story.setup("first"));
+  story.append_slowly(first, "first", "first", 6);
+  each([&](int i) { story.kafka.kill9(i); });
+  story.kafka.bring_back("empty");
+  story.kafka.start();
+  REQUIRE(first.logs("its log was set back", kPatience));
   CHECK(first.metric("punchline_kafka_lost_offsets_total") == 6);
   await_confirmed_is_there(story, first);
 }
