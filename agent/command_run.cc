@@ -14,6 +14,7 @@
 #include "agent/commands.h"
 #include "agent/config_changes.h"
 #include "agent/config_error.h"
+#include "agent/descriptors.h"
 #include "agent/event_loop.h"
 #include "agent/forwarder.h"
 #include "agent/http.h"
@@ -54,6 +55,7 @@ class Run {
 
  private:
   std::optional<ExitCode> open();
+  std::optional<ExitCode> allow_descriptors();
   std::optional<ExitCode> open_sink();
   std::optional<ExitCode> open_buffers();
   std::optional<ExitCode> open_http();
@@ -91,8 +93,28 @@ class Run {
   bool settles_ = false;
 };
 
+std::optional<ExitCode> Run::allow_descriptors() {
+  const auto buffers = config_.buffers.size();
+  const auto allowed = raise_descriptor_limit();
+  const auto needed = descriptors_needed(buffers);
+  const auto text =
+      fmt::format("{} up to {} descriptors; the limit (ulimit -n, LimitNOFILE) is {}",
+                  counted(buffers, "buffer needs", "buffers need"), needed, allowed);
+  if (allowed < descriptors_least(buffers)) {
+    log_.error("{}: raise it, {} is the least to begin with", text, descriptors_least(buffers));
+    return ExitCode::config;
+  }
+  if (allowed < needed) {
+    log_.warning("{}: raise it, or files and connections may have to wait", text);
+  } else {
+    log_.info("{}", text);
+  }
+  return std::nullopt;
+}
+
 // Refusals come before anything is created or locked, threads after the signals are masked.
 std::optional<ExitCode> Run::open() {
+  if (auto failed = allow_descriptors()) return failed;
   if (const auto opened = events_.open(watch_.fd()); !opened) {
     log_.error("{}", opened.error().message());
     return ExitCode::io;

@@ -1,5 +1,7 @@
 #include "sinks/kafka_notices.h"
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "sinks/counted.h"
@@ -16,6 +18,24 @@ using Severity = Notice::Severity;
 /// What a broker says of our certificate comes as an alert, long after the handshake for us.
 bool is_denial(std::int32_t code, const std::string& text) {
   return code == kSsl || code == kAuthentication || text.find("SSL alert") != std::string::npos;
+}
+
+/// socket(2) failed for want of a descriptor, in this process or in the whole system.
+bool lacks_descriptors(const std::string& text) {
+  for (const int code : {EMFILE, ENFILE}) {
+    const auto reason = std::generic_category().message(code);
+    if (text.find("Failed to create socket: " + reason) != std::string::npos) return true;
+  }
+  return false;
+}
+
+std::string nobody(const std::string& text, bool denied) {
+  if (denied) return "no Kafka broker is of use";
+  if (lacks_descriptors(text)) {
+    return "no connection to Kafka can be opened for want of a descriptor: raise ulimit -n or "
+           "LimitNOFILE";
+  }
+  return "no Kafka broker answers";
 }
 
 std::string quoted(const std::string& topic) {
@@ -64,20 +84,20 @@ void KafkaNotices::remind(Time now, std::vector<Notice>& notices) {
   still_due_ = now + kStillInterval;
   const auto minutes = std::chrono::floor<std::chrono::minutes>(now - *away_since_).count();
   notices.push_back({denied_ ? Severity::error : Severity::warning, 0,
-                     std::string("still no Kafka broker ") + (denied_ ? "is of use" : "answers") +
-                         ", for " + std::to_string(minutes) + " min: " + why()});
+                     "still " + nobody(cause_, denied_) + ", for " + std::to_string(minutes) +
+                         " min: " + why()});
 }
 
 void KafkaNotices::tell_away(std::int32_t code, std::vector<Notice>& notices) {
   if (denied_) {
     denials_.insert(denial_);
     notices.push_back({Severity::error, code,
-                       "no Kafka broker is of use: certificates or passwords are wrong (" + why() +
+                       nobody(cause_, denied_) + ": certificates or passwords are wrong (" + why() +
                            "); trying again, with what their files hold by then"});
     return;
   }
   notices.push_back({Severity::warning, code,
-                     "no Kafka broker answers (" + why() + "); trying again until one does"});
+                     nobody(cause_, denied_) + " (" + why() + "); trying again until one does"});
 }
 
 void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& topic,

@@ -302,6 +302,16 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
   CHECK(told.back().text == "topic 't' is there again, with 1 partition");
 }
 
+TEST_CASE("a lack of descriptors of our own is not told as a broker that is away") {
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  notices.connection_error(-195, "k1:9092: Failed to create socket: Too many open files", told);
+  notices.topic_answer({0, -185, false, 0}, "t", told);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].text.find("no Kafka broker answers") == std::string::npos);
+  CHECK(told[0].text.find("raise ulimit -n or LimitNOFILE") != std::string::npos);
+}
+
 TEST_CASE("that no broker answers is told again while it lasts, with the last cause") {
   using namespace std::chrono_literals;
   KafkaNotices notices;

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace punchline {
+
+/// Open files, sockets and the like that one process may have (RLIMIT_NOFILE, getrlimit(2)).
+///
+/// The usual soft limit, 1,024, is for programs that use select(2) (systemd.exec(5), "LimitNOFILE"),
+/// which neither we nor librdkafka do.
+
+/// Raises the soft limit to the hard one, once for the process, before it starts threads. Returns
+/// what may be open from then on; where nothing can be raised, what could be before.
+std::uint64_t raise_descriptor_limit();
+
+/// Without so many the agent cannot even open its buffers, Kafka and a page of its own.
+std::uint64_t descriptors_least(std::size_t buffers);
+/// With so many it never lacks one: each buffer replaced by a new file while the old one is
+/// forwarded, with a quarantine; pages asked for; a cluster of some dozens of brokers.
+std::uint64_t descriptors_needed(std::size_t buffers);
+
+}  // namespace punchline
