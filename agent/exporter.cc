@@ -116,6 +116,9 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::log_lines_dropped:
       family.add(number(metrics.log_lines_dropped.get()), {});
       break;
+    case OtherMetric::idle_turns:
+      family.add(number(metrics.idle_turns.get()), {});
+      break;
     case OtherMetric::cluster_changes:
       family.add(number(metrics.kafka_cluster_changes.get()), {});
       break;

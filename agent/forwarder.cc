@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace punchline {
+namespace {
+
+constexpr int kTurnsWithoutWorkMax = 3;
+// Nobody knows what such a turn waits for: so that it does not take a whole core.
+constexpr Duration kIdleTurnDelay = std::chrono::milliseconds(10);
+
+}  // namespace
+
 void Forwarder::add(std::unique_ptr<Pipe> pipe) {
   pipes_.push_back(std::move(pipe));
   ++next_owner_;
@@ -33,7 +41,31 @@ TimePoint Forwarder::turn(TimePoint now) {
   auto due = TimePoint::max();
   for (const auto& pipe : pipes_)
     due = std::min(due, pipe->due(now));
+  if (due <= now) return unless_idle(now);
+  turns_without_work_ = 0;
   return due;
+}
+
+// What a turn has begun the next one may have to go on with at once. Not so where that does nothing.
+TimePoint Forwarder::unless_idle(TimePoint now) {
+  const auto work = work_done();
+  const bool has_worked = std::exchange(work_seen_, work) != work;
+  turns_without_work_ = has_worked ? 0 : turns_without_work_ + 1;
+  if (turns_without_work_ < kTurnsWithoutWorkMax) return now;
+  metrics_.idle_turns.add(1);
+  return now + kIdleTurnDelay;
+}
+
+std::uint64_t Forwarder::work_done() const {
+  std::uint64_t work = 0;
+  for (const auto& buffer : metrics_.buffers) {
+    for (const auto* figure : {&buffer.bytes_read, &buffer.bytes_confirmed, &buffer.bytes_freed,
+                               &buffer.records_resent, &buffer.records_quarantined}) {
+      work += figure->get();
+    }
+    work += buffer.records_gone();
+  }
+  return work;
 }
 
 bool Forwarder::take_deliveries(TimePoint now) {

@@ -57,6 +57,8 @@ class Forwarder {
   void show_cluster();
   void note_cluster(Pipe& pipe, TimePoint now);
   void show_trouble(TimePoint now);
+  TimePoint unless_idle(TimePoint now);
+  std::uint64_t work_done() const;
 
   Sink& sink_;
   Metrics& metrics_;
@@ -69,6 +71,8 @@ class Forwarder {
   std::string trouble_;       // of the sink, as shown
   std::string cluster_;       // that answered last
   bool changed_since_last_run_ = false;
+  int turns_without_work_ = 0;   // in a row, each due at once
+  std::uint64_t work_seen_ = 0;  // by the last of them
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
   bool stopping_ = false;
 };

@@ -164,6 +164,7 @@ struct Metrics {
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
 
   Figure log_lines_dropped;  ///< As Log::dropped() says.
+  Figure idle_turns;         ///< Turns with nothing to do that were to be followed by one at once.
 
   /// Steady clock in ms, written before the pages are served and each time the loop turns.
   Figure heartbeat_ms;
@@ -203,6 +204,7 @@ enum class OtherMetric : std::uint8_t {
   client_errors,
   instances_renewed,
   log_lines_dropped,
+  idle_turns,
   cluster_changes,
   lost_offsets,
   ready,

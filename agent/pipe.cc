@@ -87,6 +87,7 @@ void Pipe::lose_in_flight() {
 
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
+  is_held_up_ = true;
   if (has_shrunk(now) || !mapping_stands(now) || ledger_.must_pause()) return wait_without_chunks();
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
@@ -121,7 +122,7 @@ Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
 
 // Nothing has been appended so far: the first record says in which format.
 Pipe::Fed Pipe::settle_format(TimePoint now) {
-  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return Fed::at_end;
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
   if (const auto settled = parts_.checkpoint.settle_format(); !settled) {
     gauges_.say(settled.error(), now);
   }
@@ -141,8 +142,13 @@ Pipe::Fed Pipe::wait_without_chunks() {
   return Fed::waiting;
 }
 
+Pipe::Fed Pipe::stay_at_end() {
+  is_held_up_ = false;
+  return Fed::at_end;
+}
+
 Pipe::Fed Pipe::feed_main(TimePoint now) {
-  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return Fed::at_end;
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
   if (lanes_.count() == 0 && now < look_due_) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = main_.fill(until_);
@@ -175,7 +181,7 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   if (look_for_shrinking(now)) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
-  return Fed::at_end;
+  return stay_at_end();
 }
 
 // What a producer has made ahead neither waits nor is a part of the last line, and may be cut off.
@@ -320,7 +326,7 @@ void Pipe::show(TimePoint now) {
 }
 
 TimePoint Pipe::due(TimePoint now) const {
-  auto look = at_end_ && changed_ ? look_earliest_ : now + kLookDelay;
+  auto look = at_end_ && changed_ && !is_held_up_ ? look_earliest_ : now + kLookDelay;
   if (shrunk_) return std::min(now + kLookDelay, parts_.losses.due());
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),

@@ -156,6 +156,7 @@ class Pipe {
   Fed catch_up(std::size_t lane, TimePoint now);
   void end_own_pass();
   Fed rest_at_end(TimePoint now);
+  Fed stay_at_end();
   void note_room();
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
@@ -212,6 +213,7 @@ class Pipe {
   Position until_;                   // nothing that begins at or above is forwarded
   bool changed_ = true;              // since the main pass last came to the end
   bool at_end_ = false;              // the main pass has come to the end
+  bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
   bool shrunk_ = false;
   TimePoint shrunk_at_{};
   ByteRange gone_;               // of what was there before

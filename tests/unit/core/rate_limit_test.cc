@@ -4,6 +4,7 @@
 #include "tests/unit/core/world.h"
 
 using namespace punchline;
+using namespace punchline::testing;
 using namespace std::chrono_literals;
 
 TEST_CASE("so many bytes a second, whatever is taken at once") {
@@ -53,4 +54,44 @@ TEST_CASE("a backlog is drained at drain_rate, and all of it") {
   world.check_all_arrived();
   CHECK(world.now() - begin >= std::chrono::milliseconds(bytes / 10 - 200));
   CHECK(world.duplicates() == 0);
+}
+
+// World asks after each turn that none was for nothing.
+TEST_CASE("what is appended while the rate is used up is no reason for a turn") {
+  World world(1, 61);
+  world.config.drain_rate = 10'000;
+  world.open();
+  world.append("first");
+  world.drain();
+  world.append(std::string(400'000, 'x'));
+  world.pipe().wake();
+  world.turn(20);
+  world.append("small");
+  world.pipe().wake();
+  world.turn(20);
+  CHECK(world.pipe().due(world.now()) > world.now());
+  world.drain();
+  world.check_all_arrived();
+}
+
+TEST_CASE("what is appended while there is no memory to read it is no reason for a turn") {
+  World world(1, 62);
+  world.pool_bytes = ChunkPool::kChunkBytes;
+  world.open();
+  world.append("first");
+  world.drain();
+  world.sink.mute = {0};
+  world.append("held");
+  world.pipe().wake();
+  world.turn(20);
+  REQUIRE(world.pipe().in_flight() == 1);
+  for (int i = 0; i < 3; ++i) {
+    world.append("more " + std::to_string(i));
+    world.pipe().wake();
+    world.turn(20);
+    CHECK(world.pipe().due(world.now()) > world.now());
+  }
+  world.sink.mute = {};
+  world.drain();
+  world.check_all_arrived();
 }

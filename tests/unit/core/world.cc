@@ -188,14 +188,21 @@ void World::add_partition() {
 void World::turn(int times) {
   for (; times > 0; --times) {
     now_ += std::chrono::milliseconds(1);
-    forwarder_->turn(now_);
+    turn_at_now();
   }
+}
+
+// A turn with nothing to do is followed by another at a deadline, or when something happens.
+TimePoint World::turn_at_now() {
+  const auto due = forwarder_->turn(now_);
+  REQUIRE(metrics_->idle_turns.get() == 0);
+  return due;
 }
 
 void World::drain(int turns_max) {
   for (int i = 0; i < turns_max; ++i) {
     now_ += std::chrono::milliseconds(1);
-    const auto due = forwarder_->turn(now_);
+    const auto due = turn_at_now();
     if (forwarder_->drained() && due > now_ + std::chrono::milliseconds(200)) return;
     if (due > now_ && sink.outstanding() == 0) now_ = std::max(now_, due);
   }

@@ -135,6 +135,7 @@ class World {
   };
   using Known = std::unordered_map<std::string, Appended>;  // by payload
   void add_pipe();
+  TimePoint turn_at_now();
   void remember(Known& as, std::string_view payload);
   void forgive_unsynced(Known& known);
   void note_arrivals();
