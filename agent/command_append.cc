@@ -1,5 +1,4 @@
 #include <cerrno>
-#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <deque>
@@ -13,6 +12,8 @@
 #include "agent/ending_signals.h"
 #include "agent/line_splitter.h"
 #include "buffer/append_writer.h"
+#include "buffer/boot.h"
+#include "buffer/host.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/state.h"
@@ -20,11 +21,6 @@
 
 namespace punchline {
 namespace {
-
-std::int64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
 
 constexpr std::size_t kAskedEachBytes = 64 * 1024;
 
@@ -49,6 +45,7 @@ class Appending {
   bool note(const Status& added);
   bool fail_writing(const Error& error, std::size_t unwritten);
   void tell_of_nul(const LineSplitter::Line& line);
+  void tell_of_clock();
   void trim_waiting(std::size_t unwritten);
 
   AppendWriter& writer_;
@@ -58,6 +55,7 @@ class Appending {
   std::uint64_t refused_ = 0;
   std::uint64_t nothing_ = 0;
   bool nul_told_ = false;
+  bool clock_told_ = false;
   bool failed_ = false;
   std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since it was asked whether there is room
   ExitCode failed_as_ = ExitCode::io;
@@ -115,7 +113,8 @@ bool Appending::take(const LineSplitter::Line& line) {
 bool Appending::take_frame(const LineSplitter::Line& line) {
   FrameRecord record;
   record.payload = line.text;
-  record.timestamp_ms = now_ms();
+  record.timestamp_ms = record_time_ms();
+  if (record.timestamp_ms == FrameRecord::kNoTimestamp) tell_of_clock();
   if (options_.key) record.key = *options_.key;
   for (const auto& [name, value] : options_.headers)
     record.headers.push_back({name, value});
@@ -144,6 +143,15 @@ void Appending::tell_of_nul(const LineSplitter::Line& line) {
                " holds NUL bytes: if the power fails before such a record is delivered it is set "
                "aside, not delivered\n",
                line.number);
+}
+
+void Appending::tell_of_clock() {
+  if (clock_told_) return;
+  clock_told_ = true;
+  std::fprintf(stderr,
+               "append: the clock says %s, which cannot be: such records are appended without a "
+               "time, and get that of their sending\n",
+               now_utc().c_str());
 }
 
 bool Appending::note(const Status& added) {

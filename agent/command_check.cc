@@ -10,6 +10,8 @@
 #include "agent/kafka_config.h"
 #include "agent/key_source.h"
 #include "agent/listen_address.h"
+#include "agent/wall_clock.h"
+#include "buffer/boot.h"
 #include "sinks/kafka_check.h"
 #include "sinks/kafka_client.h"
 
@@ -30,6 +32,12 @@ void check_http(const Config& config, Checklist& list) {
 void check_config(const Config& config, Checklist& list) {
   const auto buffers = config.buffers.size();
   list.yes("config: " + std::to_string(buffers) + (buffers == 1 ? " buffer" : " buffers"));
+}
+
+void check_clock(const Config& config, Checklist& list) {
+  const auto time = wall_time_ns();
+  if (!time) return;
+  if (const auto trouble = clock_trouble(*time / 1'000'000, config.clock)) list.note(*trouble);
 }
 
 // What `run` would give to the client, or nothing if it would refuse.
@@ -119,6 +127,7 @@ void check_cluster(const Config& config, Checklist& list) {
 ExitCode command_check(const Config& config) {
   Checklist list;
   check_config(config, list);
+  check_clock(config, list);
   for (const auto& buffer : config.buffers)
     check_buffer(buffer, list);
   check_http(config, list);

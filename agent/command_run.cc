@@ -25,6 +25,8 @@
 #include "agent/pipe.h"
 #include "agent/service_manager.h"
 #include "agent/stopping.h"
+#include "agent/wall_clock.h"
+#include "buffer/boot.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
 #include "sinks/counted.h"
@@ -48,6 +50,7 @@ class Run {
       : config_(config),
         reload_(reload),
         log_(log),
+        wall_clock_(config.clock, metrics_, log),
         pool_(config.chunk_bytes_max),
         stopping_(config.on_stop, config.stop_timeout) {}
 
@@ -60,6 +63,7 @@ class Run {
   std::optional<ExitCode> open_buffers();
   std::optional<ExitCode> open_http();
   ExitCode loop();
+  void look_at_wall_clock();
   void give_memory_back(TimePoint now);
   void tell(std::string_view state);
   void wake_pipes();
@@ -78,6 +82,7 @@ class Run {
   const Reload& reload_;
   Log& log_;
   Metrics metrics_;
+  WallClock wall_clock_;
   EventLoop events_;
   ChangeWatch watch_;
   ChunkPool pool_;  // outlives the sink, which may still read from it
@@ -198,12 +203,13 @@ ExitCode Run::loop() {
   started_ = clock_now();
   for (;;) {
     const auto now = clock_now();
+    look_at_wall_clock();
     buffers_->look(now);
     auto due = forwarder_->turn(now);
     give_memory_back(now);
     metrics_.log_lines_dropped.set(log_.dropped());
     if (const auto code = outcome(now)) return *code;
-    due = std::min({due, buffers_->due(), stopping_.due()});
+    due = std::min({due, buffers_->due(), stopping_.due(), wall_clock_.due(now)});
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
     const bool files = now >= files_from_;
     if (!files) due = std::min(due, files_from_);
@@ -211,6 +217,13 @@ ExitCode Run::loop() {
     if (woken.files) wake_pipes();
     if (woken.signal) hear(*woken.signal);
   }
+}
+
+void Run::look_at_wall_clock() {
+  const auto time = wall_time_ns();
+  if (time) wall_clock_.look(*time / 1'000'000);
+  forwarder_->hold(wall_clock_.holds());
+  sink_->set_time_of(wall_clock_.time_of());
 }
 
 // What an outage or a burst has taken is not needed for long, by us as by the client.

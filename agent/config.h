@@ -33,6 +33,13 @@ enum class OnStop : std::uint8_t {
   drain,   ///< Goes on until nothing complete waits in any buffer.
 };
 
+/// What happens while the machine's clock cannot be right.
+enum class WrongClock : std::uint8_t {
+  as_is,   ///< A warning.
+  wait,    ///< Nothing is sent.
+  broker,  ///< What has no time of its own is sent without one.
+};
+
 /// Name and value of what a record carries beside its payload.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
@@ -73,6 +80,7 @@ struct Config {
   std::optional<std::string> http_listen;        ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
   std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
   OnStop on_stop = OnStop::settle;
+  WrongClock clock = WrongClock::as_is;
   std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

@@ -125,6 +125,9 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::lost_offsets:
       family.add(number(metrics.kafka_lost_offsets.get()), {});
       break;
+    case OtherMetric::clock_plausible:
+      family.add(metrics.clock_trouble.get().empty() ? 1 : 0, {});
+      break;
     case OtherMetric::ready:
       family.add(metrics.ready ? 1 : 0, {});
       break;

@@ -13,8 +13,16 @@ constexpr Duration kIdleTurnDelay = std::chrono::milliseconds(10);
 }  // namespace
 
 void Forwarder::add(std::unique_ptr<Pipe> pipe) {
+  pipe->hold(held_);
   pipes_.push_back(std::move(pipe));
   ++next_owner_;
+}
+
+void Forwarder::hold(bool held) {
+  if (held == held_) return;
+  held_ = held;
+  for (auto& pipe : pipes_)
+    pipe->hold(held);
 }
 
 void Forwarder::remove(const Pipe& pipe) {

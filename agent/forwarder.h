@@ -36,6 +36,8 @@ class Forwarder {
   /// Returns when to call it again if nothing wakes it before; `now` or earlier: at once.
   TimePoint turn(TimePoint now);
 
+  /// Pipe::hold(), of all there are and those to come.
+  void hold(bool held);
   /// Nothing complete waits in any buffer, as its file says at this moment.
   bool drained_by_files();
   /// Nothing more is offered; what can still be taken back is.
@@ -74,6 +76,7 @@ class Forwarder {
   int turns_without_work_ = 0;   // in a row, each due at once
   std::uint64_t work_seen_ = 0;  // by the last of them
   std::size_t next_fed_ = 0;  // whose turn it is to be fed first
+  bool held_ = false;
   bool stopping_ = false;
 };
 

@@ -140,6 +140,9 @@ constexpr OtherMetricInfo kOthers[] = {
       "Offsets that were confirmed and that their partition's log lacks since it was set back, as "
       "far as was seen"},
      OtherMetric::lost_offsets},
+    {{"punchline_clock_plausible", kGauge, "", "boolean",
+      "0 while the machine's clock says a time that cannot be, such as 1970; see the option clock"},
+     OtherMetric::clock_plausible},
     {{"punchline_ready", kGauge, "", "boolean",
       "1 when every buffer is open and fenced, so that producers may start"},
      OtherMetric::ready},

@@ -89,7 +89,8 @@ enum class BufferState : std::uint8_t {
   idle,        ///< Nothing is left to send.
   kafka_away,  ///< Records wait for a destination that answers.
   refused,     ///< The topic refuses so many that its settings must be at fault; see the log.
-  paused,      ///< Offering has stopped: bytes cannot be freed, or the storage fails.
+  paused,      ///< Offering has stopped: bytes cannot be freed, the storage fails, or the clock
+               ///< is waited for.
 };
 inline constexpr std::array<std::string_view, 6> kBufferStateNames = {
     "starting", "forwarding", "idle", "kafka_away", "refused", "paused"};
@@ -163,6 +164,8 @@ struct Metrics {
   SharedText kafka_trouble;       ///< Why no broker answers; "" while one does.
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
 
+  SharedText clock_trouble;  ///< Why the machine's clock is not believed; "" while it is.
+
   Figure log_lines_dropped;  ///< As Log::dropped() says.
   Figure idle_turns;         ///< Turns with nothing to do that were to be followed by one at once.
 
@@ -207,6 +210,7 @@ enum class OtherMetric : std::uint8_t {
   idle_turns,
   cluster_changes,
   lost_offsets,
+  clock_plausible,
   ready,
   build_info,
 };

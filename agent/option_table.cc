@@ -319,6 +319,16 @@ constexpr Option kOptions[] = {
      .choices = "settle|drain",
      .field = field<&C::on_stop>()},
     {.scope = S::top,
+     .key = "clock",
+     .type = T::choice,
+     .help = "While the machine's clock says a time before 2026, as on a board without a battery "
+             "until NTP has set it: as_is (send with that time, which Kafka may delete at once), "
+             "wait (send nothing), broker (send what has no time of its own without one: "
+             "retention.ms counts from when Kafka wrote it, consumers see no time)",
+     .environment = "PUNCHLINE_CLOCK",
+     .choices = "as_is|wait|broker",
+     .field = field<&C::clock>()},
+    {.scope = S::top,
      .key = "chunk_bytes_max",
      .type = T::bytes,
      .help = "Memory for records read and not yet settled, all buffers together",

@@ -28,7 +28,8 @@ Page readyz(const Metrics& metrics) {
   if (metrics.draining) return unavailable("stopping: draining");
   if (metrics.stopping) return unavailable("stopping");
   if (!metrics.ready) return unavailable("starting: not every buffer is open yet");
-  return {.body = "ok\n"};
+  const auto trouble = metrics.clock_trouble.get();
+  return {.body = trouble.empty() ? "ok\n" : "ok, but " + trouble + "\n"};
 }
 
 std::string escaped(std::string_view text) {

@@ -135,6 +135,10 @@ Pipe::Fed Pipe::settle_format(TimePoint now) {
   return Fed::more;
 }
 
+void Pipe::hold(bool held) {
+  if (std::exchange(held_, held) && !held) look_due_ = {};
+}
+
 // Whoever cannot go on leaves the memory to the other pipes.
 Pipe::Fed Pipe::wait_without_chunks() {
   main_.drop();
@@ -149,7 +153,8 @@ Pipe::Fed Pipe::stay_at_end() {
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
   if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
-  if (lanes_.count() == 0 && now < look_due_) return Fed::waiting;
+  const bool cannot_offer = held_ || lanes_.count() == 0;
+  if (cannot_offer && now < look_due_) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = main_.fill(until_);
     if (!filled) {
@@ -162,7 +167,7 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
     room_ = {};
     while (main_.has_item(until_)) {
       if (pass_item(now)) continue;
-      if (lanes_.count() == 0) look_due_ = now + kLookDelay;
+      if (cannot_offer) look_due_ = now + kLookDelay;
       if (lanes_.in_flight() == 0) main_.drop();
       return Fed::waiting;
     }
@@ -311,7 +316,7 @@ void Pipe::follow_base() {
 void Pipe::show(TimePoint now) {
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
   if (gauges_.is_near_limit()) ledger_.free_soon(now);
-  if (ledger_.must_pause()) {
+  if (held_ || ledger_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);

@@ -68,6 +68,8 @@ class Pipe {
   void lose_in_flight();
   /// Reads and offers, a bounded amount.
   Fed feed(TimePoint now);
+  /// Offers nothing until it is let go.
+  void hold(bool held);
   /// Front, freeing, syncing.
   void settle(TimePoint now);
   /// Figures: at the end of a turn.
@@ -161,6 +163,7 @@ class Pipe {
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
   bool may_hold_more(std::size_t lane) const;
+  Room room(std::size_t lane) const;
   std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
   bool is_paced(const Pass& pass, std::size_t lane) const;
   bool seeks_suspect(std::size_t lane) const {
@@ -218,6 +221,7 @@ class Pipe {
   TimePoint shrunk_at_{};
   ByteRange gone_;               // of what was there before
   bool gone_at_most_ = false;    // it has grown again since
+  bool held_ = false;
   std::uint64_t size_seen_ = 0;  // of the file, without its room, when last looked at
   ByteRange room_;               // NULs up to the end of the file, when that was last read
   TimePoint began_;

@@ -17,7 +17,7 @@ Pipe::Fed Pipe::feed_lagging(TimePoint now) {
     // A backlog that is paced would else drain lane after lane.
     const auto lane = is_relaxed() ? (next_lane_ + i) % lanes_.count() : i;
     if (!lanes_.is_due(lane, now)) continue;
-    if (parts_.sink.room({route_, static_cast<std::int32_t>(lane)}).records == 0) continue;
+    if (room(lane).records == 0) continue;
     if (!may_hold_more(lane)) continue;
     const auto& at = lanes_[lane];
     if (seeks_suspect(lane) && at.in_flight > 0) continue;

@@ -65,9 +65,14 @@ bool Pipe::may_hold_more(std::size_t lane) const {
   return lanes_[lane].in_flight == 0 || pool.lent_bytes() <= pool.bytes_max() / 4 * 3;
 }
 
+Room Pipe::room(std::size_t lane) const {
+  if (held_) return {};
+  return parts_.sink.room({route_, static_cast<std::int32_t>(lane)});
+}
+
 std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
-  const auto room = parts_.sink.room(to);
+  const auto room = this->room(lane);
   const auto rate = is_paced(pass, lane) ? rate_limit_.left() : room.payload_bytes;
   if (room.records == 0 || rate == 0 || !may_hold_more(lane)) return 0;
   auto run = pass.run(until, room.records);

@@ -1,18 +1,11 @@
 #include "agent/quarantine_file.h"
 
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 
+#include "buffer/boot.h"
+
 namespace punchline {
-namespace {
-
-std::int64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
-}  // namespace
 
 Status QuarantineFile::open() {
   const auto created = PosixFile::create_if_missing(path_, creation_);
@@ -52,7 +45,7 @@ Status QuarantineFile::add(const QuarantineLabel& label, std::string_view conten
   const auto headers = headers_of(label);
   FrameRecord record;
   record.payload = content;
-  record.timestamp_ms = now_ms();
+  record.timestamp_ms = record_time_ms();
   for (const auto& [name, value] : headers)
     record.headers.push_back({name, value});
   auto written = writer_->add(record);

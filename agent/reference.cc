@@ -114,7 +114,8 @@ Bytes that were lost unread count as read. What was lost is noted on the buffer 
 `/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
 the last error of a connection and for how long no broker has answered; also `kafka_cluster`: the id
 of the cluster that answers, how often it was another one, and the offsets that were confirmed and
-are gone.
+are gone; and `clock_trouble`: `null`, or what the machine's clock says that cannot be and what
+becomes of records meanwhile, which stands in the text of `/readyz` too.
 
 | name | type | labels | unit | |
 |---|---|---|---|---|

@@ -58,9 +58,13 @@ ordered_json kafka_trouble(const Metrics& metrics) {
   return {{"text", text}, {"for_seconds", (now - since) / 1000}};
 }
 
+ordered_json text_or_null(const SharedText& shared) {
+  auto text = shared.get();
+  return text.empty() ? ordered_json(nullptr) : ordered_json(std::move(text));
+}
+
 ordered_json kafka_cluster(const Metrics& metrics) {
-  const auto id = metrics.kafka_cluster.get();
-  return {{"id", id.empty() ? ordered_json(nullptr) : ordered_json(id)},
+  return {{"id", text_or_null(metrics.kafka_cluster)},
           {"changes", metrics.kafka_cluster_changes.get()},
           {"lost_offsets", metrics.kafka_lost_offsets.get()}};
 }
@@ -86,6 +90,7 @@ std::string status_json(const Metrics& metrics) {
                          {"ready", metrics.ready.load()},
                          {"stopping", metrics.stopping.load()},
                          {"draining", metrics.draining.load()},
+                         {"clock_trouble", text_or_null(metrics.clock_trouble)},
                          {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 
 #include "buffer/descriptor.h"
+#include "buffer/frame.h"
+#include "buffer/wall_time.h"
 
 namespace punchline {
 namespace {
@@ -33,6 +35,12 @@ Result<std::int64_t> wall_time_ns() {
   timespec wall{};
   if (::clock_gettime(CLOCK_REALTIME, &wall) < 0) return Error::from_errno(errno, "read the clock");
   return nanoseconds(wall);
+}
+
+std::int64_t record_time_ms() {
+  const auto now = wall_time_ns();
+  const auto ms = now ? *now / 1'000'000 : 0;
+  return can_be_now(ms) ? ms : FrameRecord::kNoTimestamp;
 }
 
 Result<std::int64_t> boot_time_ns() {

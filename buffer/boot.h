@@ -26,4 +26,8 @@ Result<std::int64_t> boot_time_ns();
 /// CLOCK_REALTIME, ns since the epoch.
 Result<std::int64_t> wall_time_ns();
 
+/// The same in ms, for a record to carry; FrameRecord::kNoTimestamp where it cannot be right
+/// (wall_time.h), or not be read.
+std::int64_t record_time_ms();
+
 }  // namespace punchline

@@ -10,6 +10,7 @@
 
 #include "buffer/boot.h"
 #include "buffer/state.h"
+#include "buffer/wall_time.h"
 
 namespace punchline {
 namespace {
@@ -41,12 +42,7 @@ std::string random_token() {
 }
 
 std::string now_utc() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
+  return utc_text(std::int64_t{std::time(nullptr)} * 1000);
 }
 
 }  // namespace punchline

@@ -49,7 +49,7 @@ struct RecordHeader {
 
 /// What a record has besides its payload, by its format or by the configuration.
 struct RecordExtra {
-  std::int64_t timestamp_ms = -1;       ///< Since the epoch; -1: none, the sink takes its own.
+  std::int64_t timestamp_ms = -1;       ///< Since the epoch; -1: none, see TimeOf.
   std::optional<std::string_view> key;  ///< Lives as long as the chunk is held.
   std::uint32_t headers = 0;            ///< The first of header_count in Chunk::headers.
   std::uint32_t header_count = 0;

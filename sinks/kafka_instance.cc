@@ -71,6 +71,16 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
   add(to, kSumHeader, {text.data(), static_cast<std::size_t>(sum)});
 }
 
+/// librdkafka puts the time of the call in place of 0 (rd_kafka_msg_new0), and sends -1 as it is. To
+/// a broker that is a record without a time, which no limit of the topic refuses
+/// (LogValidator.validateTimestamp) and whose segment is as old as its file (LogSegment
+/// .largestTimestamp): so with 3.9.1 and 4.1.0, compressed or not.
+std::int64_t timestamp_of(const Record& record, TimeOf time_of) {
+  const RecordExtra* extra = record.extra();
+  if (extra != nullptr && extra->timestamp_ms > 0) return extra->timestamp_ms;
+  return time_of == TimeOf::destination ? -1 : 0;
+}
+
 /// nullptr where it has none.
 rd_kafka_headers_t* copy_headers(const Record& record) {
   const Chunk& chunk = *record.chunk;
@@ -149,11 +159,13 @@ bool KafkaInstance::add_route(RouteId route, const std::string& topic) {
   return true;
 }
 
-KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> run) {
+KafkaInstance::Taken KafkaInstance::produce(Lane lane, std::span<const Record> run,
+                                            TimeOf time_of) {
   run = run.first(std::min(run.size(), kRunMax));
   const Record& first = run.front();
-  const bool payload_alone = first.extra() == nullptr && first.chunk->common == nullptr;
-  return payload_alone ? produce_batch(lane, run) : produce_each(lane, run);
+  const bool payload_alone = first.extra() == nullptr && first.chunk->common == nullptr &&
+                             time_of == TimeOf::sender;
+  return payload_alone ? produce_batch(lane, run) : produce_each(lane, run, time_of);
 }
 
 KafkaInstance::Taken KafkaInstance::produce_batch(Lane lane, std::span<const Record> run) {
@@ -173,19 +185,19 @@ KafkaInstance::Taken KafkaInstance::produce_batch(Lane lane, std::span<const Rec
   return {good, 0};
 }
 
-KafkaInstance::Taken KafkaInstance::produce_each(Lane lane, std::span<const Record> run) {
+KafkaInstance::Taken KafkaInstance::produce_each(Lane lane, std::span<const Record> run,
+                                                 TimeOf time_of) {
   Taken taken;
   while (taken.records < run.size() && taken.code == 0) {
-    taken.code = produce_one(lane, run[taken.records]);
+    taken.code = produce_one(lane, run[taken.records], time_of);
     if (taken.code == 0) ++taken.records;
   }
   if (taken.records > 0) holds_.add(*run.front().chunk, static_cast<std::uint32_t>(taken.records));
   return taken;
 }
 
-std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record) {
+std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record, TimeOf time_of) {
   const auto key = record.key();
-  const RecordExtra* extra = record.extra();
   arguments_.clear();
   const auto add = [this](rd_kafka_vtype_t type) -> auto& {
     arguments_.emplace_back();
@@ -197,9 +209,7 @@ std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record) {
   add(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(record.data()), record.payload_bytes};
   add(RD_KAFKA_VTYPE_OPAQUE).ptr = const_cast<Record*>(&record);
   if (key) add(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(key->data()), key->size()};
-  if (extra != nullptr && extra->timestamp_ms >= 0) {
-    add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = extra->timestamp_ms;
-  }
+  add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = timestamp_of(record, time_of);
   rd_kafka_headers_t* headers = copy_headers(record);
   if (headers != nullptr) add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
   rd_kafka_error_t* error = rd_kafka_produceva(client_, arguments_.data(), arguments_.size());

@@ -70,7 +70,7 @@ class KafkaInstance {
     std::int32_t code = 0;    ///< Why not all: rd_kafka_resp_err_t.
   };
   /// Hands over at most kRunMax records of `run`, which is not empty and of one chunk.
-  Taken produce(Lane lane, std::span<const Record> run);
+  Taken produce(Lane lane, std::span<const Record> run, TimeOf time_of);
 
   /// Takes reports of about `records_max` records; neighbours with the same fate are one
   /// Delivery. Their chunks are released. True where there may be more.
@@ -119,8 +119,8 @@ class KafkaInstance {
   void finish(Run& run, std::vector<Delivery>& deliveries);
   Taken taken_short(std::span<const Record> run, std::size_t good);
   Taken produce_batch(Lane lane, std::span<const Record> run);
-  Taken produce_each(Lane lane, std::span<const Record> run);
-  std::int32_t produce_one(Lane lane, const Record& record);
+  Taken produce_each(Lane lane, std::span<const Record> run, TimeOf time_of);
+  std::int32_t produce_one(Lane lane, const Record& record, TimeOf time_of);
 
   rd_kafka_s* client_;
   rd_kafka_queue_s* queue_;

@@ -143,7 +143,7 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
     return 1;
   }
   run = run.first(fitting(run, space));
-  const auto taken = client.taking()->produce(lane, run);
+  const auto taken = client.taking()->produce(lane, run, time_of_);
   if (taken.records > 0) {
     std::size_t bytes = 0;
     for (const Record& record : run.first(taken.records))

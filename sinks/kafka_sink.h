@@ -54,6 +54,7 @@ class KafkaSink final : public Sink {
   std::int32_t partition_count(RouteId route) const override;
   Room room(Lane lane) const override;
   std::size_t offer(Lane lane, std::span<const Record> run) override;
+  void set_time_of(TimeOf whose) override { time_of_ = whose; }
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
   std::uint64_t epoch(Lane lane) const override;
   /// Client instances that were given up.
@@ -141,6 +142,7 @@ class KafkaSink final : public Sink {
   std::vector<Route> routes_;
   std::size_t lanes_ = 0;  // over all routes
   std::vector<Delivery> local_;
+  TimeOf time_of_ = TimeOf::sender;
   bool stopped_ = false;
   bool lose_requested_ = false;
   bool lacks_threads_ = false;  // a client could not start one, and no broker has answered since

@@ -61,6 +61,12 @@ struct Room {
   std::size_t payload_bytes = 0;
 };
 
+/// Whose time counts for a record that has none of its own (RecordExtra::timestamp_ms).
+enum class TimeOf : std::uint8_t {
+  sender,       ///< That of offer().
+  destination,  ///< It goes without one.
+};
+
 /// Where records go. One thread calls it; no call blocks.
 ///
 /// Life of a record: offer() takes it, and from then on exactly one Delivery covers it, or the
@@ -90,6 +96,9 @@ class Sink {
   /// order of appending within a lane; after a record that was not persisted nothing offered
   /// behind it on that lane before its report is appended either (strict order).
   virtual std::size_t offer(Lane lane, std::span<const Record> run) = 0;
+
+  /// Of what is offered from now on; at first `sender`.
+  virtual void set_time_of(TimeOf /*whose*/) {}
 
   /// Appends what is known by now, in the order it happened; bounded per call (about 50,000
   /// records), so call again while it returns true.

@@ -1,8 +1,12 @@
-// The wall clock is set while the agent runs: nothing waits for it.
+// The wall clock is set while the agent runs: nothing waits for it. It says 1970: what Kafka deletes
+// for that.
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 
 #include "tests/support/catch.h"
 #include "tests/support/kafka_cluster.h"
+#include "tests/support/kcat.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wall_clock.h"
@@ -103,6 +107,48 @@ TEST_CASE("the clock is set in normal flow, while the broker is away, before a s
     CHECK(stopping.agent().stop(kStop).code == 0);
     CHECK(check.finish(seconds(30)).code == 69);
   }
+}
+
+// A machine whose clock says 1970, with one buffer for each way to go on.
+class Board {
+ public:
+  explicit Board(KafkaCluster& kafka) : kafka_(kafka) { clock_.set_to(seconds(100)); }
+
+  void send(const std::string& policy) {
+    kafka_.create_topic(policy, 1, {{"retention.ms", "60000"}});
+    const auto buffer = folder_.file(policy);
+    std::ofstream file(buffer);
+    for (int i = 0; i < 100; ++i) file << "line " << i << '\n';
+    file.close();
+    auto before = clock_.environment();
+    before.insert(before.begin(), {"env", "PUNCHLINE_CLOCK=" + policy});
+    const auto once = run_once({.buffer = buffer,
+                                .brokers = kafka_.bootstrap(),
+                                .topic = policy,
+                                .before = before});
+    INFO(once.err);
+    REQUIRE(once.exit.code == 0);
+  }
+  std::ptrdiff_t kept(const std::string& policy) const {
+    std::ifstream in(read_topic(kafka_.bootstrap(), policy, 1, folder_.path())[0]);
+    return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
+  }
+
+ private:
+  KafkaCluster& kafka_;
+  const TempDir folder_{"board"};
+  const WallClock clock_;
+};
+
+TEST_CASE("Kafka deletes records with the time of 1970, but not those that come without a time") {
+  KafkaCluster kafka(
+      {.properties = {{"log.retention.check.interval.ms", "1000"},
+                      {"log.initial.task.delay.ms", "1000"}}});
+  Board board(kafka);
+  board.send("broker");
+  board.send("as_is");
+  REQUIRE(eventually(seconds(30), [&] { return board.kept("as_is") == 0; }));
+  CHECK(board.kept("broker") == 100);
 }
 
 }  // namespace
