@@ -27,6 +27,12 @@ enum class Order : std::uint8_t {
   relaxed,  ///< Those just appended, while a backlog and what failed follow beside them.
 };
 
+/// What becomes of a record whose own time the destination refuses.
+enum class Timestamps : std::uint8_t {
+  as_given,        ///< It is set aside.
+  now_if_refused,  ///< It goes with the time of its sending, and its own in a header.
+};
+
 /// What a run that is told to stop does first.
 enum class OnStop : std::uint8_t {
   settle,  ///< Offers nothing more, and waits for the reports on what is in flight.
@@ -62,6 +68,7 @@ struct BufferConfig {
   std::uint64_t bytes_max = 0;               ///< In its data segments; 0: no limit.
   WhenFull when_full = WhenFull::keep;
   Order order = Order::strict;
+  Timestamps timestamps = Timestamps::as_given;
   std::uint64_t drain_rate = 0;  ///< Bytes a second, of the backlog if relaxed; 0: no limit.
   std::chrono::milliseconds partial_timeout{0};  ///< 0: an unfinished last line waits.
   std::uint64_t stripe_bytes = 64ULL << 10;      ///< Keyless partition = position / stripe.

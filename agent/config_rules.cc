@@ -142,6 +142,7 @@ void add_quarantines(Config& config) {
     quarantine.record_bytes_max = kQuarantineRecordBytesMax;
     quarantine.unfreed_bytes_max = buffer.unfreed_bytes_max;
     quarantine.collapse_bytes_min = buffer.collapse_bytes_min;
+    quarantine.timestamps = buffer.timestamps;
     quarantine.mode = buffer.mode;
     quarantine.group = buffer.group;
     quarantine.is_quarantine = true;

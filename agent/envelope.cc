@@ -17,6 +17,7 @@ Envelope::Envelope(const BufferConfig& config, const KeySource* keys, const std:
 
 void Envelope::put_on(Chunk& chunk) {
   if (!common_.headers.empty()) chunk.common = &common_;
+  retimed_.put_on(chunk);
   if (keys_ == nullptr && !common_.provenance) return;
   chunk.extras.resize(chunk.records.size());
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {

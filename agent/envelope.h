@@ -4,6 +4,7 @@
 
 #include "agent/config.h"
 #include "agent/key_source.h"
+#include "agent/retimed.h"
 #include "sinks/chunk.h"
 
 namespace punchline {
@@ -20,6 +21,8 @@ class Envelope {
   void put_on(Chunk& chunk);
   /// From now on; nothing that a chunk carries so may be in flight.
   void set_keys(const KeySource* keys) { keys_ = keys; }
+  /// Those that are to go with the time of now.
+  Retimed& retimed() { return retimed_; }
   /// Records of format lines may have keys.
   bool has_keys() const { return keys_ != nullptr; }
 
@@ -28,6 +31,7 @@ class Envelope {
 
   const KeySource* keys_;
   CommonHeaders common_;
+  Retimed retimed_;
   std::string scratch_;
 };
 

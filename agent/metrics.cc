@@ -48,6 +48,11 @@ constexpr BufferFigureInfo kBufferFigures[] = {
       "Records sent without key because key_json or key_column found none in them"},
      &M::records_keyless,
      1},
+    {{"punchline_retimed_records_total", kCounter, "buffer", "records",
+      "Records confirmed with the time of their sending, since the topic refuses their own and "
+      "timestamps is now_if_refused"},
+     &M::records_retimed,
+     1},
     {{"punchline_storage_errors_total", kCounter, "buffer", "errors",
       "Failed syncs, punches and attribute writes"},
      &M::storage_errors,

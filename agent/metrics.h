@@ -113,6 +113,7 @@ struct BufferMetrics {
   Figure records_confirmed, bytes_confirmed;  ///< Persisted by the sink.
   Figure bytes_freed;                         ///< Given back to the filesystem.
   Figure records_resent;                      ///< Offered again after they had not been persisted.
+  Figure records_retimed;  ///< Persisted with the time of their sending instead of their own.
   Figure records_keyless;  ///< Sent without the key that the configuration wants.
   Figure storage_errors;   ///< Failed sync, punch or attribute.
   /// Indexed by SetAsideReason.

@@ -233,6 +233,15 @@ constexpr Option kOptions[] = {
      .choices = "strict|relaxed",
      .field = field<&B::order>()},
     {.scope = S::buffer,
+     .key = "timestamps",
+     .type = T::choice,
+     .help = "When a topic refuses the time that a frame claims (message.timestamp.*.max.ms): "
+             "as_given (set the record aside), now_if_refused (send it with the time of now, its "
+             "own in the header punchline.timestamp, ms since the epoch)",
+     .environment = "PUNCHLINE_TIMESTAMPS",
+     .choices = "as_given|now_if_refused",
+     .field = field<&B::timestamps>()},
+    {.scope = S::buffer,
      .key = "drain_rate",
      .type = T::bytes,
      .help = "Payload sent to Kafka at most, bytes a second, so that a backlog does not flood a "

@@ -61,6 +61,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto delay = lanes_.take(delivery, now);
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
+    parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
     ledger_.done(delivery.range, now);  // only in memory, once its position means nothing any more
     if (shrunk_) return;
     refusal_rate_.arrived(delivery.records);

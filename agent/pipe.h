@@ -140,6 +140,7 @@ class Pipe {
   void look_back(TimePoint now);
   void look_below(TimePoint now);
   void note_refused(const Delivery& refused, TimePoint now);
+  bool retime(const Delivery& refused);
   void hear_arrival(const Delivery& arrived, TimePoint now);
   void judge_at_end(TimePoint now);
   void set_condemned_aside();
@@ -204,6 +205,7 @@ class Pipe {
   Unjudged unjudged_;
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;
+  bool retiming_told_ = false;
   bool all_refused_ = false;   // told that the fault is the topic's
   bool blames_topic_ = false;  // nothing but the first unjudged record is offered
   TimePoint probe_due_{};      // when it is

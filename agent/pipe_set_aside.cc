@@ -39,10 +39,25 @@ void Pipe::look_back(TimePoint now) {
 // A record that the destination refuses whenever it comes alone stays where it is for now, and the
 // lane goes on: whose fault it is shows when another one arrives.
 void Pipe::note_refused(const Delivery& refused, TimePoint now) {
+  if (retime(refused)) return lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
   if (!unjudged_.note({refused.range, refused.lane.partition, refused.code})) return;
   lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
   if (std::exchange(blames_topic_, false)) at_end_ = false;  // what has come since has its turn
   if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
+}
+
+// Where the operator wants it: what has a time of its own goes once more without it, and before the
+// lane goes on.
+bool Pipe::retime(const Delivery& refused) {
+  if (config_.timestamps == Timestamps::as_given || !is_refusal_of_time(refused.code)) return false;
+  if (parts_.checkpoint.format() != Format::frames) return false;
+  if (!envelope_.retimed().add(refused.range, ledger_.front())) return false;
+  if (!std::exchange(retiming_told_, true)) {
+    parts_.log.warning("{}: topic {} refuses the time of the record at position {}: it and others "
+                       "like it are sent with the time of now, their own in the header {}",
+                       config_.path, config_.topic, refused.range.begin, kTimestampHeader);
+  }
+  return true;
 }
 
 void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {

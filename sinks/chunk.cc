@@ -10,6 +10,7 @@ namespace punchline {
 namespace {
 
 constexpr std::size_t kPositionDigitsMax = 20;
+constexpr std::size_t kTimestampDigitsMax = 19;
 constexpr std::size_t kSumDigits = 8;
 
 std::size_t varint_bytes(std::uint64_t number) {
@@ -21,6 +22,13 @@ std::size_t varint_bytes(std::uint64_t number) {
 
 std::size_t header_bytes(std::size_t name_bytes, std::size_t value_bytes) {
   return varint_bytes(name_bytes) + name_bytes + varint_bytes(value_bytes) + value_bytes;
+}
+
+void RecordExtra::refuse_time() {
+  if (timestamp_ms < 0) return;
+  refused_time_ms = std::exchange(timestamp_ms, -1);
+  headers_bytes += static_cast<std::uint32_t>(
+      header_bytes(kTimestampHeader.size(), kTimestampDigitsMax));
 }
 
 void CommonHeaders::add(std::string name, std::string value) {

@@ -55,10 +55,15 @@ struct RecordExtra {
   std::uint32_t header_count = 0;
   std::uint32_t headers_bytes = 0;  ///< With lengths in the frame's fixed size, nearly never less.
   std::uint32_t crc32c = 0;         ///< Of the payload; only with CommonHeaders::provenance.
+  std::int64_t refused_time_ms = -1;  ///< The time it had, sent as kTimestampHeader; -1: none.
+
+  /// It goes without its time, which a header tells instead.
+  void refuse_time();
 };
 
 inline constexpr std::string_view kPositionHeader = "punchline.position";
 inline constexpr std::string_view kSumHeader = "punchline.crc32c";
+inline constexpr std::string_view kTimestampHeader = "punchline.timestamp";
 
 /// What a header adds to a record, as Kafka and the client's own limit count it: its name and its
 /// value, each behind its length (zigzag varint).

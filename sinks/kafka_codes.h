@@ -12,6 +12,7 @@ inline constexpr std::int32_t kLeaderNotAvailable = 5;
 inline constexpr std::int32_t kMsgSizeTooLarge = 10;
 inline constexpr std::int32_t kTopicException = 17;
 inline constexpr std::int32_t kTopicAuthorizationFailed = 29;
+inline constexpr std::int32_t kInvalidTimestamp = 32;
 inline constexpr std::int32_t kInconsistentClusterId = 104;
 inline constexpr std::int32_t kGaplessGuarantee = -148;
 inline constexpr std::int32_t kFatal = -150;

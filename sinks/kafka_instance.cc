@@ -65,8 +65,7 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
     add(to, name, value);
   if (!common.provenance) return;
   std::array<char, 24> text{};
-  const auto position = std::snprintf(text.data(), text.size(), "%" PRIu64, record.range().begin);
-  add(to, kPositionHeader, {text.data(), static_cast<std::size_t>(position)});
+  add(to, kPositionHeader, std::to_string(record.range().begin));
   const auto sum = std::snprintf(text.data(), text.size(), "%08" PRIx32, record.extra()->crc32c);
   add(to, kSumHeader, {text.data(), static_cast<std::size_t>(sum)});
 }
@@ -87,8 +86,9 @@ rd_kafka_headers_t* copy_headers(const Record& record) {
   const RecordExtra* extra = record.extra();
   const std::size_t own = extra != nullptr ? extra->header_count : 0;
   const std::size_t common = chunk.common != nullptr ? chunk.common->headers.size() + 2 : 0;
-  if (own + common == 0) return nullptr;
-  rd_kafka_headers_t* copy = rd_kafka_headers_new(own + common);
+  const bool has_time = extra != nullptr && extra->refused_time_ms >= 0;
+  if (own + common == 0 && !has_time) return nullptr;
+  rd_kafka_headers_t* copy = rd_kafka_headers_new(own + common + 1);
   for (std::size_t i = 0; i < own; ++i) {
     const auto& header = chunk.headers[extra->headers + i];
     rd_kafka_header_add(copy, chunk.data() + header.name, header.name_bytes,
@@ -96,6 +96,7 @@ rd_kafka_headers_t* copy_headers(const Record& record) {
                         header.value_bytes);
   }
   if (chunk.common != nullptr) add_common(copy, *chunk.common, record);
+  if (has_time) add(copy, kTimestampHeader, std::to_string(extra->refused_time_ms));
   return copy;
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "sinks/kafka_codes.h"
+
 namespace punchline {
 namespace {
 
@@ -118,6 +120,10 @@ bool RequestOffsets::is_given(std::int64_t offset) {
 bool is_certain_refusal(std::int32_t code) {
   constexpr std::array kCertain = {10, 18, 32, 87};  // too large, its time, its key
   return std::find(kCertain.begin(), kCertain.end(), code) != kCertain.end();
+}
+
+bool is_refusal_of_time(std::int32_t code) {
+  return code == kafka_codes::kInvalidTimestamp;
 }
 
 std::string kafka_code_name(std::int32_t code) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -59,6 +60,7 @@ void append(const std::string& buffer, const Times& times) {
 struct Arrival {
   std::size_t number = 0;
   std::int64_t time_ms = 0;
+  std::int64_t header_ms = -1;  // punchline.timestamp
 };
 
 /// What is in the topic against what was to come, `wanted` by number.
@@ -86,7 +88,11 @@ std::optional<Arrival> parse(const std::string& line) {
   const auto payload = payload_of(arrival.number);
   const auto whole =
       std::to_string(time_ms) + " -1 " + std::to_string(payload.size()) + " |" + payload + "|";
-  return line == whole ? std::optional(arrival) : std::nullopt;
+  if (line == whole) return arrival;
+  const auto with_header = whole + "punchline.timestamp=";
+  if (!line.starts_with(with_header)) return std::nullopt;
+  arrival.header_ms = std::stoll(line.substr(with_header.size()));
+  return arrival;
 }
 
 Account settle(const std::string& topic, const std::set<std::size_t>& wanted) {
@@ -241,6 +247,61 @@ TEST_CASE("a block of records from a clock that is ahead holds up nothing, throu
   CHECK(account.invented == 0);
   CHECK(account.disordered == 0);
   CHECK(inspect(buffer + ".quarantine").waiting_records >= kAhead);
+}
+
+/// Those that were refused for the time they claimed have that of their sending, and theirs in a
+/// header; the others have what they claimed.
+void check_retimed(const Account& account, const Times& times,
+                   const std::set<std::size_t>& refused, std::int64_t begin) {
+  const auto wrong = std::ranges::count_if(account.arrivals, [&](const Arrival& it) {
+    if (!refused.contains(it.number)) return it.time_ms != times[it.number] || it.header_ms != -1;
+    return it.time_ms < begin || it.time_ms > now_ms() || it.header_ms != times[it.number];
+  });
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("now_if_refused: such records arrive too, in order, with the time of now, through kill -9") {
+  constexpr std::size_t kRecords = 3'000;
+  constexpr int kKills = 2;
+  auto& kafka = shared_cluster();
+  for (const auto& limit : limits()) {
+    const auto topic = "now-if-" + limit.name + (limit.refused_ms < 0 ? ".old" : ".new");
+    INFO(topic);
+    kafka.create_topic(topic, kPartitions, {{limit.name, "3600000"}});
+    const TempDir folder("retimed");
+    const auto buffer = folder.file("buffer");
+    const RunSetup setup{.buffer = buffer,
+                         .brokers = kafka.bootstrap(),
+                         .topic = topic,
+                         .before = {"env", "PUNCHLINE_TIMESTAMPS=now_if_refused"}};
+    const auto begin = now_ms();
+    Times times(kRecords, begin);
+    std::set<std::size_t> refused = {kRecords - 1};
+    for (std::size_t number = 0; number < 120; ++number)
+      refused.insert(number < 100 ? number : 20 * number);
+    for (const auto number : refused)
+      times[number] += limit.refused_ms;
+    write_file(buffer, "");
+    append(buffer, times);
+    for (int kill = 0; kill < kKills; ++kill) {
+      Agent agent(setup);
+      REQUIRE(eventually(seconds(60), [&] {
+        return agent.metric("punchline_retimed_records_total") >= 20;
+      }));
+      CHECK(agent.logs("refuses the time of the record at position"));
+      agent.kill9();
+    }
+    const auto once = run_once(setup);
+    INFO(once.err);
+    CHECK(once.exit.code == 0);
+    const auto account = settle(topic, numbers(kRecords));
+    std::cout << topic << ": " << account << "\n";
+    CHECK(account.lost == 0);  // some may be there twice: the agent was killed
+    CHECK(account.invented == 0);
+    CHECK(account.disordered == 0);
+    check_retimed(account, times, refused, begin);
+    CHECK_FALSE(std::filesystem::exists(buffer + ".quarantine"));
+  }
 }
 
 TEST_CASE("a topic that allows none of the times: a fault of its settings, records wait for them") {

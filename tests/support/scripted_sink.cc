@@ -27,9 +27,18 @@ std::size_t ScriptedSink::offer(Lane lane, std::span<const Record> run) {
   return count;
 }
 
+bool ScriptedSink::is_too_new(const Record& record) const {
+  return record.extra() != nullptr && record.extra()->timestamp_ms > time_max_ms;
+}
+
+bool ScriptedSink::refuses(const Record& record) const {
+  return is_too_new(record) || objects(std::string(record.data(), record.payload_bytes));
+}
+
 void ScriptedSink::append(LaneLog& lane, const Record& record) {
+  const auto extra = record.extra() != nullptr ? *record.extra() : RecordExtra{};
   lane.log.push_back({std::string(record.data(), record.payload_bytes), record.chunk->owner,
-                      record.range().begin});
+                      record.range().begin, extra.timestamp_ms, extra.refused_time_ms});
 }
 
 void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome outcome,
@@ -42,7 +51,7 @@ void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome out
     delivery.lane = {0, partition};
     delivery.owner = record->chunk->owner;
     delivery.outcome = outcome;
-    delivery.code = outcome == Outcome::persisted ? 0 : 10;
+    delivery.code = outcome == Outcome::persisted ? 0 : is_too_new(*record) ? 32 : 10;
     delivery.range = record->range();
     delivery.records = 1;
     delivery.payload_bytes = record->payload_bytes;
@@ -64,8 +73,7 @@ void ScriptedSink::answer(std::int32_t partition, std::vector<Delivery>& deliver
   if (lane.flight.empty() || mute.count(partition) > 0 || !percent(moods.report_percent)) return;
   const auto count = 1 + random_() % lane.flight.size();
   std::size_t good = 0;
-  while (good < count &&
-         !objects(std::string(lane.flight[good]->data(), lane.flight[good]->payload_bytes))) {
+  while (good < count && !refuses(*lane.flight[good])) {
     ++good;
   }
   const bool refused = good < count;
@@ -96,7 +104,7 @@ void ScriptedSink::lose_client() {
   for (auto& lane : lanes_) {
     auto there = lane.flight.empty() ? 0 : random_() % (lane.flight.size() + 1);
     for (const Record* record : lane.flight) {
-      if (objects(std::string(record->data(), record->payload_bytes))) there = 0;
+      if (refuses(*record)) there = 0;
       if (there > 0) {
         append(lane, *record);
         --there;

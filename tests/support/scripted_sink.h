@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <random>
 #include <set>
 #include <string>
@@ -23,6 +24,8 @@ class ScriptedSink final : public Sink {
     std::string payload;
     std::uint32_t owner = 0;
     Position position = 0;
+    std::int64_t time_ms = -1;          ///< As RecordExtra has them.
+    std::int64_t refused_time_ms = -1;
   };
   struct Moods {
     int fail_percent = 0;       ///< A run fails: not persisted, unknown (perhaps there), refused.
@@ -40,6 +43,9 @@ class ScriptedSink final : public Sink {
   std::string cluster_id = {};
   /// Payloads the destination objects to.
   std::function<bool(const std::string&)> objects = [](const std::string&) { return false; };
+
+  /// Times above are refused, with INVALID_TIMESTAMP.
+  std::int64_t time_max_ms = std::numeric_limits<std::int64_t>::max();
 
   /// Per partition what is in the log, in its order, repetitions included.
   const std::vector<Arrived>& log(std::int32_t partition) const {
@@ -69,6 +75,8 @@ class ScriptedSink final : public Sink {
     bool careful = false;  // since a refusal: one record at a time
   };
 
+  bool is_too_new(const Record& record) const;
+  bool refuses(const Record& record) const;
   bool percent(int share) { return static_cast<int>(random_() % 100) < share; }
   void lose_client();
   void answer(std::int32_t partition, std::vector<Delivery>& deliveries);

@@ -98,6 +98,22 @@ TEST_CASE("while records are held none is sent, without a turn too many; then al
   CHECK(world.duplicates() == 0);
 }
 
+TEST_CASE("while records are held the buffer is not read again for each that comes") {
+  World world(1, 61);
+  append_many(world, 0, 300);
+  world.open();
+  world.forwarder().hold(true);
+  world.turn();
+  const auto reads = world.file.calls(punchline::testing::MemoryFile::Op::read_at);
+  for (int i = 0; i < 500; ++i) {
+    append_many(world, 300 + i, 1);
+    world.pipe().wake();
+    world.turn();
+    world.advance(1ms);
+  }
+  CHECK(world.file.calls(punchline::testing::MemoryFile::Op::read_at) < reads + 20);
+}
+
 TEST_CASE("records are held again and again while some fail, and none of it is lost") {
   World world(2, GENERATE(range(31U, 41U)));
   world.config.order = GENERATE(Order::strict, Order::relaxed);

@@ -77,6 +77,7 @@ std::string World::bytes_of(std::string_view payload) {
   if (format == Format::lines) return std::string(payload) + "\n";
   FrameRecord record;
   record.payload = payload;
+  record.timestamp_ms = time_ms;
   if (keyed) record.key = payload.substr(0, payload.find(' '));
   std::string bytes;
   encode_frame(record, frame_salt(file.inode(), file.birth_ns()), bytes);

@@ -53,6 +53,7 @@ class World {
   Format format = Format::lines;  ///< Of what append() appends.
   bool quarantines = false;       ///< What is set aside goes to the store.
   bool keyed = false;             ///< In frames: each record's key is its first word.
+  std::int64_t time_ms = -1;      ///< In frames: what they claim.
   /// The producer, one alone, has opened the file without O_APPEND: it goes on where it was, and a
   /// collapse makes a gap before that.
   bool own_offset = false;

@@ -34,6 +34,21 @@ TEST_CASE("chunks are bounded, and one of any size may always be lent") {
   large->release(1);
 }
 
+TEST_CASE("a time that is refused becomes a header, which counts; no time stays none") {
+  RecordExtra extra;
+  extra.refuse_time();
+  CHECK(extra.refused_time_ms == -1);
+  CHECK(extra.headers_bytes == 0);
+  extra.timestamp_ms = 1'800'000'000'000;
+  for (int again = 0; again < 2; ++again) {
+    extra.refuse_time();
+    CHECK(extra.timestamp_ms == -1);
+    CHECK(extra.refused_time_ms == 1'800'000'000'000);
+    CHECK(extra.headers_bytes >= header_bytes(kTimestampHeader.size(), 13));
+    CHECK(extra.headers_bytes <= header_bytes(kTimestampHeader.size(), 19));
+  }
+}
+
 TEST_CASE("a header costs its name, its value and the length of each") {
   CHECK(header_bytes(0, 0) == 2);
   CHECK(header_bytes(4, 1) == 4 + 1 + 2);
