@@ -72,7 +72,9 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
   if (catching_up_ == lane) end_own_pass();
   if (!delay) return;
-  if (delivery.alone && lanes_.has_poison(lane)) return note_refused(delivery, now);
+  if (delivery.alone && lanes_.has_poison(lane) && !is_fault_of_clock(delivery)) {
+    return note_refused(delivery, now);
+  }
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
                    config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
                    delay->count());

@@ -140,6 +140,7 @@ class Pipe {
   void look_back(TimePoint now);
   void look_below(TimePoint now);
   void note_refused(const Delivery& refused, TimePoint now);
+  bool is_fault_of_clock(const Delivery& refused);
   bool retime(const Delivery& refused);
   void hear_arrival(const Delivery& arrived, TimePoint now);
   void judge_at_end(TimePoint now);
@@ -206,7 +207,7 @@ class Pipe {
   RefusalRate refusal_rate_;
   RateLimit rate_limit_;
   bool retiming_told_ = false;
-  bool all_refused_ = false;   // told that the fault is the topic's
+  bool all_refused_ = false;   // told that the fault is not the records'
   bool blames_topic_ = false;  // nothing but the first unjudged record is offered
   TimePoint probe_due_{};      // when it is
   Backoff probe_backoff_;

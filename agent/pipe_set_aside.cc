@@ -46,6 +46,20 @@ void Pipe::note_refused(const Delivery& refused, TimePoint now) {
   if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
 }
 
+// Lines go with the time of now: where that is refused they wait, and go with a later one.
+bool Pipe::is_fault_of_clock(const Delivery& refused) {
+  const bool is_given = parts_.checkpoint.format() != Format::lines;
+  if (is_given || !is_refusal_of_time(refused.code)) return false;
+  if (!std::exchange(all_refused_, true)) {
+    parts_.log.error(
+        "{}: topic {} refuses the time of now, which lines are sent with ({}): the clock of this "
+        "machine or of the broker is wrong, or the topic allows too little; trying again until it "
+        "takes them",
+        config_.path, config_.topic, kafka_code_name(refused.code));
+  }
+  return true;
+}
+
 // Where the operator wants it: what has a time of its own goes once more without it, and before the
 // lane goes on.
 bool Pipe::retime(const Delivery& refused) {
@@ -61,7 +75,10 @@ bool Pipe::retime(const Delivery& refused) {
 }
 
 void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
-  if (unjudged_.count() == 0) return;
+  if (unjudged_.count() == 0) {
+    all_refused_ = false;
+    return;
+  }
   if (unjudged_.holds(arrived.range)) return take_up_again(now);
   unjudged_.condemn();
   all_refused_ = blames_topic_ = false;

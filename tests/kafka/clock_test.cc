@@ -1,5 +1,5 @@
-// The wall clock is set while the agent runs: nothing waits for it. It says 1970: what Kafka deletes
-// for that.
+// The wall clock is set while the agent runs: nothing waits for it. It is wrong: what Kafka deletes
+// or refuses for that.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -38,8 +38,8 @@ std::string text(const Step& step) {
 
 class Clocked {
  public:
-  explicit Clocked(KafkaCluster& kafka)
-      : kafka_(kafka), folder_("clock-set"), agent_(buffer(), command("run")) {}
+  explicit Clocked(KafkaCluster& kafka, seconds offset = {})
+      : kafka_(kafka), folder_("clock-set"), clock_(offset), agent_(buffer(), command("run")) {}
 
   Agent& agent() { return agent_; }
   std::string buffer() const { return folder_.file("buffer"); }
@@ -51,10 +51,22 @@ class Clocked {
     return command;
   }
 
-  void append() {
+  void append(int lines = 100) {
     std::ofstream file(buffer(), std::ios::app);
-    for (int i = 0; i < 100; ++i) file << "line " << ++appended_ << '\n';
+    std::ofstream copy(this->copy(), std::ios::app);
+    for (int i = 0; i < lines; ++i) {
+      const auto line = "line " + std::to_string(++appended_) + '\n';
+      file << line;
+      copy << line;
+    }
   }
+  /// Of all that was appended.
+  std::string copy() const { return folder_.file("copy"); }
+  /// What is in a topic of one partition.
+  std::string topic() const {
+    return read_file(read_topic(kafka_.bootstrap(), "t", 1, folder_.path())[0]);
+  }
+  void set(seconds offset) const { clock_.set(offset); }
   void set(const Step& step) {
     clock_.set(step.before);
     REQUIRE(!agent_.process().wait(kWaiting));
@@ -107,6 +119,22 @@ TEST_CASE("the clock is set in normal flow, while the broker is away, before a s
     CHECK(stopping.agent().stop(kStop).code == 0);
     CHECK(check.finish(seconds(30)).code == 69);
   }
+}
+
+TEST_CASE("lines that are refused for a clock that is ahead wait until it is set, in order") {
+  KafkaCluster kafka;
+  kafka.create_topic("t", 1, {{"message.timestamp.after.max.ms", "3600000"}});
+  Clocked at(kafka, hours(2));
+  const auto several = [&] { return at.agent().metric("punchline_kafka_errors_total") >= 5; };
+  at.append(5);
+  REQUIRE(at.agent().logs("refuses the time of now, which lines are sent with"));
+  REQUIRE(eventually(kSoon, several));
+  at.append();
+  at.set(seconds(0));
+  at.append();
+  REQUIRE(at.delivered());
+  CHECK(at.agent().metric("punchline_set_aside_records") == 0);
+  CHECK(at.topic() == read_file(at.copy()));
 }
 
 // A machine whose clock says 1970, with one buffer for each way to go on.

@@ -27,12 +27,13 @@ std::size_t ScriptedSink::offer(Lane lane, std::span<const Record> run) {
   return count;
 }
 
-bool ScriptedSink::is_too_new(const Record& record) const {
-  return record.extra() != nullptr && record.extra()->timestamp_ms > time_max_ms;
+bool ScriptedSink::has_bad_time(const Record& record) const {
+  const auto time_ms = record.extra() != nullptr ? record.extra()->timestamp_ms : -1;
+  return time_ms < 0 ? refuses_now : time_ms > time_max_ms;
 }
 
 bool ScriptedSink::refuses(const Record& record) const {
-  return is_too_new(record) || objects(std::string(record.data(), record.payload_bytes));
+  return has_bad_time(record) || objects(std::string(record.data(), record.payload_bytes));
 }
 
 void ScriptedSink::append(LaneLog& lane, const Record& record) {
@@ -51,7 +52,7 @@ void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome out
     delivery.lane = {0, partition};
     delivery.owner = record->chunk->owner;
     delivery.outcome = outcome;
-    delivery.code = outcome == Outcome::persisted ? 0 : is_too_new(*record) ? 32 : 10;
+    delivery.code = outcome == Outcome::persisted ? 0 : has_bad_time(*record) ? 32 : 10;
     delivery.range = record->range();
     delivery.records = 1;
     delivery.payload_bytes = record->payload_bytes;

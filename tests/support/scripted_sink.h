@@ -47,6 +47,9 @@ class ScriptedSink final : public Sink {
   /// Times above are refused, with INVALID_TIMESTAMP.
   std::int64_t time_max_ms = std::numeric_limits<std::int64_t>::max();
 
+  /// So is the time of now, which records go with that have none.
+  bool refuses_now = false;
+
   /// Per partition what is in the log, in its order, repetitions included.
   const std::vector<Arrived>& log(std::int32_t partition) const {
     return lanes_[static_cast<std::size_t>(partition)].log;
@@ -75,7 +78,7 @@ class ScriptedSink final : public Sink {
     bool careful = false;  // since a refusal: one record at a time
   };
 
-  bool is_too_new(const Record& record) const;
+  bool has_bad_time(const Record& record) const;
   bool refuses(const Record& record) const;
   bool percent(int share) { return static_cast<int>(random_() % 100) < share; }
   void lose_client();

@@ -7,8 +7,8 @@ namespace punchline::testing {
 
 using std::chrono::seconds;
 
-WallClock::WallClock() {
-  set(seconds(0));
+WallClock::WallClock(seconds offset) {
+  set(offset);
 }
 
 void WallClock::set(seconds offset) const {

@@ -12,7 +12,7 @@ namespace punchline::testing {
 /// run. CLOCK_MONOTONIC stays, as it does when a machine's clock is set.
 class WallClock {
  public:
-  WallClock();
+  explicit WallClock(std::chrono::seconds offset = {});
   WallClock(const WallClock&) = delete;
   WallClock& operator=(const WallClock&) = delete;
 

@@ -123,7 +123,7 @@ TEST_CASE("as_given, or a frame without a time: set aside as before") {
   as_operator_wants(world);
   const bool as_given = GENERATE(true, false);
   if (as_given) world.config.timestamps = Timestamps::as_given;
-  if (!as_given) world.sink.time_max_ms = -2;  // the clock of the agent is ahead
+  world.sink.refuses_now = !as_given;
   append_of(world, kNow, 0, 20);
   world.time_ms = as_given ? kAhead : -1;
   for (int i = 0; i < 5; ++i)
@@ -133,11 +133,37 @@ TEST_CASE("as_given, or a frame without a time: set aside as before") {
     world.drain(100'000);
     CHECK(set_aside(world, SetAsideReason::refused) == 5);
   } else {
-    world.turn(2000);
-    CHECK(world.metrics().records_confirmed.get() == 0);
+    world.drain(100'000);
+    CHECK(set_aside(world, SetAsideReason::refused) == 5);
   }
   world.check_set_aside_kept();
   CHECK(world.metrics().records_retimed.get() == 0);
+}
+
+TEST_CASE("lines that are refused for the time of now wait, all of them, and come in order") {
+  World world(GENERATE(1, 3), 75);
+  world.quarantines = true;
+  world.config.order = GENERATE(Order::strict, Order::relaxed);
+  world.sink.refuses_now = true;
+  append_many(world, 0, 8);  // few enough to be set aside if it were their fault
+  world.open();
+  for (int i = 0; i < 600; ++i) {
+    if (i == 300) append_many(world, 8, 300);
+    world.turn();
+    world.advance(100ms);
+  }
+  CHECK(world.sink.offers() < 300);
+  CHECK(world.metrics().state.get() == static_cast<std::uint64_t>(BufferState::refused));
+  world.sink.refuses_now = false;
+  append_many(world, 308, 100);
+  world.drain(100'000);
+  world.check_all_arrived();
+  CHECK(world.duplicates() == 0);
+  CHECK(world.store.contents.empty());
+  CHECK(world.metrics().state.get() == static_cast<std::uint64_t>(BufferState::idle));
+  CHECK(std::ranges::count_if(world.log.lines, [](const auto& line) {
+          return line.find("refuses the time of now") != std::string::npos;
+        }) == 1);
 }
 
 TEST_CASE("what is known of refused times is bounded, and done records are forgotten") {
