@@ -76,7 +76,7 @@ bool Pipe::retime(const Delivery& refused) {
 
 void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
   if (unjudged_.count() == 0) {
-    all_refused_ = false;
+    all_refused_ = all_refused_ && lanes_.lagging() > 0;  // of one whose broker's clock is wrong
     return;
   }
   if (unjudged_.holds(arrived.range)) return take_up_again(now);

@@ -175,6 +175,19 @@ TEST_CASE("/status says why no broker answers, and for how long") {
   CHECK(trouble["for_seconds"] == 62);
 }
 
+TEST_CASE("a clock that cannot be right is shown everywhere, and producers may start all the same") {
+  Metrics metrics;
+  metrics.ready = true;
+  CHECK_THAT(page("/metrics", metrics).body, Contains("\npunchline_clock_plausible 1\n"));
+  CHECK(nlohmann::json::parse(page("/status", metrics).body)["clock_trouble"].is_null());
+  metrics.clock_trouble.set("the clock says 1970");
+  CHECK_THAT(page("/metrics", metrics).body, Contains("\npunchline_clock_plausible 0\n"));
+  CHECK(nlohmann::json::parse(page("/status", metrics).body)["clock_trouble"] ==
+        "the clock says 1970");
+  CHECK(page("/readyz", metrics).body == "ok, but the clock says 1970\n");
+  CHECK(page("/readyz", metrics).status == 200);
+}
+
 TEST_CASE("/status names the cluster that answers") {
   Metrics metrics;
   CHECK(nlohmann::json::parse(page("/status", metrics).body)["kafka_cluster"]["id"].is_null());
