@@ -32,7 +32,8 @@ std::optional<std::string> clock_trouble(std::int64_t ms, WrongClock policy) {
 }
 
 void WallClock::look(std::int64_t ms) {
-  if (std::exchange(is_wrong_, !can_be_now(ms)) == is_wrong_) return;
+  const bool is_wrong = !can_be_now(ms);
+  if (is_wrong == std::exchange(is_wrong_, is_wrong)) return;
   const auto trouble = clock_trouble(ms, policy_);
   metrics_.clock_trouble.set(trouble.value_or(""));
   if (trouble) return log_.warning("{}", *trouble);
