@@ -17,8 +17,8 @@ namespace punchline {
 std::optional<std::string> clock_trouble(std::int64_t ms, WrongClock policy);
 
 /// What becomes of records while the machine's clock cannot be right (wall_time.h): on a board
-/// without a battery it begins at 1970, until NTP sets it. Kafka deletes by the times of records, so
-/// one of 1970 may be gone as soon as it is there.
+/// without a battery it begins at 1970, until NTP sets it. Kafka deletes by the times of records,
+/// so one of 1970 may be gone as soon as it is there.
 ///
 /// Tells when such a time begins and when it is over. Pure; it is handed what the clock says. One
 /// thread.

@@ -70,10 +70,10 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
   add(to, kSumHeader, {text.data(), static_cast<std::size_t>(sum)});
 }
 
-/// librdkafka puts the time of the call in place of 0 (rd_kafka_msg_new0), and sends -1 as it is. To
-/// a broker that is a record without a time, which no limit of the topic refuses
-/// (LogValidator.validateTimestamp) and whose segment is as old as its file (LogSegment
-/// .largestTimestamp): so with 3.9.1 and 4.1.0, compressed or not.
+/// librdkafka puts the time of the call in place of 0 (rd_kafka_msg_new0), and sends -1 as it is.
+/// To a broker that is a record without a time, which no limit of the topic refuses
+/// (LogValidator.validateTimestamp), and a segment of such records is as old as its file
+/// (LogSegment.largestTimestamp): so with 3.9.1 and 4.1.0, compressed or not.
 std::int64_t timestamp_of(const Record& record, TimeOf time_of) {
   const RecordExtra* extra = record.extra();
   if (extra != nullptr && extra->timestamp_ms > 0) return extra->timestamp_ms;

@@ -260,7 +260,7 @@ void check_retimed(const Account& account, const Times& times,
   CHECK(wrong == 0);
 }
 
-TEST_CASE("now_if_refused: such records arrive too, in order, with the time of now, through kill -9") {
+TEST_CASE("now_if_refused: such records arrive in order, with the time of now, through kill -9") {
   constexpr std::size_t kRecords = 3'000;
   constexpr int kKills = 2;
   auto& kafka = shared_cluster();

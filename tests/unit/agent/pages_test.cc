@@ -175,7 +175,7 @@ TEST_CASE("/status says why no broker answers, and for how long") {
   CHECK(trouble["for_seconds"] == 62);
 }
 
-TEST_CASE("a clock that cannot be right is shown everywhere, and producers may start all the same") {
+TEST_CASE("a clock that cannot be right is shown everywhere, and producers may start") {
   Metrics metrics;
   metrics.ready = true;
   CHECK_THAT(page("/metrics", metrics).body, Contains("\npunchline_clock_plausible 1\n"));

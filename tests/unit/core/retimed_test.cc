@@ -94,7 +94,7 @@ TEST_CASE("now_if_refused: what is refused for itself is set aside all the same"
   CHECK(world.store.contents.size() == 5);
 }
 
-TEST_CASE("now_if_refused: clients that are lost and agents that are killed lose and disorder nothing") {
+TEST_CASE("now_if_refused: lost clients and killed agents lose and disorder nothing") {
   World world(3, GENERATE(range(81U, 91U)));
   as_operator_wants(world);
   world.sink.moods.fail_percent = 20;
