@@ -153,6 +153,11 @@ Result<std::optional<CollapseIntent>> plan_collapse(BufferFile& file, const Stat
   if (!segments) return segments.error();
   // At a hole's end the next append would begin a segment that nobody has listed.
   if (!segments->has_value() || (*segments)->back().end < facts->size) return Plan();
+  // Room: its producer would go on at the old offset, perhaps in the middle of a record.
+  char last = 0;
+  const auto read = file.read_at(facts->size - 1, {&last, 1});
+  if (!read) return read.error();
+  if (last == '\0') return Plan();
   intent.segments = std::move(**segments);
   std::uint64_t live = 0;
   for (const auto& segment : intent.segments)

@@ -204,16 +204,16 @@ Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>&
 
 /// Where the damage ends: before the next frame, or before a NUL run as long as freed space. NULs
 /// right before a frame are freed space too. A piece never ends inside of a NUL run, so that no run
-/// is cut in two.
+/// is cut in two; and NULs up to the end of the file may be written into yet.
 Result<std::optional<Position>> FrameScanner::end_in(const Loaded& loaded, Position& searched_to) {
-  const auto bytes = loaded.bytes;
+  const auto nuls = text_end(loaded.bytes);
+  const auto bytes = loaded.to_end ? loaded.bytes.substr(0, nuls) : loaded.bytes;
   const auto freed = long_nuls_in(bytes);
   const auto head = head_in(loaded, freed);
   if (!head) return head.error();
   if (head->found) return std::optional{loaded.from + text_end(bytes.substr(0, head->at))};
   if (freed < bytes.size()) return std::optional{loaded.from + freed};
-  const auto nuls = text_end(bytes);
-  searched_to = loaded.from + (loaded.to_end ? head->at : std::min(head->at, nuls));
+  searched_to = loaded.from + std::min(head->at, nuls);
   return std::optional<Position>{};
 }
 

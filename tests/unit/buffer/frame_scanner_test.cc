@@ -242,3 +242,13 @@ TEST_CASE("damage ends where freed space begins") {
   drive.memory_bytes = GENERATE(300, 1000, 100'000);
   CHECK(drive.read() == "[damaged 4]one|[damaged 9][damaged 4]two|[damaged 4]");
 }
+
+TEST_CASE("a frame that is written into room behind a torn one is found, whenever that was read") {
+  Drive drive;
+  const auto torn = drive.make(std::string(500, 't')).substr(0, 100);
+  drive.append(drive.make("one") + torn + std::string(200, '\0'));
+  CHECK(drive.read() == "one|");
+  const auto behind = drive.make("one").size() + torn.size();
+  drive.file.producer_writes(behind, drive.make("two"));
+  CHECK(drive.read() == "[torn 100]two|");
+}
