@@ -41,6 +41,9 @@ class Ledger {
   /// What stands where all is done (buffer/strays.h), from the front of the file on, but for those
   /// that note_stray() has been told of; at most about `found_max`. Errors: `io`.
   Result<std::vector<Stray>> find_strays(std::size_t found_max);
+  /// In lines: one of those that were found then goes on into what is not done, as nobody can tell
+  /// from a line that begins there once the first part of it is freed.
+  bool is_crossed() const { return is_crossed_; }
   /// The front has moved since the bytes before it were last looked at.
   bool keeps_anew() const { return kept_front_ != front_; }
   /// It is being set aside: not to be freed, nor found again.
@@ -120,6 +123,8 @@ class Ledger {
   Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
   Status add_overwritten(std::vector<Stray>& found);
   void remember_kept();
+  bool is_crossed_at(Position end);
+  bool ends_a_line(Position end);
   bool is_written_below();
   Position clean_to() const;
   void note_freed(Position clean);
@@ -135,6 +140,7 @@ class Ledger {
   Position kept_front_ = 0;  // when it was last brought up to date
   Position looked_below_ = 0;  // where the next look begins, if one was not enough
   Position looked_above_ = 0;  // up to where the holes above the front were looked at last
+  bool is_crossed_ = false;
   Position front_;
   Position format_shown_until_ = 0;  // by the records from the base on, which stay
   Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()

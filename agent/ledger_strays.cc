@@ -1,6 +1,7 @@
 // The part of Ledger that watches what is done for those who write there all the same.
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/ledger.h"
 #include "buffer/lines.h"
@@ -43,6 +44,7 @@ void Ledger::begin_below(Position front) {
 Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   std::vector<Stray> found;
   const auto base = checkpoint_.base();
+  is_crossed_ = is_crossed_at(front_);
   const ByteRange below{std::clamp(looked_below_, base, front_), front_};
   const auto looked = add_strays(below, found_max, found);
   if (!looked) return looked.error();
@@ -52,12 +54,19 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   }
   auto hole = done_.next(looked_above_);
   for (std::size_t holes = 0; hole && holes < kHolesPerLook && found.size() < found_max; ++holes) {
+    const auto before = found.size();
     if (const auto above = add_strays(*hole, found_max, found); !above) return above.error();
+    if (found.size() > before) is_crossed_ = is_crossed_ || is_crossed_at(hole->end);
     looked_above_ = hole->end;
     hole = done_.next(hole->end);
   }
   if (!hole) looked_above_ = 0;
   return found;
+}
+
+bool Ledger::is_crossed_at(Position end) {
+  const auto begins = checkpoint_.may_begin_at(end);
+  return begins && !*begins;
 }
 
 // Returns up to where it has looked.
@@ -68,26 +77,35 @@ Result<Position> Ledger::add_strays(ByteRange range, std::size_t found_max,
       found);
 }
 
-// The writer may have gone on beyond what was freed. Where no copy tells how far, all counts that is
-// not freed yet.
+// The writer may have gone on into what is not freed yet. Where no copy tells how far, all of that
+// counts, and what follows it.
 Status Ledger::add_overwritten(std::vector<Stray>& found) {
-  auto changed = kept_.overwritten(file_, checkpoint_.base());
+  const auto changed = kept_.overwritten(file_, checkpoint_.base());
   if (!changed) return changed.error();
-  const auto to = reclaim_.freed_to();
-  const bool goes_on = !found.empty() && found.back().range.end == to;
-  const auto unfreed = reclaim_.unfreed().find(to);
-  if (goes_on && unfreed && !kept_.range().contains(to)) {
-    const auto end = std::min(unfreed->end, front_);
-    for (auto at = to; at < end; at += StraySearch::kPieceBytes)
-      changed->push_back({at, std::min(at + StraySearch::kPieceBytes, end)});
-  }
-  for (auto range : *changed) {
-    if (range.begin == to && goes_on && !found.back().ended) {
-      range.begin = found.back().range.begin;
-      found.pop_back();
+  std::vector<Stray> all;
+  Position unsure_to = 0;  // up to here it may be either's
+  for (const auto& stray : found) {
+    const bool goes_on = !all.empty() && all.back().range.end == stray.range.begin;
+    if (goes_on && unsure_to == stray.range.begin) {
+      all.back().range.end = stray.range.end;
+    } else {
+      all.push_back(stray);
     }
-    found.push_back({range, true});
+    const auto unfreed = reclaim_.unfreed().find(stray.range.end);
+    if (!unfreed || stray.range.end >= front_ || kept_.range().contains(stray.range.end)) continue;
+    unsure_to = std::min(unfreed->end, front_);
+    for (auto at = stray.range.end; at < unsure_to; at += StraySearch::kPieceBytes) {
+      const ByteRange piece{at, std::min(at + StraySearch::kPieceBytes, unsure_to)};
+      if (at > stray.range.end || all.back().ended) all.push_back({piece, true});
+      all.back() = {{all.back().range.begin, piece.end}, true};
+    }
   }
+  for (const auto& range : *changed) {
+    const bool goes_on = !all.empty() && all.back().range.end == range.begin && !all.back().ended;
+    if (!goes_on) all.push_back({range, true});
+    all.back() = {{all.back().range.begin, range.end}, true};
+  }
+  found = std::move(all);
   remember_kept();
   return {};
 }
@@ -106,13 +124,22 @@ void Ledger::note_stray(ByteRange range) {
   if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
 }
 
-// The newline before the front stays, as by F1.
+// From the newline before the stored front on it is as by F2: the NULs must not run into what a
+// start reads.
 void Ledger::settle_stray(ByteRange range, TimePoint now) {
-  if (range.end == front_ && checkpoint_.format() == Format::lines) {
-    strays_.erase({--range.end, front_});
+  const bool may_be_read = range.end >= checkpoint_.stored_front();
+  if (may_be_read && checkpoint_.format() == Format::lines && ends_a_line(range.end)) {
+    strays_.erase({range.end - 1, range.end});
+    --range.end;
   }
   reclaim_.give_back(range);
   free_due_ = std::min(free_due_, now);
+}
+
+bool Ledger::ends_a_line(Position end) {
+  char last = 0;
+  const auto read = file_.read_at(end - 1 - checkpoint_.base(), {&last, 1});
+  return read && *read == 1 && last == '\n';
 }
 
 // Who writes below the front from offset 0 on passes the last block that was freed before he comes to

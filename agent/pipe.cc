@@ -159,7 +159,7 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
   const bool cannot_offer = held_ || lanes_.count() == 0;
   if (cannot_offer && now < look_due_) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
-    const auto filled = main_.fill(until_);
+    const auto filled = fill(main_, until_);
     if (!filled) {
       gauges_.say(filled.error(), now);
       return Fed::waiting;
@@ -186,7 +186,7 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
   note_room();
-  if (look_for_shrinking(now)) return Fed::waiting;
+  if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
   return stay_at_end();
@@ -284,7 +284,7 @@ void Pipe::settle(TimePoint now) {
   const bool has_work =
       ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;
-  if (look_for_shrinking(now)) return;
+  if (look_for_shrinking()) return;
   set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);

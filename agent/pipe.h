@@ -22,6 +22,7 @@
 #include "agent/refusal_rate.h"
 #include "agent/stray_watch.h"
 #include "agent/unjudged.h"
+#include "agent/waiting_block.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "sinks/chunk.h"
@@ -109,9 +110,7 @@ class Pipe {
   bool shrunk() const { return shrunk_; }
   /// What was in flight has arrived, and so is not lost, or has had its time. Call give_up() before
   /// this one goes.
-  bool is_due_anew(TimePoint now) const {
-    return shrunk_ && (lanes_.in_flight() == 0 || now >= shrunk_at_ + kReportsWaitedFor);
-  }
+  bool is_due_anew(TimePoint now);
   /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
   /// counted and told.
   void give_up(LossReason reason);
@@ -120,7 +119,6 @@ class Pipe {
   std::uint32_t owner() const { return owner_; }
 
  private:
-  static constexpr Duration kReportsWaitedFor = std::chrono::seconds(2);
   bool mapping_stands(TimePoint now);
   Spread first_spread(const Spread& wanted);
   bool waits_by_old_spread() const;
@@ -130,8 +128,8 @@ class Pipe {
   Position stripe_end(Position at) const;
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
-  bool look_for_shrinking(TimePoint now);
-  void note_truncation(std::uint64_t size, TimePoint now);
+  bool look_for_shrinking();
+  void note_truncation(std::uint64_t size);
   std::uint64_t records_left();
   bool has_shrunk(TimePoint now);
   void follow_base();
@@ -139,6 +137,9 @@ class Pipe {
   void set_aside(const Item& item);
   void look_back(TimePoint now);
   void look_below(TimePoint now);
+  void look_at_waiting(TimePoint now);
+  void tell_of_overwriting(ByteRange range, TimePoint now);
+  Result<Pass::Fill> fill(Pass& pass, Position until);
   void note_refused(const Delivery& refused, TimePoint now);
   bool is_fault_of_clock(const Delivery& refused);
   bool retime(const Delivery& refused);
@@ -190,6 +191,8 @@ class Pipe {
   std::uint32_t owner_;
   Ledger ledger_;
   StrayWatch stray_watch_;
+  WaitingBlock waiting_;
+  TimePoint overwriting_told_ = TimePoint::min();
   RouteId route_;
   std::uint32_t seed_;
   Lanes lanes_;
@@ -221,7 +224,7 @@ class Pipe {
   bool at_end_ = false;              // the main pass has come to the end
   bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
   bool shrunk_ = false;
-  TimePoint shrunk_at_{};
+  std::optional<TimePoint> shrunk_at_;  // as first asked
   ByteRange gone_;               // of what was there before
   bool gone_at_most_ = false;    // it has grown again since
   bool held_ = false;

@@ -37,7 +37,7 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
   const auto& at = lanes_[lane];
   const bool seeks = seeks_suspect(lane);
   const auto until = seeks ? at.suspects.end : at.until.value_or(main_.at());
-  const auto filled = own_.fill(until);
+  const auto filled = fill(own_, until);
   if (!filled) {
     gauges_.say(filled.error(), now);
     lanes_.leave_behind(lane, own_.at(), now + kRetryDelay);

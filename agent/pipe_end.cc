@@ -12,7 +12,7 @@ constexpr std::uint64_t kRestReadMax = 64 << 20;
 }  // namespace
 
 void Pipe::finish(TimePoint now) {
-  if (!look_for_shrinking(now)) {
+  if (!look_for_shrinking()) {
     set_condemned_aside();
     settle_quarantine(quarantine_.finish(now), now);
     for (const auto& trouble : ledger_.finish(now))

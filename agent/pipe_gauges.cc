@@ -66,6 +66,17 @@ void PipeGauges::count_set_aside(const Item& item) {
   note_set_aside(item, remedy(item.reason, config_));
 }
 
+void PipeGauges::count_found(std::span<const Record> records) {
+  if (set_aside_.empty()) return;
+  for (const auto& record : records) {
+    const auto range = record.range();
+    if (!set_aside_.find(range.begin)) continue;
+    set_aside_.erase(range);
+    parts_.metrics.records_read.add(1);
+    parts_.metrics.bytes_read.add(range.size());
+  }
+}
+
 void PipeGauges::count_stray(const Item& item) {
   parts_.metrics.records_read.add(1);
   parts_.metrics.bytes_read.add(item.range.size());
@@ -171,20 +182,21 @@ bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint n
   return now >= show_due_ && show_now(ledger, in_flight, now);
 }
 
+// What is written over while it waits may become more records than were read.
 std::uint64_t PipeGauges::unsettled_records() const {
   const auto& metrics = parts_.metrics;
-  auto records = metrics.records_read.get() - metrics.records_confirmed.get();
+  auto settled = metrics.records_confirmed.get() + metrics.records_gone();
   for (const auto& each : metrics.records_set_aside)
-    records -= each.get();
-  return records - metrics.records_gone();
+    settled += each.get();
+  return metrics.records_read.get() - std::min(metrics.records_read.get(), settled);
 }
 
 std::uint64_t PipeGauges::unsettled_bytes() const {
   const auto& metrics = parts_.metrics;
-  auto bytes = metrics.bytes_read.get() - metrics.bytes_confirmed.get();
+  auto settled = metrics.bytes_confirmed.get() + metrics.bytes_gone();
   for (const auto& each : metrics.bytes_set_aside)
-    bytes -= each.get();
-  return bytes - metrics.bytes_gone();
+    settled += each.get();
+  return metrics.bytes_read.get() - std::min(metrics.bytes_read.get(), settled);
 }
 
 void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {

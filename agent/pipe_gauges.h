@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "agent/clock.h"
@@ -42,6 +43,9 @@ class PipeGauges {
   Position high_water() const { return high_water_; }
   void count_read(ByteRange range, std::size_t records);
   void count_set_aside(const Item& item);
+  /// Records that are on their way: those that stand where something was set aside in its place, as
+  /// in room that was written into since, count as read.
+  void count_found(std::span<const Record> records);
   /// The same of what was written where all had been read.
   void count_stray(const Item& item);
   /// A record, counted as read before, is not taken by the destination, which says `error`.

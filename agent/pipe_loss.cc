@@ -9,6 +9,7 @@ namespace punchline {
 namespace {
 
 constexpr Duration kLookDelay = std::chrono::seconds(1);
+constexpr Duration kReportsWaitedFor = std::chrono::seconds(2);
 constexpr std::uint64_t kLeftReadMax = 64 << 20;
 
 }  // namespace
@@ -16,19 +17,19 @@ constexpr std::uint64_t kLeftReadMax = 64 << 20;
 bool Pipe::has_shrunk(TimePoint now) {
   if (shrunk_ || (!changed_ && now < shrink_look_due_)) return shrunk_;
   shrink_look_due_ = now + kLookDelay;
-  return look_for_shrinking(now);
+  return look_for_shrinking();
 }
 
 // Looked at before anything is remembered or freed: in a file that was truncated the same positions
 // are other records.
-bool Pipe::look_for_shrinking(TimePoint now) {
+bool Pipe::look_for_shrinking() {
   const auto facts = parts_.file.facts();
   if (shrunk_ || !facts) return shrunk_;
   const auto begins = parts_.checkpoint.may_begin_at(main_.at());
   if (!begins) return false;
   shrunk_ =
       facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
-  if (shrunk_) note_truncation(facts->size, now);
+  if (shrunk_) note_truncation(facts->size);
   const auto room_bytes = room_.end == parts_.checkpoint.base() + facts->size ? room_.size() : 0;
   size_seen_ = facts->size - room_bytes;
   return shrunk_;
@@ -36,13 +37,18 @@ bool Pipe::look_for_shrinking(TimePoint now) {
 
 // Where it has grown again it is not known from where on it is another's; and of what came and went
 // between two looks nothing is.
-void Pipe::note_truncation(std::uint64_t size, TimePoint now) {
+void Pipe::note_truncation(std::uint64_t size) {
   const auto base = parts_.checkpoint.base();
   const auto end = std::max(base + size_seen_, main_.at());
   gone_at_most_ = base + size >= end;
   const auto from = std::max(ledger_.front(), gone_at_most_ ? 0 : base + size);
   gone_ = {from, std::max(from, end)};
-  shrunk_at_ = now;
+}
+
+bool Pipe::is_due_anew(TimePoint now) {
+  if (!shrunk_) return false;
+  if (!shrunk_at_) shrunk_at_ = now;
+  return lanes_.in_flight() == 0 || now >= *shrunk_at_ + kReportsWaitedFor;
 }
 
 void Pipe::give_up(LossReason reason) {

@@ -78,13 +78,15 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint 
   auto run = pass.run(until, room.records);
   const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
   run = of_one_lane(run.first(fitting(run, bytes)));
-  if (run.front().range().begin < gauges_.high_water()) {
+  const bool seen = run.front().range().begin < gauges_.high_water();
+  if (seen) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
       return is_settled(record.range());
     });
     run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
   const auto taken = parts_.sink.offer(to, run);
+  if (seen) gauges_.count_found(run.first(taken));
   lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to), now);
   if (envelope_.has_keys()) count_keyless(run.first(taken));
   if (config_.drain_rate > 0 && is_paced(pass, lane))

@@ -138,7 +138,7 @@ Pipe::Fed Pipe::probe_topic(TimePoint now) {
   if (lanes_.in_flight() > 0 || now < probe_due_) return Fed::waiting;
   const auto range = unjudged_.first().range;
   own_.restart(range.begin);
-  const auto filled = own_.fill(range.end);
+  const auto filled = fill(own_, range.end);
   if (!filled) gauges_.say(filled.error(), now);
   if (filled && *filled == Pass::Fill::items && own_.item().kind == Item::Kind::record) {
     const auto lane = lane_of(own_.record());
@@ -171,8 +171,9 @@ void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) 
       ledger_.settle_stray(range, now);
       continue;
     }
-    if (text >= range.begin + kGapBytesMin) ledger_.pass_room({range.begin, text}, now);
-    ledger_.done(range, now);
+    const bool has_room = text >= range.begin + kGapBytesMin;
+    if (has_room) ledger_.pass_room({range.begin, text}, now);
+    ledger_.done({has_room ? text : range.begin, range.end}, now);
   }
   if (!settled.trouble) return;
   gauges_.say({"what is set aside stays in the buffer: " + settled.trouble->message(),

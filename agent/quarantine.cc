@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 
+#include "buffer/lines.h"
 #include "buffer/nuls.h"
 
 namespace punchline {
@@ -30,6 +32,19 @@ Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
     at = std::max(at, data->value_or(offsets.end));
   }
   return offsets.end;
+}
+
+/// Behind the last NULs that may be room of a producer, who may yet write there; 0: there are none.
+std::size_t behind_room(std::string_view bytes) {
+  auto text = bytes.size();
+  while (text > 0) {
+    const auto nul = bytes.rfind('\0', text - 1);
+    if (nul == std::string_view::npos) break;
+    const auto before = bytes.find_last_not_of('\0', nul);  // npos + 1 is 0
+    if (nul - before >= kGapBytesMin) return nul + 1;
+    text = before + 1;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -135,6 +150,8 @@ Result<ByteRange> Quarantine::copy(const Waiting& entry) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
   const auto added = store_->add(label, content_of(label, memory_));
+  // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
+  if (entry.reason == SetAsideReason::gap) offsets.begin += behind_room(memory_);
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
   return ByteRange{base + offsets.begin, entry.range.end};

@@ -58,7 +58,7 @@ class Quarantine {
   struct Settled {
     struct Moved {
       ByteRange range;
-      Position text = 0;  ///< Where the copy begins: what stands before are NULs.
+      Position text = 0;  ///< What stands before is not to be freed: NULs, and what came into them.
     };
     std::vector<Moved> moved;      ///< Durable elsewhere: done.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.

@@ -131,7 +131,8 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   } else if (!*begins) {
     report.lost_bytes = found.synced - std::min(found.synced, state_.front);
     begin_anew(report, Origin::truncated,
-               "no line begins where one did: it was truncated and has grown again" +
+               "no line begins where one did: it was truncated and has grown again, or a producer "
+               "that does not append has written over it" +
                    gone_with(report.lost_bytes));
   } else if (new_boot) {
     report.origin = Origin::new_boot;

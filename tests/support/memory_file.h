@@ -93,6 +93,7 @@ class MemoryFile final : public BufferFile {
   // What is there now.
   std::string text() const { return now_.text(); }
   std::uint64_t size() const { return now_.size; }
+  bool is_hole(std::uint64_t offset) const { return now_.hole_from(offset) == offset; }
   /// Cut off by collapses so far: the position of offset 0, unless is_torn().
   std::uint64_t collapsed_bytes() const { return now_.collapsed_bytes; }
   bool has_attribute(std::string_view name) const { return now_.attributes.count(name) > 0; }

@@ -83,6 +83,61 @@ TEST_CASE("a producer may cut off what it has not used of its room") {
   CHECK(world.pipe().shrunk());
 }
 
+TEST_CASE("room before a line that was set aside is not freed with it") {
+  World world(1, 5);
+  world.quarantines = true;
+  world.open();
+  world.append("one");
+  grow(world, 100'000);
+  world.append_raw("behind\n");
+  rest(world);
+  REQUIRE(world.store.contents.count("behind") == 1);
+  world.file.producer_writes(50'000, "late\n");
+  world.turn(3);
+  CHECK(world.file.text().substr(50'000, 5) == "late\n");
+  rest(world);
+  CHECK(world.store.contents.count("late") == 1);
+}
+
+TEST_CASE("what comes into room while the line behind it is on its way elsewhere is kept") {
+  World world(1, 6);
+  world.quarantines = true;
+  world.store.fails_add = true;
+  world.open();
+  world.append("one");
+  grow(world, 100'000);
+  world.append_raw("behind\n");
+  world.pipe().wake();
+  world.turn(10);
+  world.file.producer_writes(50'000, "early\n");
+  world.store.fails_add = false;
+  world.advance(2s);
+  world.turn();
+  world.file.producer_writes(60'000, "late\n");
+  rest(world);
+  CHECK(world.store.contents.count("late") == 1);
+  CHECK(world.store.contents.count("early") == 1);
+}
+
+TEST_CASE("records in room before a line that is set aside in its place count as read") {
+  World world(1, 7);
+  world.open();
+  world.append("one");
+  world.sink.mute.insert(0);
+  grow(world, 100'000);
+  world.append_raw("behind\n");
+  world.pipe().wake();
+  world.turn(10);
+  world.file.producer_writes(4, "two\nthree\n");
+  world.sink.moods.epoch_percent = 100;
+  world.turn();
+  world.sink.moods.epoch_percent = 0;
+  world.sink.mute.clear();
+  rest(world);
+  CHECK(world.sink.log(0).size() >= 3);
+  world.check_honest();
+}
+
 TEST_CASE("room that the front has passed is not freed: what is written there stays") {
   World world(1, 4);
   world.open();

@@ -1,6 +1,7 @@
 // Producers that write where everything was done: buffer/FORMAT.md, "Below the front".
 
 #include <algorithm>
+#include <cerrno>
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"
@@ -31,6 +32,15 @@ void rest(World& world, int seconds = 3) {
     world.turn(3);
   }
   world.drain();
+}
+
+/// Seconds in which Kafka need not answer.
+void pass(World& world, int seconds = 3) {
+  for (; seconds > 0; --seconds) {
+    world.pipe().wake();
+    world.turn(3);
+    world.advance(1s);
+  }
 }
 
 /// A buffer that has delivered and freed `lines` lines.
@@ -171,4 +181,122 @@ TEST_CASE("what is written into room that the front has passed is kept") {
   rest(world);
   CHECK(world.store.contents.count("late") == 1);
   CHECK(world.sink.log(0).size() == 2);
+}
+
+TEST_CASE("what is freed of strays above the stored front runs into no record") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.open();
+  append_many(world, 0, 10);
+  rest(world);
+  world.file.fail(punchline::testing::MemoryFile::Op::set_attribute, ENOSPC, 1,
+                  punchline::testing::MemoryFile::How::for_ever);
+  append_many(world, 10, 10);
+  rest(world);
+  const auto stored = world.checkpoint().stored_front();
+  REQUIRE(stored < world.file.size());
+  world.file.producer_writes(stored, "stray\n");
+  rest(world);
+  REQUIRE(world.store.contents.count("stray") == 1);
+  world.file.producer_writes(stored + 6, "next\n");
+  world.file.heal();
+  world.crash();
+  world.open();
+  rest(world);
+  CHECK(world.sink.log(0).back().payload == "next");
+}
+
+TEST_CASE("a line that goes across the front is delivered whole, not its second half") {
+  Story story;
+  auto& world = story.world;
+  world.begins_anew = true;
+  world.sink.mute.insert(0);
+  world.append("waits");
+  world.append("waits as well");
+  const auto front = world.checkpoint().front();
+  world.file.producer_writes(front - 100, "line\n" + std::string(100, 'n') + "\n");
+  pass(world, 10);
+  world.sink.mute.clear();
+  rest(world);
+  for (const auto& record : world.sink.log(0)) {
+    if (record.payload.starts_with('n')) CHECK(record.payload.size() == 100);
+  }
+  CHECK(world.sink.log(0).back().payload == "waits as well");
+}
+
+TEST_CASE("what is between two stretches freed above the front goes with a run through both") {
+  World world(2, 1);
+  world.quarantines = true;
+  world.config.stripe_bytes = 16;
+  world.limits.free_bytes_min = 64;
+  world.open();
+  append_many(world, 0, 200);
+  rest(world);
+  const auto front = world.checkpoint().front();
+  world.file.producer_writes(0, run("second", static_cast<int>(front / 14) - 4));
+  rest(world, 8);
+  const auto missing = world.sink.log(0).size() + world.sink.log(1).size();
+  CHECK(missing == 200);
+  for (int i = 0; i < static_cast<int>(front / 14) - 4; ++i) {
+    const auto line = "second " + std::to_string(10'000 + i);
+    CHECK(std::any_of(world.store.contents.begin(), world.store.contents.end(),
+                      [&](const auto& content) { return content.find(line) != content.npos; }));
+  }
+}
+
+TEST_CASE("a lane that fell behind does not go on in the middle of a line that was written over it") {
+  World world(2, 1);
+  world.begins_anew = true;
+  world.config.stripe_bytes = 16;
+  world.sink.mute.insert(1);
+  world.open();
+  append_many(world, 0, 40);
+  pass(world);
+  REQUIRE(world.pipe().in_flight() > 0);
+  world.file.producer_writes(0, std::string(900, 'n') + "\n" + std::string(800, 'm') + "\n");
+  world.sink.moods.epoch_percent = 100;
+  world.turn();
+  world.sink.moods.epoch_percent = 0;
+  world.sink.mute.clear();
+  rest(world);
+  for (std::int32_t lane = 0; lane < 2; ++lane) {
+    for (const auto& record : world.sink.log(lane)) {
+      const bool is_part = record.payload.starts_with('n') || record.payload.starts_with('m');
+      CHECK((!is_part || record.payload.size() == 900 || record.payload.size() == 800));
+    }
+  }
+}
+
+TEST_CASE("what is written over while it waits is told once, with the place and the remedy") {
+  World world(1, 1);
+  world.sink.mute.insert(0);
+  world.open();
+  world.append_raw(run("first", 1000));
+  pass(world);
+  const auto told = [&] {
+    return std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+      return line.find("written over while it waited") != std::string::npos &&
+             line.find("position 0 ") != std::string::npos &&
+             line.find("append:") != std::string::npos;
+    });
+  };
+  CHECK(told() == 0);
+  world.file.producer_writes(0, run("secon", 1000));
+  world.pipe().wake();
+  world.turn(3);
+  CHECK(told() == 1);
+  world.file.producer_writes(0, run("third", 1000));
+  pass(world);
+  CHECK(told() == 1);
+}
+
+TEST_CASE("a writer that takes its own record back has not written over what waits") {
+  World world(1, 1);
+  world.sink.mute.insert(0);
+  world.open();
+  world.append_raw("one\ntwo\nbegun, and no room");
+  pass(world);
+  world.file.producer_writes(8, std::string(17, '\0') + "\n");
+  pass(world);
+  CHECK_FALSE(world.log.has("written over"));
 }

@@ -57,6 +57,12 @@ class World {
   /// The producer, one alone, has opened the file without O_APPEND: it goes on where it was, and a
   /// collapse makes a gap before that.
   bool own_offset = false;
+  /// With own_offset: it makes room for so much ahead, and writes into that. 0: none.
+  std::uint64_t room_bytes = 0;
+  bool allocates_room = false;  ///< By fallocate(2), else by ftruncate(2).
+  bool pauses = false;          ///< Seconds pass in the middle of a record that goes into room.
+  /// A pipe that ends since its file was truncated is followed by a new one, as by Buffers.
+  bool begins_anew = false;
   const KeySource* keys = nullptr;      ///< Of records without key.
   const KeySource* old_keys = nullptr;  ///< The same, by the spread that stands.
   BufferConfig config;
@@ -77,7 +83,15 @@ class World {
   /// Bytes that are no deliverable record.
   void append_raw(std::string_view bytes);
   /// The producer opens the file, and goes on at its end.
-  void reopen() { offset_ = file.size(); }
+  void reopen();
+  /// Another one, which appends, comes behind the room that is left; the first goes on.
+  void append_behind_room(std::string_view payload);
+  /// A producer that begins at offset 0 starts, over whatever is there.
+  void start_over() { below_offset_ = 0; }
+  /// It goes on where it was, if that is free still.
+  bool may_go_on_below();
+  /// In one write. What lands where all is done must be found; what it overwrites need not arrive.
+  void write_below(const std::vector<std::string>& payloads);
   void open();
   /// The agent is gone as by kill -9; the file stays as it is.
   void crash();
@@ -118,6 +132,10 @@ class World {
   void check_nothing_freed_early();
   /// What is undeliverable is in the file, or durable in the store.
   void check_set_aside_kept();
+  /// What was written below the front, or into room, whole and left alone has arrived, or is kept.
+  void check_strays_kept();
+  /// The same, and where there is a store it is not merely in its place.
+  void check_strays_seen();
   /// read = confirmed + unsettled + set aside + lost.
   void check_honest();
   std::uint64_t duplicates() const;
@@ -138,6 +156,17 @@ class World {
   void add_pipe();
   TimePoint turn_at_now();
   void remember(Known& as, std::string_view payload);
+  void make_room(std::uint64_t end);
+  void put_in_room(std::string_view bytes);
+  void follow_truncation();
+  bool is_seen_when_written(std::uint64_t offset);
+  Position known_clean_to();
+  bool is_room_known(Position at);
+  void forgive_unknown_room();
+  void forgive_overwritten(ByteRange positions);
+  void note_rest(std::uint64_t offset);
+  bool may_arrive(const std::string& payload) const;
+  bool is_stray_kept(const std::string& payload) const;
   void forgive_unsynced(Known& known);
   void note_arrivals();
   Position standing_front();
@@ -145,6 +174,8 @@ class World {
   bool has_been_at(const Appended& appended, Position position) const;
   Known appended_;
   Known undeliverable_;
+  Known strays_;
+  std::unordered_set<std::string> rests_;  // of lines of which the beginning was written over
   bool spread_changed_ = false;
   std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;
@@ -160,6 +191,12 @@ class World {
   std::uint64_t gaps_ = 0;
   std::uint64_t torn_collapses_ = 0;
   std::uint64_t offset_ = 0;               // of the producer without O_APPEND
+  std::uint64_t room_end_ = UINT64_MAX;    // for it: others have come behind
+  bool room_passed_before_ = false;        // others had come behind when the agent started
+  std::uint64_t collapsed_seen_ = 0;       // by it
+  bool opens_late_ = false;                // it does when it writes again
+  std::uint64_t below_offset_ = 0;         // of the one that begins at offset 0
+  bool truncated_ = false;
   std::int64_t clock_ns_ = 2'000'000'000;  // of births and boots
   std::int64_t boot_time_ns_ = 1;          // files here are born later
   TimePoint now_{std::chrono::hours(1)};
