@@ -27,7 +27,8 @@ std::uint32_t seed_of_run() {
 
 class Life {
  public:
-  explicit Life(std::uint32_t seed)
+  enum class Producers : std::uint8_t { that_append, of_all_kinds };
+  explicit Life(std::uint32_t seed, Producers producers = Producers::that_append)
       : random_(seed), world_(1 + static_cast<std::int32_t>(random_() % 5), seed) {
     world_.config.stripe_bytes = 16U << (random_() % 10);
     world_.config.record_bytes_max = 4000;
@@ -40,7 +41,8 @@ class Life {
     if (seed % 4 == 3) world_.config.order = Order::relaxed;
     grows_ = seed % 6 == 5;
     if (seed % 5 == 2) world_.own_offset = true;
-    is_small_ = seed % 5 == 4;
+    if (producers == Producers::of_all_kinds) grow_ahead_or_start_over(seed);
+    is_small_ = seed % 5 == 4 && !starts_over_ && world_.room_bytes == 0;
     if (is_small_) world_.file.set_space(4096U << (2 + seed % 4));
     // Who has it open for writing would be written over by the closing of a tail. So that stays
     // open, and if the fence could not be stored either, nobody would know where it was torn.
@@ -55,7 +57,7 @@ class Life {
     world_.quarantines = random_() % 2 == 0;
     // Without attributes a buffer of which all is freed no longer knows its format.
     const bool forgets = random_() % 8 == 0 && !world_.own_offset;  // fences too: see below
-    if (world_.format == Format::lines && forgets) {
+    if (world_.format == Format::lines && forgets && !starts_over_) {
       world_.file.set_attributes_supported(false);
     }
     if (random_() % 8 == 0) world_.file.set_knows_holes(false);
@@ -76,14 +78,37 @@ class Life {
     world_.sink.moods.epoch_percent = 0;
     world_.advance(std::chrono::seconds(20));
     world_.drain();
+    let_seconds_pass(10);  // in which what was written below the front is found
+    world_.drain();
     world_.check_all_arrived();
+    world_.check_strays_seen();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    world_.check_strays_kept();
     world_.check_honest();
   }
 
  private:
+  // Of one producer that makes room ahead, or of one more that begins at offset 0.
+  void grow_ahead_or_start_over(std::uint32_t seed) {
+    starts_over_ = seed % 2 == 0;
+    if (starts_over_) {
+      world_.own_offset = false;
+      world_.begins_anew = true;
+    }
+    if (starts_over_) return;
+    world_.own_offset = true;
+    world_.room_bytes = 512U << (seed / 2 % 8);
+    world_.allocates_room = seed / 16 % 2 == 0;
+    world_.pauses = seed / 32 % 2 == 0;
+    if (seed / 64 % 2 == 0) world_.config.partial_timeout = std::chrono::seconds(1);
+  }
+
   void act() {
+    if (starts_over_ && random_() % 8 == 0) return write_below();
+    if (world_.room_bytes > 0 && random_() % 16 == 0) {
+      return world_.append_behind_room("record " + std::to_string(next_++));
+    }
     switch (random_() % 14) {
       case 0:
       case 1:
@@ -95,7 +120,12 @@ class Life {
         world_.crash();
         world_.check_nothing_freed_early();
         world_.check_set_aside_kept();
-        if (random_() % 4 == 0) ++world_.boot;
+        world_.check_strays_kept();
+        if (random_() % 4 == 0) {
+          ++world_.boot;
+          if (world_.room_bytes > 0) world_.reopen();
+        }
+        if (starts_over_ && random_() % 2 == 0) put_below(true);
         // On a full disk neither fences nor salts of a copy might be noted; and one that is read
         // from 0 no longer knows where it was torn below its front (FORMAT.md, "Limits").
         if (random_() % 8 == 0 && !is_small_ && !world_.own_offset) world_.replace_by_copy();
@@ -130,10 +160,12 @@ class Life {
     world_.crash();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    world_.check_strays_kept();
     if (power_cut) world_.boot_after_torn_collapse();
     world_.open();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    world_.check_strays_kept();
   }
 
   // Between any two operations, with whatever was not synced kept, lost, or there in parts.
@@ -145,10 +177,40 @@ class Life {
     world_.cut_power(static_cast<Unsynced>(random_() % kUnsyncedKinds), random_);
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    world_.check_strays_kept();
     if (random_() % 2 == 0 && world_.may_append_first()) append_records();
     world_.open();
     world_.check_nothing_freed_early();
     world_.check_set_aside_kept();
+    world_.check_strays_kept();
+  }
+
+  // Now and then the agent is left alone with it.
+  void write_below() {
+    put_below(random_() % 2 == 0);
+    world_.pipe().wake();
+    if (random_() % 2 == 0) world_.turn(1 + static_cast<int>(random_() % 30));
+    if (random_() % 2 == 0) let_seconds_pass(2);
+  }
+
+  void put_below(bool starts_over) {
+    if (!world_.may_append_first()) return;  // it would end in a torn line
+    if (starts_over || !world_.may_go_on_below()) world_.start_over();
+    std::vector<std::string> payloads;
+    for (auto count = 1 + random_() % 40; count > 0; --count) {
+      payloads.push_back("below " + std::to_string(next_++) + " " +
+                         std::string(random_() % 300, 'b'));
+    }
+    world_.write_below(payloads);
+    world_.check_strays_kept();
+  }
+
+  void let_seconds_pass(int seconds) {
+    for (; seconds > 0; --seconds) {
+      world_.pipe().wake();
+      world_.advance(std::chrono::seconds(1));
+      world_.turn(3);
+    }
   }
 
   void append_records() {
@@ -214,8 +276,9 @@ class Life {
 
   std::mt19937 random_;
   World world_;
-  bool grows_ = false;     // the topic gets more partitions
-  bool is_small_ = false;  // the disk
+  bool grows_ = false;        // the topic gets more partitions
+  bool starts_over_ = false;  // a producer begins at offset 0
+  bool is_small_ = false;     // the disk
   int next_ = 0;
   std::size_t poisons_ = 0;
 };
@@ -229,6 +292,17 @@ TEST_CASE("random lives: nothing is lost, invented, out of order or freed early"
     const auto seed = first + static_cast<std::uint32_t>(i);
     INFO("again with PUNCHLINE_SEED=" << seed);
     Life(seed).live(120);
+  }
+}
+
+// Of producers that do not append: one that makes room ahead, one that begins at offset 0.
+TEST_CASE("random lives with producers of all kinds", "[.producers]") {
+  const auto first = seed_of_run();
+  const int lives = std::getenv("PUNCHLINE_SEED") != nullptr ? 1 : 300;
+  for (int i = 0; i < lives; ++i) {
+    const auto seed = first + static_cast<std::uint32_t>(i);
+    INFO("again with PUNCHLINE_SEED=" << seed);
+    Life(seed, Life::Producers::of_all_kinds).live(120);
   }
 }
 
