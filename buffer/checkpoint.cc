@@ -20,7 +20,7 @@ const char* name_of(Origin origin) {
 
 namespace {
 
-// Of what was done behind the front only the file itself knew.
+// Of what was done behind the front only the file itself knew; who saw it happen tells more.
 std::string gone_with(std::uint64_t bytes) {
   if (bytes == 0) return "";
   return "; of what waited in it up to " + std::to_string(bytes) +
@@ -123,17 +123,17 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   } else if (lost_place_) {
     begin_anew(report, Origin::damaged,
                "a collapse was cut off, and the file is not as that left it");
-  } else if (too_short || facts_.truncated) {
+  } else if (too_short) {
     const auto kept = std::max(state_.front, state_.base + facts->size);
     report.lost_bytes = found.synced - std::min(found.synced, kept);
     begin_anew(report, Origin::truncated,
-               "shorter than it was: it was truncated" + gone_with(report.lost_bytes));
-  } else if (!*begins) {
+               "shorter than it was: it was truncated" + (facts_.truncated ? "" : gone_with(report.lost_bytes)));
+  } else if (facts_.truncated || !*begins) {
     report.lost_bytes = found.synced - std::min(found.synced, state_.front);
     begin_anew(report, Origin::truncated,
                "no line begins where one did: it was truncated and has grown again, or a producer "
                "that does not append has written over it" +
-                   gone_with(report.lost_bytes));
+                   (facts_.truncated ? "" : gone_with(report.lost_bytes)));
   } else if (new_boot) {
     report.origin = Origin::new_boot;
   } else {

@@ -21,7 +21,7 @@ struct StartFacts {
   std::int64_t now_ns = std::numeric_limits<std::int64_t>::max();  ///< The same clock, by now.
   Uuid fresh_uuid{};         ///< Taken if the buffer needs a new one.
   bool force_fence = false;  ///< Treat this start as the first of a new boot.
-  bool truncated = false;    ///< The file was seen to become shorter.
+  bool truncated = false;    ///< The file was seen to become shorter, or to be written over.
 };
 
 /// How a buffer was found at start (buffer/FORMAT.md, "Start").

@@ -285,6 +285,7 @@ TEST_CASE("what is written over while it waits is told once, with the place and 
   world.pipe().wake();
   world.turn(3);
   CHECK(told() == 1);
+  CHECK(loss_of(*noted_losses(world.file), LossReason::overwritten).bytes > 1000);
   world.file.producer_writes(0, run("third", 1000));
   pass(world);
   CHECK(told() == 1);
