@@ -88,13 +88,12 @@ TEST_CASE("room before a line that was set aside is not freed with it") {
   world.quarantines = true;
   world.open();
   world.append("one");
-  grow(world, 100'000);
+  world.append_raw(std::string(100'000, '\0'));  // as by fallocate(2)
   world.append_raw("behind\n");
   rest(world);
   REQUIRE(world.store.contents.count("behind") == 1);
+  CHECK_FALSE(world.file.is_hole(50'000));
   world.file.producer_writes(50'000, "late\n");
-  world.turn(3);
-  CHECK(world.file.text().substr(50'000, 5) == "late\n");
   rest(world);
   CHECK(world.store.contents.count("late") == 1);
 }

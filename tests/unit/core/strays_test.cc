@@ -216,6 +216,8 @@ TEST_CASE("a line that goes across the front is delivered whole, not its second 
   const auto front = world.checkpoint().front();
   world.file.producer_writes(front - 100, "line\n" + std::string(100, 'n') + "\n");
   pass(world, 10);
+  world.crash();
+  world.open();
   world.sink.mute.clear();
   rest(world);
   for (const auto& record : world.sink.log(0)) {
