@@ -220,10 +220,36 @@ TEST_CASE("a line that goes across the front is delivered whole, not its second 
   world.open();
   world.sink.mute.clear();
   rest(world);
+  std::size_t whole = 0;
   for (const auto& record : world.sink.log(0)) {
-    if (record.payload.starts_with('n')) CHECK(record.payload.size() == 100);
+    if (!record.payload.starts_with('n')) continue;
+    CHECK(record.payload.size() == 100);
+    ++whole;
   }
+  CHECK(whole == 1);
   CHECK(world.sink.log(0).back().payload == "waits as well");
+}
+
+TEST_CASE("what is sent again is not begun in the middle of a line that was written over it") {
+  World world(1, 1);
+  world.begins_anew = true;
+  world.open();
+  world.append("first");
+  rest(world);
+  world.sink.mute.insert(0);
+  append_many(world, 0, 40);
+  world.pipe().wake();
+  world.turn(3);
+  REQUIRE(world.pipe().in_flight() > 0);
+  world.file.producer_writes(0, std::string(900, 'n') + "\n");
+  world.sink.moods.epoch_percent = 100;
+  world.turn();
+  world.sink.moods.epoch_percent = 0;
+  world.sink.mute.clear();
+  rest(world);
+  for (const auto& record : world.sink.log(0)) {
+    if (record.payload.starts_with('n')) CHECK(record.payload.size() == 900);
+  }
 }
 
 TEST_CASE("what is between two stretches freed above the front goes with a run through both") {
