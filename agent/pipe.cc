@@ -182,9 +182,9 @@ Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   const bool unmoved = at_end_ && changed_;
   at_end_ = true;
   changed_ = false;
-  if (unmoved) stray_watch_.hurry(now);
   look_due_ = now + kLookDelay;
   look_earliest_ = now + kWakesTogether;
+  if (unmoved) stray_watch_.hurry(look_earliest_);
   note_room();
   if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
