@@ -98,8 +98,8 @@ std::optional<OpenFailure> Buffers::find_old_keys(Held& held) {
 void Buffers::add_pipe(Held& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
-                  held.metrics, *held.losses, parts_.log, held.quarantine.get(), held.keys.get(), held.old_keys.get(),
-                  host_name()},
+                  held.metrics, *held.losses, parts_.log, held.quarantine.get(), held.keys.get(),
+                  held.old_keys.get(), host_name()},
       held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
   parts_.forwarder.add(std::move(pipe));

@@ -7,8 +7,8 @@ namespace punchline {
 
 /// Open files, sockets and the like that one process may have (RLIMIT_NOFILE, getrlimit(2)).
 ///
-/// The usual soft limit, 1,024, is for programs that use select(2) (systemd.exec(5), "LimitNOFILE"),
-/// which neither we nor librdkafka do.
+/// The usual soft limit, 1,024, is for programs that use select(2) (systemd.exec(5),
+/// "LimitNOFILE"), which neither we nor librdkafka do.
 
 /// Raises the soft limit to the hard one, once for the process, before it starts threads. Returns
 /// what may be open from then on; where nothing can be raised, what could be before.

@@ -54,7 +54,8 @@ TimePoint Forwarder::turn(TimePoint now) {
   return due;
 }
 
-// What a turn has begun the next one may have to go on with at once. Not so where that does nothing.
+// What a turn has begun the next one may have to go on with at once. Not so where that does
+// nothing.
 TimePoint Forwarder::unless_idle(TimePoint now) {
   const auto work = work_done();
   const bool has_worked = std::exchange(work_seen_, work) != work;

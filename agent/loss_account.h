@@ -23,8 +23,8 @@ class LossAccount {
   /// Bytes that nobody has read, and that count as read so that the figures agree.
   void add_unread(LossReason reason, std::uint64_t bytes);
 
-  /// Notes what is not noted yet, on another file than its own too. Errors as note_losses(), but for
-  /// `unsupported`: then nothing is ever noted.
+  /// Notes what is not noted yet, on another file than its own too. Errors as note_losses(), but
+  /// for `unsupported`: then nothing is ever noted.
   Status store_on(BufferFile& file);
   /// The same on its own, each second after it could not be.
   Status store(TimePoint now);

@@ -135,8 +135,8 @@ constexpr OtherMetricInfo kOthers[] = {
       "Lines of the log that nobody read in time, and that are gone"},
      OtherMetric::log_lines_dropped},
     {{"punchline_idle_turns_total", kCounter, "", "turns",
-      "Turns of the agent's loop that had nothing to do and set no time for the next one: each is a "
-      "fault of the agent, which spends CPU for nothing"},
+      "Turns of the agent's loop that had nothing to do and set no time for the next one: each is "
+      "a fault of the agent, which spends CPU for nothing"},
      OtherMetric::idle_turns},
     {{"punchline_kafka_cluster_changes_total", kCounter, "", "changes",
       "Another cluster answered than before, by its cluster id; also after a restart"},

@@ -69,7 +69,8 @@ void Pipe::give_up(LossReason reason) {
     parts_.log.error(
         "{}: {} with data in it that was not delivered: {}{} from position {} on are gone{}{}",
         config_.path, name_of(reason), gone_at_most_ ? "up to " : "", counted(bytes, "byte"),
-        gone_.begin, records > 0 ? fmt::format(", {} of them read", counted(records, "record")) : "",
+        gone_.begin,
+        records > 0 ? fmt::format(", {} of them read", counted(records, "record")) : "",
         lanes_.in_flight() > 0 ? "; what is on its way to Kafka may still arrive" : "");
   }
   parts_.losses.set_read_again(gauges_.unsettled_records(), gauges_.unsettled_bytes());

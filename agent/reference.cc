@@ -108,8 +108,8 @@ in records and in bytes:
 
     read = confirmed + unsettled + set aside (all reasons) + lost (all reasons but overwritten)
 
-Bytes that were lost unread count as read. What was lost is noted on the buffer too, for `inspect` and
-`verify` (buffer/FORMAT.md, "What was lost").
+Bytes that were lost unread count as read. What was lost is noted on the buffer too, for `inspect`
+and `verify` (buffer/FORMAT.md, "What was lost").
 
 `/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
 the last error of a connection and for how long no broker has answered; also `kafka_cluster`: the id

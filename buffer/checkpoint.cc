@@ -125,15 +125,15 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
                "a collapse was cut off, and the file is not as that left it");
   } else if (too_short) {
     const auto kept = std::max(state_.front, state_.base + facts->size);
-    report.lost_bytes = found.synced - std::min(found.synced, kept);
+    if (!facts_.truncated) report.lost_bytes = found.synced - std::min(found.synced, kept);
     begin_anew(report, Origin::truncated,
-               "shorter than it was: it was truncated" + (facts_.truncated ? "" : gone_with(report.lost_bytes)));
+               "shorter than it was: it was truncated" + gone_with(report.lost_bytes));
   } else if (facts_.truncated || !*begins) {
-    report.lost_bytes = found.synced - std::min(found.synced, state_.front);
+    if (!facts_.truncated) report.lost_bytes = found.synced - std::min(found.synced, state_.front);
     begin_anew(report, Origin::truncated,
                "no line begins where one did: it was truncated and has grown again, or a producer "
                "that does not append has written over it" +
-                   (facts_.truncated ? "" : gone_with(report.lost_bytes)));
+                   gone_with(report.lost_bytes));
   } else if (new_boot) {
     report.origin = Origin::new_boot;
   } else {

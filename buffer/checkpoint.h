@@ -42,7 +42,8 @@ struct StartReport {
   Origin origin = Origin::resumed;
   std::uint64_t taken_back_bytes = 0;  ///< How far the front went back to what was synced.
   std::uint64_t collapsed_bytes = 0;   ///< Cut off by a collapse that a crash had interrupted.
-  std::uint64_t lost_bytes = 0;        ///< At most so many that waited were truncated away.
+  /// At most so many that waited were truncated away; 0 where StartFacts::truncated.
+  std::uint64_t lost_bytes = 0;
   bool fence_set = false;
   bool tail_closed = false;           ///< An unfinished last line was closed with NUL + newline.
   std::vector<std::string> warnings;  ///< Sentences for an operator.

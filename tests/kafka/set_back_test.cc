@@ -14,8 +14,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// A cluster, of one broker unless more are asked for, and two agents that append line by line: each line is a request, and so
-// a sequence number, of its own.
+// A cluster, of one broker unless more are asked for, and two agents that append line by line: each
+// line is a request, and so a sequence number, of its own.
 struct Story {
   explicit Story(std::string name, const TopicConfig& config = {}, int brokers = 1)
       : kafka({.brokers = brokers}), topic(std::move(name)), folder(topic) {

@@ -47,7 +47,7 @@ TEST_CASE("the usual soft limit of descriptors is no limit for the buffers of on
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("with too few descriptors for its buffers it does not begin, and says how many it needs") {
+TEST_CASE("with too few descriptors for its buffers it does not begin, and says how many") {
   const Many place(16);
   const auto refused = run(place.run_command("-n 64"));
   CHECK(refused.exit.code == 78);

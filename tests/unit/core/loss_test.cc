@@ -1,5 +1,5 @@
-// What was taken away before it was delivered is counted, told and noted (buffer/FORMAT.md, "What was
-// lost").
+// What was taken away before it was delivered is counted, told and noted (buffer/FORMAT.md, "What
+// was lost").
 
 #include <cerrno>
 

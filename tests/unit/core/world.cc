@@ -118,8 +118,8 @@ void World::open() {
 void World::add_pipe() {
   const auto owner = forwarder_->next_owner();
   forwarder_->add(std::make_unique<Pipe>(
-      Pipe::Parts{file, *checkpoint_, sink, *pool_, metrics(), *losses_, log, quarantines ? &store : nullptr,
-                  keys, old_keys},
+      Pipe::Parts{file, *checkpoint_, sink, *pool_, metrics(), *losses_, log,
+                  quarantines ? &store : nullptr, keys, old_keys},
       config, limits, owner, now_));
 }
 
