@@ -142,13 +142,15 @@ bool Ledger::ends_a_line(Position end) {
   return read && *read == 1 && last == '\n';
 }
 
-// Who writes below the front from offset 0 on passes the last block that was freed before he comes to
-// what is not.
+// Who writes below the front from offset 0 on passes the last block that is clean before he comes to
+// what is not freed yet. Room may lie between that and what was freed.
 bool Ledger::is_written_below() {
-  const auto to = reclaim_.freed_to();
-  if (to < checkpoint_.base() + limits_.block_bytes) return false;
+  const auto unfreed = reclaim_.unfreed().next(reclaim_.freed_to());
+  const auto to = std::min(unfreed ? std::max(unfreed->begin, reclaim_.freed_to()) : 0, front_);
+  const auto base = checkpoint_.base();
+  if (to <= base) return false;
   std::vector<Stray> found;
-  const auto looked = add_strays({to - limits_.block_bytes, to}, 1, found);
+  const auto looked = add_strays({to - std::min(limits_.block_bytes, to - base), to}, 1, found);
   return looked && !found.empty();
 }
 

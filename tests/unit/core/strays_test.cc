@@ -183,6 +183,26 @@ TEST_CASE("what is written into room that the front has passed is kept") {
   CHECK(world.sink.log(0).size() == 2);
 }
 
+TEST_CASE("what is done behind room is not freed while somebody writes through the room") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.limits.free_bytes_min = 4096;
+  world.open();
+  world.append_raw(run("first", 20));
+  world.file.truncate(world.file.size() + 8192);
+  world.append_raw("behind\n" + run("second", 440));
+  rest(world);
+  world.file.producer_writes(0, run("below", 750));  // through it, and over some of the second
+  world.append_raw(run("third", 1000));
+  world.sink.moods.report_percent = 10;
+  world.sink.moods.window = 50;
+  world.pipe().wake();
+  world.turn(200);
+  rest(world);
+  CHECK(world.store.contents.count("below 10000") == 1);
+  CHECK(world.store.contents.count("below 10748") == 1);
+}
+
 TEST_CASE("what is freed of strays above the stored front runs into no record") {
   World world(1, 1);
   world.quarantines = true;

@@ -7,6 +7,11 @@
 #include "tests/support/catch.h"
 
 namespace punchline::testing {
+namespace {
+
+constexpr std::size_t kRangesNeverForgotten = 1000;  // for the length of a life
+
+}  // namespace
 
 bool KeptLog::has(std::string_view part) const {
   return std::any_of(lines.begin(), lines.end(),
@@ -167,6 +172,7 @@ void World::cut_power(Unsynced unsynced, std::mt19937& random) {
   reopen();
   ++boot;
   boot_time_ns_ = ++clock_ns_;
+  if (room_bytes > 0) forgive_unknown_room();  // the note may be gone
 }
 
 void World::boot_after_torn_collapse() {
@@ -216,6 +222,7 @@ TimePoint World::turn_at_now() {
 void World::follow_truncation() {
   if (!begins_anew || file.is_dead() || !pipe().shrunk()) return;
   crash();
+  file.heal();  // a start that fails is tried again, a story of its own
   truncated_ = true;
   open();
 }
@@ -346,6 +353,9 @@ void World::check_set_aside_kept() {
 void World::check_honest() {
   CHECK(metrics().records_unsettled.get() <= metrics().records_read.get());
   if (below_offset_ > 0) return;  // what was written over became other records
+  // What was written into room of which the ledger has forgotten that it was passed is delivered,
+  // by the pass of a lane that fell behind, and was not counted as read.
+  if (!strays_.empty() && limits.ranges_max < kRangesNeverForgotten) return;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   for (const auto& each : metrics().records_set_aside)

@@ -92,11 +92,12 @@ bool World::is_room_known(Position at) {
   return !room_passed_before_ || !is_passed || at < known_clean_to();
 }
 
-// Of what was passed in the second before that is noted (FORMAT.md, "Limits").
+// Of what was passed before that was noted (FORMAT.md, "Limits"): a start frees it as done. That it
+// still stands in the file is not enough.
 void World::forgive_unknown_room() {
   const ByteRange unknown{known_clean_to(), standing_front()};
   for (auto& [payload, stray] : strays_)
-    if (unknown.contains(stray.position) && !is_stray_kept(payload)) stray.required = false;
+    if (unknown.contains(stray.position)) stray.required = false;
 }
 
 void World::write_below(const std::vector<std::string>& payloads) {
@@ -130,10 +131,11 @@ void World::forgive_overwritten(ByteRange positions) {
 }
 
 // A line of which the beginning is written over leaves its rest, which is a line to all who read it
-// (FORMAT.md, "Limits").
+// (FORMAT.md, "Limits"). One that begins just there is whole.
 void World::note_rest(std::uint64_t offset) {
-  if (format != Format::lines || offset >= file.size()) return;
+  if (format != Format::lines || offset == 0 || offset >= file.size()) return;
   const auto text = file.text();
+  if (text[offset - 1] == '\n') return;
   rests_.insert(text.substr(offset, text.find('\n', offset) - offset));
 }
 
