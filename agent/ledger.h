@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -121,7 +122,9 @@ class Ledger {
   void collapse(TimePoint now, Troubles& troubles);
   void begin_below(Position front);
   Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
+  std::optional<ByteRange> first_unfreed_behind(Position end) const;
   Status add_overwritten(std::vector<Stray>& found);
+  static void add_unsure(ByteRange range, std::vector<Stray>& all);
   void remember_kept();
   bool is_crossed_at(Position end);
   bool ends_a_line(Position end);

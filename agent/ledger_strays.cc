@@ -77,6 +77,15 @@ Result<Position> Ledger::add_strays(ByteRange range, std::size_t found_max,
       found);
 }
 
+// What a stray that ends at `end` goes on into. A frame has NULs in it, of which those at the end of
+// what is clean are not seen as a part of it.
+std::optional<ByteRange> Ledger::first_unfreed_behind(Position end) const {
+  const auto& unfreed = reclaim_.unfreed();
+  if (checkpoint_.format() != Format::frames) return unfreed.find(end);
+  const auto next = unfreed.next(end);
+  return next && next->begin < end + kGapBytesMin ? next : std::nullopt;
+}
+
 // The writer may have gone on into what is not freed yet. Where no copy tells how far, all of that
 // counts, and what follows it.
 Status Ledger::add_overwritten(std::vector<Stray>& found) {
@@ -91,23 +100,34 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
     } else {
       all.push_back(stray);
     }
-    const auto unfreed = reclaim_.unfreed().find(stray.range.end);
-    if (!unfreed || stray.range.end >= front_ || kept_.range().contains(stray.range.end)) continue;
+    const auto unfreed = first_unfreed_behind(stray.range.end);
+    if (!unfreed || stray.range.end >= front_ || kept_.range().contains(unfreed->begin)) continue;
     unsure_to = std::min(unfreed->end, front_);
-    for (auto at = stray.range.end; at < unsure_to; at += StraySearch::kPieceBytes) {
-      const ByteRange piece{at, std::min(at + StraySearch::kPieceBytes, unsure_to)};
-      if (at > stray.range.end || all.back().ended) all.push_back({piece, true});
-      all.back() = {{all.back().range.begin, piece.end}, true};
-    }
+    add_unsure({stray.range.end, unsure_to}, all);
   }
   for (const auto& range : *changed) {
     const bool goes_on = !all.empty() && all.back().range.end == range.begin && !all.back().ended;
     if (!goes_on) all.push_back({range, true});
     all.back() = {{all.back().range.begin, range.end}, true};
   }
+  // Behind the end of the copy as well, where the front has moved on since it was made.
+  const auto kept_end = kept_.range().end;
+  const auto unsure = changed->empty() ? std::nullopt : reclaim_.unfreed().find(kept_end);
+  if (unsure && changed->back().end == kept_end && kept_end < front_) {
+    add_unsure({kept_end, std::min(unsure->end, front_)}, all);
+  }
   found = std::move(all);
   remember_kept();
   return {};
+}
+
+// Goes on in the last of `all` up to the first piece, unless that has been ended.
+void Ledger::add_unsure(ByteRange range, std::vector<Stray>& all) {
+  for (auto at = range.begin; at < range.end; at += StraySearch::kPieceBytes) {
+    const ByteRange piece{at, std::min(at + StraySearch::kPieceBytes, range.end)};
+    if (at > range.begin || all.back().ended) all.push_back({piece, true});
+    all.back() = {{all.back().range.begin, piece.end}, true};
+  }
 }
 
 void Ledger::remember_kept() {

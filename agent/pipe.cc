@@ -337,8 +337,10 @@ TimePoint Pipe::due(TimePoint now) const {
   auto look = at_end_ && changed_ && !is_held_up_ ? look_earliest_ : now + kLookDelay;
   if (shrunk_) return std::min(now + kLookDelay, parts_.losses.due());
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
+  // One that is over is no reason: what else held this up ends with a report, or is due itself.
+  const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
   return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
-                   rate_limit_.due(), stray_watch_.due(), parts_.losses.due()});
+                   rate, stray_watch_.due(), parts_.losses.due()});
 }
 
 Status Pipe::limit_to_present() {
