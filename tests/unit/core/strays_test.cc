@@ -183,6 +183,23 @@ TEST_CASE("what is written into room that the front has passed is kept") {
   CHECK(world.sink.log(0).size() == 2);
 }
 
+TEST_CASE("what is written over behind the copy of the last bytes is kept too") {
+  Story story(20);
+  auto& world = story.world;
+  const auto copied = world.checkpoint().front();
+  world.append_raw(run("third", 200));
+  world.sink.moods.report_percent = 10;
+  world.sink.moods.window = 20;
+  world.pipe().wake();
+  while (world.checkpoint().front() < copied + 300)
+    world.turn();
+  REQUIRE(world.pipe().in_flight() > 0);  // so that no copy has been made since
+  world.file.producer_writes(0, run("below", 30));
+  rest(world);
+  CHECK(story.has_kept("below 10000"));
+  CHECK(story.has_kept("below 10029"));
+}
+
 TEST_CASE("what is done behind room is not freed while somebody writes through the room") {
   World world(1, 1);
   world.quarantines = true;
