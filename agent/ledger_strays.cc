@@ -125,7 +125,7 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
 void Ledger::add_unsure(ByteRange range, std::vector<Stray>& all) {
   for (auto at = range.begin; at < range.end; at += StraySearch::kPieceBytes) {
     const ByteRange piece{at, std::min(at + StraySearch::kPieceBytes, range.end)};
-    if (at > range.begin || all.back().ended) all.push_back({piece, true});
+    if (at > range.begin || all.empty() || all.back().ended) all.push_back({piece, true});
     all.back() = {{all.back().range.begin, piece.end}, true};
   }
 }
