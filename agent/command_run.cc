@@ -100,19 +100,21 @@ class Run {
 
 std::optional<ExitCode> Run::allow_descriptors() {
   const auto buffers = config_.buffers.size();
-  const auto allowed = raise_descriptor_limit();
+  const auto limit = raise_descriptor_limit();
   const auto needed = descriptors_needed(buffers);
   const auto text =
       fmt::format("{} up to {} descriptors; the limit (ulimit -n, LimitNOFILE) is {}",
-                  counted(buffers, "buffer needs", "buffers need"), needed, allowed);
-  if (allowed < descriptors_least(buffers)) {
+                  counted(buffers, "buffer needs", "buffers need"), needed, limit.now);
+  if (limit.now < descriptors_least(buffers)) {
     log_.error("{}: raise it, {} is the least to begin with", text, descriptors_least(buffers));
     return ExitCode::config;
   }
-  if (allowed < needed) {
+  if (limit.now < needed) {
     log_.warning("{}: raise it, or files and connections may have to wait", text);
+  } else if (limit.before < needed) {
+    log_.info("{}, raised from {}", text, limit.before);
   } else {
-    log_.info("{}", text);
+    log_.debug("{}", text);
   }
   return std::nullopt;
 }

@@ -15,12 +15,12 @@ constexpr std::uint64_t kOfProcessMost = 256;
 
 }  // namespace
 
-std::uint64_t raise_descriptor_limit() {
+DescriptorLimit raise_descriptor_limit() {
   struct rlimit limit {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return {};
   const auto soft = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  return ::setrlimit(RLIMIT_NOFILE, &limit) < 0 ? soft : limit.rlim_cur;
+  return {soft, ::setrlimit(RLIMIT_NOFILE, &limit) < 0 ? soft : limit.rlim_cur};
 }
 
 std::uint64_t descriptors_least(std::size_t buffers) {

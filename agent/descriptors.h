@@ -10,9 +10,14 @@ namespace punchline {
 /// The usual soft limit, 1,024, is for programs that use select(2) (systemd.exec(5),
 /// "LimitNOFILE"), which neither we nor librdkafka do.
 
-/// Raises the soft limit to the hard one, once for the process, before it starts threads. Returns
-/// what may be open from then on; where nothing can be raised, what could be before.
-std::uint64_t raise_descriptor_limit();
+struct DescriptorLimit {
+  std::uint64_t before = 0;  ///< As many as could be open.
+  std::uint64_t now = 0;     ///< As many as can be open from now on.
+};
+
+/// Raises the soft limit to the hard one, once for the process, before it starts threads. Where
+/// that is not possible both numbers are the same.
+DescriptorLimit raise_descriptor_limit();
 
 /// Without so many the agent cannot even open its buffers, Kafka and a page of its own.
 std::uint64_t descriptors_least(std::size_t buffers);

@@ -301,8 +301,8 @@ void settle(Attempt& attempt) {
   CHECK(occurrences(log, "kafka: ") == 1);
   CHECK_THAT(log,
              Contains("certificates or passwords are wrong (") && Contains(attempt.refusal.words));
-  // What it needs and found, the cause, the end of the patience, the account, and what stays.
-  CHECK(lines_at_info(log) <= 6);
+  // What was found, the cause, the end of the patience, the account, and what stays.
+  CHECK(lines_at_info(log) <= 5);
   CHECK(attempt.check->finish(seconds(40)).code == 69);
   CHECK_THAT(attempt.check->out(),
              Contains("no    kafka: no broker answers: ") && Contains(attempt.refusal.words));
