@@ -58,7 +58,7 @@ Result<Pass::Fill> Pipe::fill(Pass& pass, Position until) {
   if (!pass.has_item(until)) {
     const auto begins = parts_.checkpoint.may_begin_at(pass.at());
     if (!begins) return begins.error();
-    shrunk_ = !*begins;
+    shrunk_ = shrunk_ || !*begins;
     if (shrunk_) return Pass::Fill::moved;
   }
   return pass.fill(until);
