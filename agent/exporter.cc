@@ -47,26 +47,16 @@ double number(std::uint64_t figure) {
   return static_cast<double>(figure);
 }
 
-using SetAsideFigures = std::array<Figure, kSetAsideReasons>;
+constexpr auto kFirstSetAside = static_cast<SetAsideReason>(1);  // 0 is "none"
 
-void add_set_aside(Family& family, const Metrics& metrics,
-                   SetAsideFigures BufferMetrics::*figures) {
+/// From the first reason on that has a series.
+template <class Reason, std::size_t Count>
+void add_by_reason(Family& family, const Metrics& metrics,
+                   std::array<Figure, Count> BufferMetrics::*figures, Reason first) {
   for (const auto& buffer : metrics.buffers) {
-    for (std::size_t i = 1; i < kSetAsideReasons; ++i) {  // 0 is "none"
-      family.add(
-          number((buffer.*figures)[i].get()),
-          {label("buffer", buffer.path), label("reason", name_of(static_cast<SetAsideReason>(i)))});
-    }
-  }
-}
-
-void add_lost(Family& family, const Metrics& metrics,
-              std::array<Figure, kLossReasons> BufferMetrics::*figures) {
-  for (const auto& buffer : metrics.buffers) {
-    for (std::size_t i = 0; i < kLossReasons; ++i) {
-      family.add(
-          number((buffer.*figures)[i].get()),
-          {label("buffer", buffer.path), label("reason", name_of(static_cast<LossReason>(i)))});
+    for (auto i = static_cast<std::size_t>(first); i < Count; ++i) {
+      family.add(number((buffer.*figures)[i].get()),
+                 {label("buffer", buffer.path), label("reason", name_of(static_cast<Reason>(i)))});
     }
   }
 }
@@ -93,16 +83,16 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
   Family family(row.info);
   switch (row.which) {
     case OtherMetric::records_set_aside:
-      add_set_aside(family, metrics, &BufferMetrics::records_set_aside);
+      add_by_reason(family, metrics, &BufferMetrics::records_set_aside, kFirstSetAside);
       break;
     case OtherMetric::bytes_set_aside:
-      add_set_aside(family, metrics, &BufferMetrics::bytes_set_aside);
+      add_by_reason(family, metrics, &BufferMetrics::bytes_set_aside, kFirstSetAside);
       break;
     case OtherMetric::records_lost:
-      add_lost(family, metrics, &BufferMetrics::records_lost);
+      add_by_reason(family, metrics, &BufferMetrics::records_lost, LossReason{});
       break;
     case OtherMetric::bytes_lost:
-      add_lost(family, metrics, &BufferMetrics::bytes_lost);
+      add_by_reason(family, metrics, &BufferMetrics::bytes_lost, LossReason{});
       break;
     case OtherMetric::kafka_errors:
       add_kafka_errors(family, metrics);

@@ -17,6 +17,14 @@ constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
 constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
 
+// What is written over while it waits may become more records than were read.
+std::uint64_t without(const Figure& read, std::uint64_t settled,
+                      const std::array<Figure, kSetAsideReasons>& set_aside) {
+  for (const auto& each : set_aside)
+    settled += each.get();
+  return read.get() - std::min(read.get(), settled);
+}
+
 std::string remedy(SetAsideReason reason, const BufferConfig& config) {
   switch (reason) {
     case SetAsideReason::torn:
@@ -182,21 +190,16 @@ bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint n
   return now >= show_due_ && show_now(ledger, in_flight, now);
 }
 
-// What is written over while it waits may become more records than were read.
 std::uint64_t PipeGauges::unsettled_records() const {
   const auto& metrics = parts_.metrics;
-  auto settled = metrics.records_confirmed.get() + metrics.records_gone();
-  for (const auto& each : metrics.records_set_aside)
-    settled += each.get();
-  return metrics.records_read.get() - std::min(metrics.records_read.get(), settled);
+  return without(metrics.records_read, metrics.records_confirmed.get() + metrics.records_gone(),
+                 metrics.records_set_aside);
 }
 
 std::uint64_t PipeGauges::unsettled_bytes() const {
   const auto& metrics = parts_.metrics;
-  auto settled = metrics.bytes_confirmed.get() + metrics.bytes_gone();
-  for (const auto& each : metrics.bytes_set_aside)
-    settled += each.get();
-  return metrics.bytes_read.get() - std::min(metrics.bytes_read.get(), settled);
+  return without(metrics.bytes_read, metrics.bytes_confirmed.get() + metrics.bytes_gone(),
+                 metrics.bytes_set_aside);
 }
 
 void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
