@@ -1,11 +1,14 @@
 #include "buffer/kept_bytes.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "buffer/crc32c.h"
 
 namespace punchline {
 namespace {
+
+constexpr std::string_view kCleanBytes("\0\n", 2);
 
 Result<std::string> bytes_of(BufferFile& file, Position base, ByteRange range) {
   std::string bytes(range.size(), '\0');
@@ -43,7 +46,9 @@ Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position
   const auto all = bytes_.empty() ? ByteRange{0, now->size()} : changed(*now);
   for (auto at = all.begin; at < all.end;) {
     const auto end = std::min<std::uint64_t>(now->find('\n', at), all.end - 1) + 1;
-    lines.push_back({range_.begin + at, range_.begin + end});
+    const auto line = std::string_view(*now).substr(at, end - at);
+    const bool is_clean = line.find_first_not_of(kCleanBytes) == std::string_view::npos;
+    if (!is_clean) lines.push_back({range_.begin + at, range_.begin + end});
     at = end;
   }
   checksum_ = checksum;

@@ -27,8 +27,8 @@ class KeptBytes {
   std::uint32_t checksum() const { return checksum_; }
 
   /// Where it is not what it was: the lines from the first change to the last, or all of them where
-  /// only the checksum is known. What has become NUL does not count, that was freed. Each change is
-  /// told once.
+  /// only the checksum is known. What has become NUL does not count, that was freed, or was hidden
+  /// before a collapse. Each change is told once.
   Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base);
 
  private:

@@ -153,6 +153,27 @@ TEST_CASE("a restart takes nothing of its own for a stray") {
   CHECK(set_aside(world, kBelow) == 0);
 }
 
+TEST_CASE("what a collapse has hidden before the front is no stray to the next start") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.limits.collapse = {4096, 4096, 0};
+  world.limits.collapse_delay = 5s;  // after the note of what is freed
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.open();
+  append_many(world, 0, 1000);
+  rest(world, 2);
+  world.sink.mute.insert(0);
+  world.append("waits");
+  pass(world, 10);
+  REQUIRE(world.checkpoint().base() > 0);
+  world.crash();
+  world.sink.mute.clear();
+  REQUIRE(world.file.attribute(kFreedAttribute)->has_value());
+  world.open();
+  rest(world, 10);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
 TEST_CASE("without a quarantine it stays in its place, and is counted once") {
   World world(1, 1);
   world.open();
