@@ -124,6 +124,7 @@ class Ledger {
   Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
   std::optional<ByteRange> first_unfreed_behind(Position end) const;
   Status add_overwritten(std::vector<Stray>& found);
+  bool reaches(Position end, ByteRange changed) const;
   static void add_unsure(ByteRange range, std::vector<Stray>& all);
   void remember_kept();
   bool is_crossed_at(Position end);

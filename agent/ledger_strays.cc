@@ -89,7 +89,7 @@ std::optional<ByteRange> Ledger::first_unfreed_behind(Position end) const {
 // The writer may have gone on into what is not freed yet. Where no copy tells how far, all of that
 // counts, and what follows it.
 Status Ledger::add_overwritten(std::vector<Stray>& found) {
-  const auto changed = kept_.overwritten(file_, checkpoint_.base());
+  const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
   if (!changed) return changed.error();
   std::vector<Stray> all;
   Position unsure_to = 0;  // up to here it may be either's
@@ -106,7 +106,7 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
     add_unsure({stray.range.end, unsure_to}, all);
   }
   for (const auto& range : *changed) {
-    const bool goes_on = !all.empty() && all.back().range.end == range.begin && !all.back().ended;
+    const bool goes_on = !all.empty() && !all.back().ended && reaches(all.back().range.end, range);
     if (!goes_on) all.push_back({range, true});
     all.back() = {{all.back().range.begin, range.end}, true};
   }
@@ -119,6 +119,12 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
   found = std::move(all);
   remember_kept();
   return {};
+}
+
+// A frame may come into what is kept with bytes that stood there before.
+bool Ledger::reaches(Position end, ByteRange changed) const {
+  if (checkpoint_.format() != Format::frames) return end == changed.begin;
+  return end + kGapBytesMin > kept_.range().begin;
 }
 
 // Goes on in the last of `all` up to the first piece, unless that has been ended.

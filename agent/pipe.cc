@@ -59,6 +59,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
   const auto delay = lanes_.take(delivery, now);
+  const bool was_stray = take_strays(delivery, now);
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
     parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
@@ -71,6 +72,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
   if (catching_up_ == lane) end_own_pass();
+  if (was_stray && lanes_.has_poison(lane)) return lanes_.forgive(lane, now);
   if (!delay) return;
   if (delivery.alone && lanes_.has_poison(lane) && !is_fault_of_clock(delivery)) {
     return note_refused(delivery, now);
@@ -83,8 +85,9 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
 void Pipe::lose_in_flight() {
   for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
     const auto epoch = parts_.sink.epoch({route_, static_cast<std::int32_t>(lane)});
-    if (!lanes_.lost(lane, epoch, ledger_.front()) || catching_up_ != lane) continue;
-    end_own_pass();
+    if (!lanes_.lost(lane, epoch, ledger_.front())) continue;
+    stray_frames_.lose(static_cast<std::int32_t>(lane));
+    if (catching_up_ == lane) end_own_pass();
   }
 }
 
@@ -95,9 +98,10 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
   if (blames_topic_) return probe_topic(now);
+  const bool more_strays = feed_strays(now);
   const auto fed = is_relaxed() ? feed_relaxed(now) : feed_strict(now);
   judge_at_end(now);
-  return fed;
+  return more_strays ? Fed::more : fed;
 }
 
 Pipe::Fed Pipe::feed_strict(TimePoint now) {
@@ -352,7 +356,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         unjudged_.empty() && !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
+         stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
 }
 
 }  // namespace punchline

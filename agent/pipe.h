@@ -20,6 +20,7 @@
 #include "agent/quarantine.h"
 #include "agent/rate_limit.h"
 #include "agent/refusal_rate.h"
+#include "agent/stray_frames.h"
 #include "agent/stray_watch.h"
 #include "agent/unjudged.h"
 #include "agent/waiting_block.h"
@@ -137,6 +138,12 @@ class Pipe {
   void set_aside(const Item& item);
   void look_back(TimePoint now);
   void look_below(TimePoint now);
+  bool set_stray_aside(ByteRange range);
+  bool feed_strays(TimePoint now);
+  bool pass_stray(ByteRange stretch, TimePoint now);
+  bool take_strays(const Delivery& delivery, TimePoint now);
+  void take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now);
+  std::optional<std::uint32_t> checksum_of(ByteRange range);
   void look_at_waiting(TimePoint now);
   void tell_of_overwriting(ByteRange range, TimePoint now);
   Result<Pass::Fill> fill(Pass& pass, Position until);
@@ -191,6 +198,7 @@ class Pipe {
   std::uint32_t owner_;
   Ledger ledger_;
   StrayWatch stray_watch_;
+  StrayFrames stray_frames_;
   WaitingBlock waiting_;
   TimePoint overwriting_told_ = TimePoint::min();
   RouteId route_;

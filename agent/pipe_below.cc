@@ -1,6 +1,10 @@
-// The part of Pipe that keeps what was written where everything was done.
+// The part of Pipe that keeps what was written where everything was done, or sends it from there.
+
+#include <algorithm>
+#include <utility>
 
 #include "agent/pipe.h"
+#include "buffer/crc32c.h"
 #include "sinks/counted.h"
 
 namespace punchline {
@@ -24,13 +28,97 @@ void Pipe::look_below(TimePoint now) {
     return;
   }
   for (const auto& range : *strays) {
-    const Item item{range, Item::Kind::set_aside, SetAsideReason::written_below_front, 0, 0};
-    if (parts_.set_aside_store != nullptr && !quarantine_.take(item)) return;  // when there is room
-    ledger_.note_stray(range);
-    gauges_.count_stray(item);
+    if (parts_.checkpoint.format() == Format::frames) {
+      ledger_.note_stray(range);
+      stray_frames_.add(range);
+    } else if (!set_stray_aside(range)) {
+      return;  // when there is room
+    }
     parts_.checkpoint.note_gap();
   }
   if (strays->size() >= StrayWatch::kFoundMax) stray_watch_.hurry(now);
+}
+
+bool Pipe::set_stray_aside(ByteRange range) {
+  const Item item{range, Item::Kind::set_aside, SetAsideReason::written_below_front, 0, 0};
+  if (parts_.set_aside_store != nullptr && !quarantine_.take(item)) return false;
+  ledger_.note_stray(range);
+  gauges_.count_stray(item);
+  return true;
+}
+
+// A frame proves itself, and so is sent from where it stands; what is none is set aside. True: there
+// is more to do at once.
+bool Pipe::feed_strays(TimePoint now) {
+  const auto stretch = stray_frames_.first();
+  if (!stretch || catching_up_ || held_ || lanes_.count() == 0) return false;
+  own_.restart(stretch->begin);
+  const auto filled = own_.fill(stretch->end);
+  if (!filled) gauges_.say(filled.error(), now);
+  bool goes_on = filled && *filled != Pass::Fill::no_memory;
+  if (goes_on && *filled == Pass::Fill::end_of_data && set_stray_aside(*stretch)) {
+    stray_frames_.pass(*stretch);
+  }
+  while (goes_on && own_.has_item(stretch->end))
+    goes_on = pass_stray(*stretch, now);
+  own_.drop();
+  return goes_on && stray_frames_.first().has_value();
+}
+
+// What a frame is wrong about, as where it ends, may be anything: only what is done is touched.
+bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
+  const auto& item = own_.item();
+  const auto range = item.range;
+  const auto inside = intersection(range, stretch);
+  if (item.kind == Item::Kind::record && ledger_.is_done(range)) {
+    const auto lane = lane_of(own_.record());
+    if (lanes_.lags(lane) && !lanes_.is_open(lane)) return false;
+    if (stray_frames_.is_suspect(range) && stray_frames_.is_offering()) return false;
+    const auto checksum = checksum_of(range);
+    ledger_.note_stray(range);
+    if (!checksum || offer(own_, lane, range.end, now) == 0) return false;
+    stray_frames_.offered(range, static_cast<std::int32_t>(lane), *checksum);
+    return true;
+  }
+  const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
+  if (is_text && !set_stray_aside(inside)) return false;
+  if (!is_text) ledger_.settle_stray(inside, now);
+  stray_frames_.pass(inside);
+  own_.skip();
+  return true;
+}
+
+// True: all of it was sent from below the front.
+bool Pipe::take_strays(const Delivery& delivery, TimePoint now) {
+  const auto frames = stray_frames_.take(delivery);
+  for (const auto& frame : frames)
+    if (!shrunk_) take_stray(frame, delivery.outcome, now);
+  return !frames.empty() && frames.size() == delivery.records;
+}
+
+// What Kafka refuses again and again is set aside, be it alone or not: nothing waits for it. What
+// has come in the place of a frame meanwhile is looked at again.
+void Pipe::take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now) {
+  const auto range = frame.range;
+  if (outcome == Outcome::persisted) gauges_.count_stray_arrived(range);
+  const bool is_sent = outcome == Outcome::persisted && checksum_of(range) == frame.checksum;
+  const bool is_refused = outcome == Outcome::refused && !stray_frames_.refused(range);
+  if (is_sent) ledger_.settle_stray(range, now);
+  if (is_sent || (is_refused && set_stray_aside(range))) return stray_frames_.pass(range);
+  stray_frames_.add(range);
+}
+
+std::optional<std::uint32_t> Pipe::checksum_of(ByteRange range) {
+  std::array<char, 64 * 1024> memory;
+  std::uint32_t sum = 0;
+  for (auto at = range.begin; at < range.end;) {
+    const auto wanted = std::min<std::uint64_t>(memory.size(), range.end - at);
+    const auto read = parts_.file.read_at(at - parts_.checkpoint.base(), {memory.data(), wanted});
+    if (!read || *read == 0) return std::nullopt;
+    sum = crc32c({memory.data(), *read}, sum);
+    at += *read;
+  }
+  return sum;
 }
 
 // Who starts at offset 0 again writes over what waits as well.

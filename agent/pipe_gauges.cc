@@ -92,6 +92,15 @@ void PipeGauges::count_stray(const Item& item) {
   set_aside_.erase(item.range);  // it is not among what waits
 }
 
+void PipeGauges::count_stray_arrived(ByteRange frame) {
+  parts_.metrics.records_read.add(1);
+  parts_.metrics.bytes_read.add(frame.size());
+  if (std::exchange(stray_frames_told_, true)) return;
+  parts_.log.warning(
+      "{}: frame at {} ({} bytes) delivered, written_below_front: {}; so are others like it", path_,
+      frame.begin, frame.size(), remedy(SetAsideReason::written_below_front, config_));
+}
+
 void PipeGauges::count_refused(const Item& item, const std::string& error) {
   note_set_aside(item, "to this one alone Kafka answers " + error);
 }

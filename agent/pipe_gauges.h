@@ -48,6 +48,8 @@ class PipeGauges {
   void count_found(std::span<const Record> records);
   /// The same of what was written where all had been read.
   void count_stray(const Item& item);
+  /// It was a frame, and has been confirmed.
+  void count_stray_arrived(ByteRange frame);
   /// A record, counted as read before, is not taken by the destination, which says `error`.
   void count_refused(const Item& item, const std::string& error);
   /// A record was given up.
@@ -114,6 +116,7 @@ class PipeGauges {
   std::uint64_t size_told_from_ = 1ULL << 40;  // doubles each time
   std::uint64_t over_limit_bytes_ = 0;
   bool over_limit_told_ = false;
+  bool stray_frames_told_ = false;
   ByteRange dropped_;  // since it was last told
   std::uint64_t dropped_records_ = 0;
   std::string trouble_;  // being said; empty for none

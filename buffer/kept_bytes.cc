@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "buffer/crc32c.h"
+#include "buffer/frame.h"
 
 namespace punchline {
 namespace {
@@ -16,6 +17,20 @@ Result<std::string> bytes_of(BufferFile& file, Position base, ByteRange range) {
   if (!read) return read.error();
   bytes.resize(*read);
   return bytes;
+}
+
+/// The frame that may begin at or before `at`, whose marker is the same in the old one.
+std::size_t frame_begin(std::string_view bytes, std::size_t at) {
+  const auto marker = bytes.substr(0, at + kFrameMarker.size()).rfind(kFrameMarker);
+  return marker != std::string_view::npos && marker + kFrameHeadBytes > at ? marker : at;
+}
+
+std::size_t line_begin(std::string_view bytes, std::size_t at) {
+  return at == 0 ? 0 : bytes.rfind('\n', at - 1) + 1;  // npos + 1 is 0
+}
+
+std::size_t line_end(std::string_view bytes, std::size_t at) {
+  return std::min(bytes.find('\n', at), bytes.size() - 1) + 1;
 }
 
 }  // namespace
@@ -36,28 +51,29 @@ void KeptBytes::expect(ByteRange range, std::uint32_t checksum) {
   bytes_.clear();
 }
 
-Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position base) {
-  std::vector<ByteRange> lines;
-  if (range_.empty() || range_.begin < base) return lines;
+Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position base,
+                                                      Format format) {
+  std::vector<ByteRange> found;
+  if (range_.empty() || range_.begin < base) return found;
   auto now = bytes_of(file, base, range_);
   if (!now) return now.error();
   const auto checksum = crc32c(*now);
-  if (checksum == checksum_) return lines;
-  const auto all = bytes_.empty() ? ByteRange{0, now->size()} : changed(*now);
+  if (checksum == checksum_) return found;
+  const auto all = bytes_.empty() ? ByteRange{0, now->size()} : changed(*now, format);
   for (auto at = all.begin; at < all.end;) {
-    const auto end = std::min<std::uint64_t>(now->find('\n', at), all.end - 1) + 1;
-    const auto line = std::string_view(*now).substr(at, end - at);
-    const bool is_clean = line.find_first_not_of(kCleanBytes) == std::string_view::npos;
-    if (!is_clean) lines.push_back({range_.begin + at, range_.begin + end});
+    const auto end = format == Format::frames ? all.end : line_end(*now, at);
+    const auto text = std::string_view(*now).substr(at, end - at);
+    const bool is_clean = text.find_first_not_of(kCleanBytes) == std::string_view::npos;
+    if (!is_clean) found.push_back({range_.begin + at, range_.begin + end});
     at = end;
   }
   checksum_ = checksum;
   bytes_ = std::move(*now);
-  return lines;
+  return found;
 }
 
-/// From the beginning of a line to the end of one, as offsets in `now`.
-ByteRange KeptBytes::changed(const std::string& now) const {
+/// From the beginning of a line to the end of one, as offsets in `now`; in frames from that of one.
+ByteRange KeptBytes::changed(std::string_view now, Format format) const {
   const auto size = std::min(now.size(), bytes_.size());
   const auto differs = [&](std::size_t at) { return now[at] != bytes_[at] && now[at] != '\0'; };
   std::size_t begin = 0;
@@ -67,10 +83,8 @@ ByteRange KeptBytes::changed(const std::string& now) const {
   std::size_t last = size - 1;
   while (!differs(last))
     --last;
-  const auto before = begin == 0 ? std::string::npos : now.rfind('\n', begin - 1);
-  const auto newline = now.find('\n', last);
-  return {before == std::string::npos ? 0 : before + 1,
-          newline == std::string::npos ? size : newline + 1};
+  if (format == Format::frames) return {frame_begin(now, begin), last + 1};
+  return {line_begin(now, begin), line_end(now, last)};
 }
 
 }  // namespace punchline

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "buffer/buffer_file.h"
 #include "buffer/byte_range.h"
 #include "buffer/result.h"
+#include "buffer/state.h"
 
 namespace punchline {
 
@@ -26,13 +28,13 @@ class KeptBytes {
   ByteRange range() const { return range_; }
   std::uint32_t checksum() const { return checksum_; }
 
-  /// Where it is not what it was: the lines from the first change to the last, or all of them where
-  /// only the checksum is known. What has become NUL does not count, that was freed, or was hidden
+  /// Where it is not what it was: the lines from the first change to the last, in frames one stretch
+  /// that begins where a frame does; or all of it where only the checksum is known. What has become NUL does not count, that was freed, or was hidden
   /// before a collapse. Each change is told once.
-  Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base);
+  Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base, Format format);
 
  private:
-  ByteRange changed(const std::string& now) const;
+  ByteRange changed(std::string_view now, Format format) const;
 
   ByteRange range_;
   std::uint32_t checksum_ = 0;

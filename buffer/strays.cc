@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "buffer/frame.h"
 #include "buffer/lines.h"
 #include "buffer/nuls.h"
 
@@ -29,9 +30,21 @@ std::optional<ByteRange> explained_at(const StraySearch::Space& space, Position 
   return unfreed ? unfreed : space.known.find(at);
 }
 
+/// How many bytes the whole frames hold that `bytes` begin with.
+std::size_t frames_in(std::string_view bytes) {
+  std::size_t end = 0;
+  for (FrameHead head; decode_frame(bytes.substr(end), head) == FrameFound::frame;)
+    end += head.frame_bytes;
+  return end;
+}
+
 /// The stray that `bytes` begin with; they hold text, and go on in the file if `more`. Empty: it
 /// goes on behind them.
 ByteRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {
+  if (const auto frames = format == Format::frames ? frames_in(bytes) : 0; frames > 0) {
+    ended = true;
+    return {0, frames};
+  }
   const auto nuls = long_nuls_in(bytes);
   const auto newline = format == Format::lines ? bytes.find('\n') : std::string_view::npos;
   ended = newline < nuls;

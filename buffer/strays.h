@@ -16,8 +16,8 @@ namespace punchline {
 /// A piece of text that stands where everything was done and freed, or was room that the front has
 /// passed: a producer that does not append wrote it there (buffer/FORMAT.md, "Below the front").
 struct Stray {
-  ByteRange range;     ///< Positions: of a line, with its newline; in frames of all up to a hole.
-  bool ended = false;  ///< In lines: by a newline.
+  ByteRange range;     ///< Positions: of a line, with its newline; of frames one behind the other.
+  bool ended = false;  ///< It is whole. Else it reaches up to a hole, or is a piece of what does.
 
   friend bool operator==(const Stray&, const Stray&) = default;
 };

@@ -134,7 +134,7 @@ class World {
   void check_set_aside_kept();
   /// What was written below the front, or into room, whole and left alone has arrived, or is kept.
   void check_strays_kept();
-  /// The same, and where there is a store it is not merely in its place.
+  /// The same, and frames have arrived; where there is a store no line is merely in its place.
   void check_strays_seen();
   /// read = confirmed + unsettled + set aside + lost.
   void check_honest();
@@ -166,6 +166,7 @@ class World {
   void forgive_overwritten(ByteRange positions);
   void note_rest(std::uint64_t offset);
   bool may_arrive(const std::string& payload) const;
+  bool is_stray_delivered(const std::string& payload) const;
   bool is_stray_kept(const std::string& payload) const;
   void forgive_unsynced(Known& known);
   void note_arrivals();

@@ -1,0 +1,46 @@
+#include "agent/stray_frames.h"
+
+namespace punchline {
+
+void StrayFrames::pass(ByteRange range) {
+  waiting_.erase(range);
+  refusals_.erase(range.begin);
+}
+
+void StrayFrames::offered(ByteRange frame, std::int32_t partition, std::uint32_t checksum) {
+  in_flight_[frame.begin] = {frame, partition, checksum};
+  waiting_.erase(frame);
+}
+
+std::vector<StrayFrames::Offered> StrayFrames::take(const Delivery& delivery) {
+  std::vector<Offered> found;
+  auto at = in_flight_.lower_bound(delivery.range.begin);
+  while (at != in_flight_.end() && at->second.range.end <= delivery.range.end) {
+    if (at->second.partition == delivery.lane.partition) {
+      found.push_back(at->second);
+      at = in_flight_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+  return found;
+}
+
+bool StrayFrames::refused(ByteRange frame) {
+  if (++refusals_[frame.begin] >= kRefusalsMax) return false;
+  add(frame);
+  return true;
+}
+
+void StrayFrames::lose(std::int32_t partition) {
+  for (auto at = in_flight_.begin(); at != in_flight_.end();) {
+    if (at->second.partition == partition) {
+      waiting_.insert(at->second.range);
+      at = in_flight_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+}
+
+}  // namespace punchline

@@ -1,0 +1,249 @@
+// Frames that stand where everything was done: buffer/FORMAT.md, "Below the front".
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "tests/support/catch.h"
+#include "tests/unit/core/world.h"
+
+using namespace punchline;
+using namespace std::chrono_literals;
+using punchline::testing::append_many;
+using punchline::testing::set_aside;
+using punchline::testing::World;
+
+namespace {
+
+constexpr auto kBelow = SetAsideReason::written_below_front;
+constexpr std::pair<std::size_t, std::size_t> kOnce{1, 1};
+
+/// Seconds pass, and what Kafka is to do is done.
+void rest(World& world, int seconds = 3) {
+  for (; seconds > 0; --seconds) {
+    world.pipe().wake();
+    world.turn(3);
+    world.advance(1s);
+  }
+  world.drain();
+}
+
+/// A buffer of frames that has delivered and freed a thousand of them.
+struct Story {
+  explicit Story(std::int32_t partitions = 1) : world(partitions, 1) {
+    world.quarantines = true;
+    world.format = Format::frames;
+    world.open();
+    append_many(world, 0, 1000);
+    rest(world);
+    delivered = arrived();
+    REQUIRE(delivered == 1000);
+  }
+  std::size_t arrived() {
+    std::size_t count = 0;
+    for (std::int32_t partition = 0; partition < world.sink.partitions(); ++partition)
+      count += world.sink.log(partition).size();
+    return count;
+  }
+  std::string frames(const std::string& name, int count, std::size_t bytes = 10) {
+    std::string all;
+    for (int i = 0; i < count; ++i)
+      all += world.bytes_of(name + " " + std::to_string(i) + " " + std::string(bytes, 'f'));
+    return all;
+  }
+  /// How often each of `count` has arrived: the least, and the most.
+  std::pair<std::size_t, std::size_t> times(const std::string& name, int count) {
+    std::multiset<std::string> heads;
+    for (std::int32_t partition = 0; partition < world.sink.partitions(); ++partition)
+      for (const auto& record : world.sink.log(partition))
+        heads.insert(record.payload.substr(0, record.payload.rfind(' ')));
+    std::set<std::size_t> all;
+    for (int i = 0; i < count; ++i)
+      all.insert(heads.count(name + " " + std::to_string(i)));
+    return {*all.begin(), *all.rbegin()};
+  }
+  bool is_clean(std::uint64_t offset, std::size_t bytes) {
+    return world.file.text().substr(offset, bytes).find_first_not_of('\0') == std::string::npos;
+  }
+  World world;
+  std::size_t delivered = 0;
+};
+
+}  // namespace
+
+TEST_CASE("frames written from offset 0 are delivered from there, told once, and freed") {
+  Story story(GENERATE(1, 3));
+  auto& world = story.world;
+  const auto front = world.checkpoint().front();
+  const auto below = story.frames("below", 200);
+  world.file.producer_writes(0, below);
+  rest(world);
+  CHECK(story.times("below", 200) == kOnce);
+  CHECK(set_aside(world, kBelow) == 0);
+  CHECK(story.is_clean(0, below.size()));
+  CHECK(world.checkpoint().front() == front);
+  CHECK(world.checkpoint().state().gap_seen);
+  CHECK(std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
+          return line.find("written_below_front") != std::string::npos &&
+                 line.find("O_APPEND") != std::string::npos;
+        }) == 1);
+  world.check_honest();
+  world.append("last");
+  rest(world);
+  CHECK(story.arrived() == story.delivered + 201);
+}
+
+TEST_CASE("frames below the front are not freed before they are delivered") {
+  Story story;
+  auto& world = story.world;
+  const auto below = story.frames("below", 20);
+  world.sink.mute.insert(0);
+  world.file.producer_writes(0, below);
+  for (int i = 0; i < 10; ++i) {
+    world.pipe().wake();
+    world.turn(3);
+    world.advance(1s);
+  }
+  CHECK(world.pipe().in_flight() > 0);
+  CHECK_FALSE(world.pipe().drained());
+  CHECK(world.file.text().substr(0, below.size()) == below);
+  SECTION("nor where the agent is killed") {
+    world.crash();
+    CHECK(world.file.text().substr(0, below.size()) == below);
+    world.open();
+  }
+  SECTION("nor where the client is lost") {
+    world.sink.moods.epoch_percent = 100;
+    world.turn();
+    world.sink.moods.epoch_percent = 0;
+    CHECK(world.file.text().substr(0, below.size()) == below);
+  }
+  world.sink.mute.clear();
+  rest(world);
+  CHECK(story.times("below", 20).first >= 1);
+  CHECK(story.is_clean(0, below.size()));
+}
+
+TEST_CASE("what comes in the place of frames that are on their way is delivered too") {
+  Story story;
+  auto& world = story.world;
+  world.sink.mute.insert(0);
+  world.file.producer_writes(0, story.frames("first", 20));
+  for (int i = 0; i < 3; ++i) {
+    world.pipe().wake();
+    world.turn(3);
+    world.advance(1s);
+  }
+  REQUIRE(world.pipe().in_flight() == 20);
+  world.file.producer_writes(0, story.frames("second", 5, 300));
+  world.sink.mute.clear();
+  rest(world, 10);
+  CHECK(story.times("first", 20) == kOnce);
+  CHECK(story.times("second", 5).first >= 1);
+}
+
+TEST_CASE("frames below the front of which some are refused hold nothing up") {
+  Story story;
+  auto& world = story.world;
+  world.sink.objects = [](const std::string& payload) { return payload.starts_with("poison"); };
+  const auto poison = story.frames("poison", 1);
+  world.file.producer_writes(0, story.frames("before", 5) + poison + story.frames("behind", 5));
+  append_many(world, 1000, 100);
+  rest(world, 20);
+  CHECK(story.times("behind", 5) == kOnce);
+  CHECK(story.times("before", 5) == kOnce);
+  CHECK(world.store.contents.count(poison) == 1);
+  CHECK(set_aside(world, kBelow) == 1);
+  CHECK(story.arrived() == story.delivered + 110);
+  world.check_honest();
+}
+
+TEST_CASE("frames below the front beside bytes that are none are told apart") {
+  Story story;
+  auto& world = story.world;
+  const auto torn = story.frames("torn", 1, 900).substr(0, 300);
+  world.file.producer_writes(0, story.frames("one", 3) + torn + story.frames("two", 3) + "junk");
+  rest(world, 10);
+  CHECK(story.times("one", 3) == kOnce);
+  CHECK(story.times("two", 3) == kOnce);
+  CHECK(world.store.contents.count(torn) == 1);
+  CHECK(world.store.contents.count("junk") == 1);
+  CHECK(set_aside(world, kBelow) == 2);
+  CHECK(world.file.text().find("junk") == std::string::npos);
+  world.check_honest();
+}
+
+TEST_CASE("a frame below the front that is still being written is waited for") {
+  Story story;
+  auto& world = story.world;
+  const auto frame = story.frames("slow", 1, 800);
+  world.file.producer_writes(0, frame.substr(0, 400));
+  rest(world, 2);
+  CHECK(set_aside(world, kBelow) == 0);
+  world.file.producer_writes(400, frame.substr(400));
+  rest(world, 2);
+  CHECK(story.times("slow", 1) == kOnce);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
+TEST_CASE("a frame below the front that is larger than what is looked at is delivered") {
+  Story story;
+  auto& world = story.world;
+  append_many(world, 1000, 9000);
+  rest(world);
+  const auto large = story.frames("large", 1, 400'000);
+  world.file.producer_writes(0, story.frames("small", 2) + large + story.frames("last", 2));
+  rest(world, 12);
+  CHECK(story.times("small", 2) == kOnce);
+  CHECK(story.times("large", 1) == kOnce);
+  CHECK(story.times("last", 2) == kOnce);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
+TEST_CASE("frames that are written over the last bytes before the front are delivered") {
+  Story story;
+  auto& world = story.world;
+  // The first begins where one of the old ones did, with the same marker and salt.
+  const auto old_bytes = world.bytes_of("record 999" + std::string(50, '.')).size();
+  const auto at = world.checkpoint().front() - 20 * old_bytes;
+  const auto over = story.frames("over", 10);
+  world.file.producer_writes(at, over);
+  rest(world, 10);
+  CHECK(story.times("over", 10) == kOnce);
+}
+
+TEST_CASE("frames written below the front while no agent ran are delivered by the next one") {
+  Story story;
+  auto& world = story.world;
+  const bool is_killed = GENERATE(true, false);
+  if (!is_killed) world.pipe().finish(world.now());
+  world.crash();
+  world.file.producer_writes(0, story.frames("below", 100));
+  world.open();
+  rest(world);
+  CHECK(story.times("below", 100) == kOnce);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
+TEST_CASE("a frame that reaches across the front frees nothing that waits") {
+  Story story;
+  auto& world = story.world;
+  world.sink.mute.insert(0);
+  for (int i = 0; i < 10; ++i)
+    world.append_raw(story.frames("waits", 1, static_cast<std::size_t>(100 + i)));
+  const auto front = world.checkpoint().front();
+  world.file.producer_writes(front - 60, story.frames("across", 1, 100));
+  for (int second = 0; second < 10; ++second) {
+    world.pipe().wake();
+    world.turn(3);
+    world.advance(1s);
+  }
+  const auto text = world.file.text();
+  for (std::size_t i = 1; i < 10; ++i)
+    CHECK(text.find("waits 0 " + std::string(100 + i, 'f')) != std::string::npos);
+  world.crash();
+  world.sink.mute.clear();
+  world.open();
+  rest(world);
+  CHECK(story.times("waits", 1).first >= 9);
+}
