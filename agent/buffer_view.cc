@@ -157,7 +157,7 @@ Status Look::take_strays() {
   if (freed->kept_checksum == 0 || freed->to < base_) return {};
   KeptBytes kept;
   kept.expect({freed->to, start_.front()}, freed->kept_checksum);
-  const auto overwritten = kept.overwritten(file_, base_);
+  const auto overwritten = kept.overwritten(file_, base_, start_.format());
   if (!overwritten) return overwritten.error();
   for (const auto& range : *overwritten)
     take_stray(range);

@@ -43,6 +43,30 @@ TEST_CASE("lines written from offset 0 are told of, kept, and freed") {
   CHECK(agent.stop().code == 0);
 }
 
+TEST_CASE("frames written from offset 0 are delivered, whether or not an agent runs") {
+  Place place;
+  REQUIRE(place.append_lines(run_of("frame", 1000), {"--format", "frames"}).exit.code == 0);
+  const auto all = read_file(place.buffer);
+  const auto frames = all.substr(0, all.size() / 2);
+  REQUIRE(place.once().exit.code == 0);
+  write_at(place.buffer, 0, frames);
+  CHECK(run(punchline({"verify", place.buffer})).exit.code == 1);
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == run_of("frame", 1000) + run_of("frame", 500));
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  write_at(place.buffer, 0, frames);
+  REQUIRE(agent.logs("delivered, written_below_front"));
+  CHECK(eventually(std::chrono::seconds(20), [&] {
+    return agent.metric("punchline_records_confirmed_total") == 500;
+  }));
+  CHECK(agent.stop().code == 0);
+  const auto sound = run(punchline({"verify", place.buffer}));
+  INFO(sound.out);
+  CHECK(sound.exit.code == 0);
+  CHECK_FALSE(std::filesystem::exists(place.quarantine));
+}
+
 TEST_CASE("what was written while no agent ran makes verify fail, until a run has kept it") {
   const int lines = GENERATE(20, 2000);
   Place place;
