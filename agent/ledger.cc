@@ -212,7 +212,9 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
   }
   const auto cut = checkpoint_.collapse(limits_.collapse);
   if (cut) {
-    if (*cut > 0) kept_.forget();  // a part of it was zeroed
+    if (*cut == 0) return;
+    kept_.forget();  // a part of it was zeroed
+    freed_bytes_ += reclaim_.cut_off(checkpoint_.base());
     return;
   }
   collapse_due_ = now + limits_.collapse_delay;

@@ -159,7 +159,7 @@ Result<std::uint64_t> PosixFile::next_hole(std::uint64_t offset) {
 
 Status PosixFile::punch(ByteRange offsets) {
   if (!writing_.valid()) return refusal(path(), "is not open for writing");
-  if (offsets.empty()) return {};  // fallocate(2) calls a length of 0 invalid
+  if (offsets.begin == offsets.end) return {};  // fallocate(2) calls a length of 0 invalid
   if (auto ours = may_change(); !ours) return ours;
   return writing_.punch(offsets);
 }

@@ -87,6 +87,10 @@ std::uint64_t Reclaim::freed(const Punch& punch) {
   return before - unfreed_.bytes();
 }
 
+std::uint64_t Reclaim::cut_off(Position base) {
+  return freed({{}, {0, base}, false});
+}
+
 bool Reclaim::is_freed(ByteRange range) const {
   const auto unfreed = unfreed_.next(range.begin);
   const std::uint64_t kept = format_ == Format::frames ? 0 : 1;

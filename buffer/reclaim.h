@@ -74,6 +74,8 @@ class Reclaim {
 
   /// A planned punch has succeeded; returns how many done bytes it freed.
   std::uint64_t freed(const Punch& punch);
+  /// What lies below `base` has been cut off the file, freed or not; returns the same.
+  std::uint64_t cut_off(Position base);
 
   /// The file itself says that `range` is done: nothing of it is unfreed, in lines but its newline.
   bool is_freed(ByteRange range) const;

@@ -134,6 +134,7 @@ Status MemoryFile::punch(ByteRange offsets) {
   if (auto failed = enter(Op::punch, "punch")) return *failed;
   // Beyond the end some kernels have cut files short or crashed: a caller that does it is wrong.
   if (offsets.end > now_.size) return error(EINVAL, "punch beyond the end of");
+  if (offsets.begin > offsets.end) return error(EINVAL, "punch backwards in");
   if (offsets.empty()) return {};
   now_.zero(offsets);
   disk_.punched(offsets);

@@ -153,6 +153,23 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
+// It zeroes up to the front, and so cuts off more than had been freed.
+TEST_CASE("what is done behind a collapse is freed from where the file begins now") {
+  Desk desk;
+  desk.limits.collapse = {4096, 4096, 0};
+  desk.limits.free_delay = 10s;
+  auto& ledger = desk.open();
+  ledger.done({0, 230'000}, kStart);
+  ledger.settle(kStart, Ledger::Worth::large);
+  ledger.done({230'000, 280'000}, kStart);
+  ledger.settle(kStart + 1s, Ledger::Worth::large);
+  REQUIRE(desk.checkpoint->base() == 278'528);
+  CHECK(ledger.freed_bytes() == 278'528);
+  ledger.done({280'000, 390'000}, kStart + 1s);
+  CHECK(ledger.settle(kStart + 2s, Ledger::Worth::large).empty());
+  CHECK(desk.file.data_map() == "[110592,121472)");
+}
+
 TEST_CASE("one sync a second while there is something to make durable, none when there is not") {
   Desk desk;
   auto& ledger = desk.open();
