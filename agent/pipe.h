@@ -138,6 +138,7 @@ class Pipe {
   void set_aside(const Item& item);
   void look_back(TimePoint now);
   void look_below(TimePoint now);
+  void take_stretch(const Stray& stray);
   bool set_stray_aside(ByteRange range);
   bool feed_strays(TimePoint now);
   bool pass_stray(ByteRange stretch, TimePoint now);

@@ -27,16 +27,22 @@ void Pipe::look_below(TimePoint now) {
     shrunk_ = true;  // begun anew, whole lines come out of it
     return;
   }
-  for (const auto& range : *strays) {
+  for (const auto& stray : *strays) {
     if (parts_.checkpoint.format() == Format::frames) {
-      ledger_.note_stray(range);
-      stray_frames_.add(range);
-    } else if (!set_stray_aside(range)) {
+      take_stretch(stray);
+    } else if (!set_stray_aside(stray.range)) {
       return;  // when there is room
     }
     parts_.checkpoint.note_gap();
   }
   if (strays->size() >= StrayWatch::kFoundMax) stray_watch_.hurry(now);
+}
+
+// What is no frame may be the rest of one that has come over one which is on its way.
+void Pipe::take_stretch(const Stray& stray) {
+  if (!stray.ended && stray_frames_.end_at(stray.range.begin)) return;
+  ledger_.note_stray(stray.range);
+  stray_frames_.add(stray.range);
 }
 
 bool Pipe::set_stray_aside(ByteRange range) {

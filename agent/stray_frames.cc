@@ -1,5 +1,10 @@
 #include "agent/stray_frames.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include "buffer/lines.h"
+
 namespace punchline {
 
 void StrayFrames::pass(ByteRange range) {
@@ -41,6 +46,14 @@ void StrayFrames::lose(std::int32_t partition) {
       ++at;
     }
   }
+}
+
+bool StrayFrames::end_at(Position at) const {
+  const auto from = at - std::min<Position>(at, kGapBytesMin);
+  const auto waiting = waiting_.next(from);
+  if (waiting && waiting->end <= at) return true;
+  const auto behind = in_flight_.lower_bound(at);
+  return behind != in_flight_.begin() && std::prev(behind)->second.range.end > from;
 }
 
 }  // namespace punchline

@@ -46,6 +46,9 @@ class StrayFrames {
   /// What this partition has been given is to be offered again.
   void lose(std::int32_t partition);
 
+  /// Something that is to be read, or with the sink, ends there, or where NULs end there of which a
+  /// frame may hold as many.
+  bool end_at(Position at) const;
   bool empty() const { return waiting_.empty() && in_flight_.empty(); }
 
  private:

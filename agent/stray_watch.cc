@@ -10,13 +10,13 @@ constexpr Duration kUnendedPatience = std::chrono::seconds(5);
 
 }  // namespace
 
-Result<std::vector<ByteRange>> StrayWatch::look(TimePoint now) {
+Result<std::vector<Stray>> StrayWatch::look(TimePoint now) {
   due_ = now + kLookDelay;
   const auto found = ledger_.find_strays(kFoundMax);
   if (!found) return found.error();
-  std::vector<ByteRange> settled;
+  std::vector<Stray> settled;
   for (const auto& stray : *found)
-    if (stray.ended || is_settled(stray, now)) settled.push_back(stray.range);
+    if (stray.ended || is_settled(stray, now)) settled.push_back(stray);
   unended_ = std::exchange(met_, {});
   return settled;
 }

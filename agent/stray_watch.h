@@ -25,7 +25,7 @@ class StrayWatch {
   TimePoint due() const { return due_; }
 
   /// Errors: `io`.
-  Result<std::vector<ByteRange>> look(TimePoint now);
+  Result<std::vector<Stray>> look(TimePoint now);
 
  private:
   bool is_settled(const Stray& stray, TimePoint now);

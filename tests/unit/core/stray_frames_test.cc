@@ -18,13 +18,18 @@ namespace {
 constexpr auto kBelow = SetAsideReason::written_below_front;
 constexpr std::pair<std::size_t, std::size_t> kOnce{1, 1};
 
-/// Seconds pass, and what Kafka is to do is done.
-void rest(World& world, int seconds = 3) {
+/// Seconds in which Kafka need not answer.
+void pass(World& world, int seconds) {
   for (; seconds > 0; --seconds) {
     world.pipe().wake();
     world.turn(3);
     world.advance(1s);
   }
+}
+
+/// Seconds pass, and what Kafka is to do is done.
+void rest(World& world, int seconds = 3) {
+  pass(world, seconds);
   world.drain();
 }
 
@@ -99,11 +104,7 @@ TEST_CASE("frames below the front are not freed before they are delivered") {
   const auto below = story.frames("below", 20);
   world.sink.mute.insert(0);
   world.file.producer_writes(0, below);
-  for (int i = 0; i < 10; ++i) {
-    world.pipe().wake();
-    world.turn(3);
-    world.advance(1s);
-  }
+  pass(world, 10);
   CHECK(world.pipe().in_flight() > 0);
   CHECK_FALSE(world.pipe().drained());
   CHECK(world.file.text().substr(0, below.size()) == below);
@@ -129,17 +130,29 @@ TEST_CASE("what comes in the place of frames that are on their way is delivered 
   auto& world = story.world;
   world.sink.mute.insert(0);
   world.file.producer_writes(0, story.frames("first", 20));
-  for (int i = 0; i < 3; ++i) {
-    world.pipe().wake();
-    world.turn(3);
-    world.advance(1s);
-  }
+  pass(world, 3);
   REQUIRE(world.pipe().in_flight() == 20);
   world.file.producer_writes(0, story.frames("second", 5, 300));
   world.sink.mute.clear();
   rest(world, 10);
   CHECK(story.times("first", 20) == kOnce);
   CHECK(story.times("second", 5).first >= 1);
+}
+
+TEST_CASE("a frame that begins in one which is on its way is delivered whole") {
+  Story story;
+  auto& world = story.world;
+  const auto first = story.frames("first", 20);
+  world.sink.mute.insert(0);
+  world.file.producer_writes(0, first);
+  pass(world, 3);
+  REQUIRE(world.pipe().in_flight() == 20);
+  world.file.producer_writes(first.size() - 30, story.frames("second", 1, 300));
+  pass(world, 10);
+  world.sink.mute.clear();
+  rest(world, 10);
+  CHECK(story.times("first", 20) == kOnce);
+  CHECK(story.times("second", 1) == kOnce);
 }
 
 TEST_CASE("frames below the front of which some are refused hold nothing up") {
@@ -233,11 +246,7 @@ TEST_CASE("a frame that reaches across the front frees nothing that waits") {
     world.append_raw(story.frames("waits", 1, static_cast<std::size_t>(100 + i)));
   const auto front = world.checkpoint().front();
   world.file.producer_writes(front - 60, story.frames("across", 1, 100));
-  for (int second = 0; second < 10; ++second) {
-    world.pipe().wake();
-    world.turn(3);
-    world.advance(1s);
-  }
+  pass(world, 10);
   const auto text = world.file.text();
   for (std::size_t i = 1; i < 10; ++i)
     CHECK(text.find("waits 0 " + std::string(100 + i, 'f')) != std::string::npos);

@@ -150,6 +150,7 @@ class World {
     std::string bytes;         // as they stand there
     std::uint64_t number = 0;  // in the order of appending
     bool required = true;
+    bool onto_text = false;  // below the front, where something stood
     bool arrived = false;  // as of the last note_arrivals()
   };
   using Known = std::unordered_map<std::string, Appended>;  // by payload
