@@ -49,6 +49,8 @@ class Ledger {
   bool keeps_anew() const { return kept_front_ != front_; }
   /// It is being set aside: not to be freed, nor found again.
   void note_stray(ByteRange range);
+  /// It is to be found again.
+  void forget_stray(ByteRange range) { strays_.erase(range); }
   bool is_stray(ByteRange range) const { return strays_.contains(range); }
   /// It is kept elsewhere: to be freed.
   void settle_stray(ByteRange range, TimePoint now);

@@ -142,6 +142,7 @@ class Pipe {
   bool set_stray_aside(ByteRange range);
   bool feed_strays(TimePoint now);
   bool pass_stray(ByteRange stretch, TimePoint now);
+  bool pass_no_frame(ByteRange range);
   bool take_strays(const Delivery& delivery, TimePoint now);
   void take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now);
   std::optional<std::uint32_t> checksum_of(ByteRange range);

@@ -38,11 +38,12 @@ void Pipe::look_below(TimePoint now) {
   if (strays->size() >= StrayWatch::kFoundMax) stray_watch_.hurry(now);
 }
 
-// What is no frame may be the rest of one that has come over one which is on its way.
+// What is no frame may be a part of one that has come over another which is on its way.
 void Pipe::take_stretch(const Stray& stray) {
-  if (!stray.ended && stray_frames_.end_at(stray.range.begin)) return;
+  if (!stray.ended && stray_frames_.has_beside(stray.range)) return;
   ledger_.note_stray(stray.range);
-  stray_frames_.add(stray.range);
+  if (stray.ended) return stray_frames_.add(stray.range);
+  stray_frames_.add_settled(stray.range);
 }
 
 bool Pipe::set_stray_aside(ByteRange range) {
@@ -62,7 +63,7 @@ bool Pipe::feed_strays(TimePoint now) {
   const auto filled = own_.fill(stretch->end);
   if (!filled) gauges_.say(filled.error(), now);
   bool goes_on = filled && *filled != Pass::Fill::no_memory;
-  if (goes_on && *filled == Pass::Fill::end_of_data && set_stray_aside(*stretch)) {
+  if (goes_on && *filled == Pass::Fill::end_of_data && pass_no_frame(*stretch)) {
     stray_frames_.pass(*stretch);
   }
   while (goes_on && own_.has_item(stretch->end))
@@ -87,10 +88,18 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
     return true;
   }
   const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
-  if (is_text && !set_stray_aside(inside)) return false;
+  if (is_text && !pass_no_frame(inside)) return false;
   if (!is_text) ledger_.settle_stray(inside, now);
   stray_frames_.pass(inside);
   own_.skip();
+  return true;
+}
+
+// Where it was a frame when it was found, another may have come over it: what it is now, with what
+// stands beside it, is looked for again.
+bool Pipe::pass_no_frame(ByteRange range) {
+  if (stray_frames_.is_settled(range)) return set_stray_aside(range);
+  ledger_.forget_stray(range);
   return true;
 }
 

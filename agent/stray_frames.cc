@@ -7,14 +7,21 @@
 
 namespace punchline {
 
+void StrayFrames::add_settled(ByteRange stretch) {
+  waiting_.insert(stretch);
+  settled_.insert(stretch);
+}
+
 void StrayFrames::pass(ByteRange range) {
   waiting_.erase(range);
+  settled_.erase(range);
   refusals_.erase(range.begin);
 }
 
 void StrayFrames::offered(ByteRange frame, std::int32_t partition, std::uint32_t checksum) {
   in_flight_[frame.begin] = {frame, partition, checksum};
   waiting_.erase(frame);
+  settled_.erase(frame);
 }
 
 std::vector<StrayFrames::Offered> StrayFrames::take(const Delivery& delivery) {
@@ -48,12 +55,14 @@ void StrayFrames::lose(std::int32_t partition) {
   }
 }
 
-bool StrayFrames::end_at(Position at) const {
-  const auto from = at - std::min<Position>(at, kGapBytesMin);
+bool StrayFrames::has_beside(ByteRange range) const {
+  const auto from = range.begin - std::min<Position>(range.begin, kGapBytesMin);
+  const auto to = range.end + kGapBytesMin;
   const auto waiting = waiting_.next(from);
-  if (waiting && waiting->end <= at) return true;
-  const auto behind = in_flight_.lower_bound(at);
-  return behind != in_flight_.begin() && std::prev(behind)->second.range.end > from;
+  if (waiting && waiting->begin < to) return true;
+  auto at = in_flight_.lower_bound(from);
+  if (at != in_flight_.begin() && std::prev(at)->second.range.end > from) --at;
+  return at != in_flight_.end() && at->first < to;
 }
 
 }  // namespace punchline

@@ -23,6 +23,9 @@ class StrayFrames {
 
   /// A stretch in which frames may stand.
   void add(ByteRange stretch) { waiting_.insert(stretch); }
+  /// The same, and it has not changed for a while: what is no frame there will become none.
+  void add_settled(ByteRange stretch);
+  bool is_settled(ByteRange range) const { return settled_.contains(range); }
   /// The lowest stretch that is to be read.
   std::optional<ByteRange> first() const { return waiting_.first(); }
   /// It has been taken care of.
@@ -46,13 +49,14 @@ class StrayFrames {
   /// What this partition has been given is to be offered again.
   void lose(std::int32_t partition);
 
-  /// Something that is to be read, or with the sink, ends there, or where NULs end there of which a
-  /// frame may hold as many.
-  bool end_at(Position at) const;
+  /// Something that is to be read, or with the sink, ends before `range` or begins behind it, where
+  /// no more NULs lie between than a frame may hold.
+  bool has_beside(ByteRange range) const;
   bool empty() const { return waiting_.empty() && in_flight_.empty(); }
 
  private:
   IntervalSet waiting_;
+  IntervalSet settled_;
   std::map<Position, Offered> in_flight_;  // by where they begin
   std::map<Position, int> refusals_;       // of those that are not settled
 };

@@ -155,6 +155,22 @@ TEST_CASE("a frame that begins in one which is on its way is delivered whole") {
   CHECK(story.times("second", 1) == kOnce);
 }
 
+TEST_CASE("a frame that ends in one which waits is delivered whole") {
+  Story story;
+  auto& world = story.world;
+  const auto first = story.frames("first", 5);
+  world.file.producer_writes(1000, first);
+  world.sink.mute.insert(0);
+  append_many(world, 1000, 300);  // so that the partition has no room
+  world.sink.moods.window = 1;
+  pass(world, 3);
+  world.file.producer_writes(900, story.frames("second", 1, 150));
+  pass(world, 10);
+  world.sink.mute.clear();
+  rest(world, 10);
+  CHECK(story.times("second", 1) == kOnce);
+}
+
 TEST_CASE("frames below the front of which some are refused hold nothing up") {
   Story story;
   auto& world = story.world;
