@@ -1,72 +1,24 @@
-// Producers that write where everything was done: buffer/FORMAT.md, "Below the front".
+// Producers that write where everything was done: buffer/FORMAT.md, "Below the front", B1 to B4.
 
 #include <algorithm>
 #include <cerrno>
 
 #include "tests/support/catch.h"
-#include "tests/unit/core/world.h"
+#include "tests/unit/core/strays_story.h"
 
 using namespace punchline;
 using namespace std::chrono_literals;
 using punchline::testing::append_many;
+using punchline::testing::pass;
+using punchline::testing::rest;
+using punchline::testing::run;
 using punchline::testing::set_aside;
+using punchline::testing::Story;
 using punchline::testing::World;
 
 namespace {
 
 constexpr auto kBelow = SetAsideReason::written_below_front;
-
-/// Lines of one run of a service, some fifteen bytes each.
-std::string run(const std::string& name, int lines) {
-  std::string text;
-  for (int i = 0; i < lines; ++i)
-    text += name + " " + std::to_string(10'000 + i) + "\n";
-  return text;
-}
-
-void rest(World& world, int seconds = 3) {
-  for (; seconds > 0; --seconds) {
-    world.pipe().wake();
-    world.drain();
-    world.advance(1s);
-    world.turn(3);
-  }
-  world.drain();
-}
-
-/// Seconds in which Kafka need not answer.
-void pass(World& world, int seconds = 3) {
-  for (; seconds > 0; --seconds) {
-    world.pipe().wake();
-    world.turn(3);
-    world.advance(1s);
-  }
-}
-
-/// A buffer that has delivered and freed `lines` lines.
-struct Story {
-  explicit Story(int lines = 2000) : world(1, 1) {
-    world.quarantines = true;
-    world.open();
-    world.append_raw(run("first", lines));
-    rest(world);
-    delivered = world.sink.log(0).size();
-    REQUIRE(delivered == static_cast<std::size_t>(lines));
-  }
-  std::size_t told() const {
-    return static_cast<std::size_t>(
-        std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
-          return line.find("written_below_front") != std::string::npos &&
-                 line.find("append:") != std::string::npos;
-        }));
-  }
-  bool has_kept(const std::string& part) const {
-    return std::any_of(world.store.contents.begin(), world.store.contents.end(),
-                       [&](const auto& content) { return content.find(part) != content.npos; });
-  }
-  World world;
-  std::size_t delivered = 0;
-};
 
 }  // namespace
 
@@ -264,52 +216,6 @@ TEST_CASE("what is freed of strays above the stored front runs into no record") 
   CHECK(world.sink.log(0).back().payload == "next");
 }
 
-TEST_CASE("a line that goes across the front is delivered whole, not its second half") {
-  Story story;
-  auto& world = story.world;
-  world.begins_anew = true;
-  world.sink.mute.insert(0);
-  world.append("waits");
-  world.append("waits as well");
-  const auto front = world.checkpoint().front();
-  world.file.producer_writes(front - 100, "line\n" + std::string(100, 'n') + "\n");
-  pass(world, 10);
-  world.crash();
-  world.open();
-  world.sink.mute.clear();
-  rest(world);
-  std::size_t whole = 0;
-  for (const auto& record : world.sink.log(0)) {
-    if (!record.payload.starts_with('n')) continue;
-    CHECK(record.payload.size() == 100);
-    ++whole;
-  }
-  CHECK(whole == 1);
-  CHECK(world.sink.log(0).back().payload == "waits as well");
-}
-
-TEST_CASE("what is sent again is not begun in the middle of a line that was written over it") {
-  World world(1, 1);
-  world.begins_anew = true;
-  world.open();
-  world.append("first");
-  rest(world);
-  world.sink.mute.insert(0);
-  append_many(world, 0, 40);
-  world.pipe().wake();
-  world.turn(3);
-  REQUIRE(world.pipe().in_flight() > 0);
-  world.file.producer_writes(0, std::string(900, 'n') + "\n");
-  world.sink.moods.epoch_percent = 100;
-  world.turn();
-  world.sink.moods.epoch_percent = 0;
-  world.sink.mute.clear();
-  rest(world);
-  for (const auto& record : world.sink.log(0)) {
-    if (record.payload.starts_with('n')) CHECK(record.payload.size() == 900);
-  }
-}
-
 TEST_CASE("what is between two stretches freed above the front goes with a run through both") {
   World world(2, 1);
   world.quarantines = true;
@@ -328,62 +234,4 @@ TEST_CASE("what is between two stretches freed above the front goes with a run t
     CHECK(std::any_of(world.store.contents.begin(), world.store.contents.end(),
                       [&](const auto& content) { return content.find(line) != content.npos; }));
   }
-}
-
-TEST_CASE("a lane that fell behind does not go on in the middle of a line that was written over it") {
-  World world(2, 1);
-  world.begins_anew = true;
-  world.config.stripe_bytes = 16;
-  world.sink.mute.insert(1);
-  world.open();
-  append_many(world, 0, 40);
-  pass(world);
-  REQUIRE(world.pipe().in_flight() > 0);
-  world.file.producer_writes(0, std::string(900, 'n') + "\n" + std::string(800, 'm') + "\n");
-  world.sink.moods.epoch_percent = 100;
-  world.turn();
-  world.sink.moods.epoch_percent = 0;
-  world.sink.mute.clear();
-  rest(world);
-  for (std::int32_t lane = 0; lane < 2; ++lane) {
-    for (const auto& record : world.sink.log(lane)) {
-      const bool is_part = record.payload.starts_with('n') || record.payload.starts_with('m');
-      CHECK((!is_part || record.payload.size() == 900 || record.payload.size() == 800));
-    }
-  }
-}
-
-TEST_CASE("what is written over while it waits is told once, with the place and the remedy") {
-  World world(1, 1);
-  world.sink.mute.insert(0);
-  world.open();
-  world.append_raw(run("first", 1000));
-  pass(world);
-  const auto told = [&] {
-    return std::count_if(world.log.lines.begin(), world.log.lines.end(), [](const auto& line) {
-      return line.find("written over while it waited") != std::string::npos &&
-             line.find("position 0 ") != std::string::npos &&
-             line.find("append:") != std::string::npos;
-    });
-  };
-  CHECK(told() == 0);
-  world.file.producer_writes(0, run("secon", 1000));
-  world.pipe().wake();
-  world.turn(3);
-  CHECK(told() == 1);
-  CHECK(loss_of(*noted_losses(world.file), LossReason::overwritten).bytes > 1000);
-  world.file.producer_writes(0, run("third", 1000));
-  pass(world);
-  CHECK(told() == 1);
-}
-
-TEST_CASE("a writer that takes its own record back has not written over what waits") {
-  World world(1, 1);
-  world.sink.mute.insert(0);
-  world.open();
-  world.append_raw("one\ntwo\nbegun, and no room");
-  pass(world);
-  world.file.producer_writes(8, std::string(17, '\0') + "\n");
-  pass(world);
-  CHECK_FALSE(world.log.has("written over"));
 }
