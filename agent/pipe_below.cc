@@ -27,6 +27,7 @@ void Pipe::look_below(TimePoint now) {
     shrunk_ = true;  // begun anew, whole lines come out of it
     return;
   }
+  if (!strays->empty() && look_for_shrinking()) return;  // truncated, and appended to since
   for (const auto& stray : *strays) {
     if (parts_.checkpoint.format() == Format::frames) {
       take_stretch(stray);

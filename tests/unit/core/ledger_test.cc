@@ -81,6 +81,25 @@ TEST_CASE("nothing is freed while somebody writes below the front") {
   CHECK(ledger.freed_bytes() > 190'000);
 }
 
+TEST_CASE("what is done behind room is not freed while somebody writes in the room") {
+  Desk desk;
+  auto& ledger = desk.open();
+  ledger.done({0, 20'000}, kStart);
+  ledger.pass_room({20'000, 60'000}, kStart);
+  ledger.done({60'000, 63'000}, kStart);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
+  const auto freed = ledger.freed_bytes();
+  REQUIRE(freed > 19'000);
+  REQUIRE(desk.file.punch({20'000, 60'000}).ok());
+  desk.file.producer_writes(59'000, "in the room\n");
+  ledger.done({63'000, 200'000}, kStart);
+  ledger.settle(kStart + 2s, Ledger::Worth::all);
+  CHECK(ledger.freed_bytes() == freed);
+  REQUIRE(desk.file.punch({59'000, 59'012}).ok());  // it is kept elsewhere
+  ledger.settle(kStart + 4s, Ledger::Worth::all);
+  CHECK(ledger.freed_bytes() > freed + 130'000);
+}
+
 TEST_CASE("the front is in the attribute before a block below it is freed") {
   Desk desk;
   auto& ledger = desk.open();
