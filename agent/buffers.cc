@@ -159,6 +159,7 @@ bool Buffers::is_lost(Held& held) {
   parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
+  held.metrics.set_state(BufferState::starting);
   return true;
 }
 

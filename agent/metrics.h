@@ -84,7 +84,7 @@ class SharedText {
 
 /// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
 enum class BufferState : std::uint8_t {
-  starting,    ///< Not open yet.
+  starting,    ///< Not open yet, or not any more: another agent has taken it over.
   forwarding,  ///< Records are on their way.
   idle,        ///< Nothing is left to send.
   kafka_away,  ///< Records wait for a destination that answers.

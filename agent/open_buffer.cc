@@ -48,8 +48,9 @@ LedgerLimits limits_for(const std::string& filesystem, const BufferConfig& confi
 
 void tell(const std::string& path, const StartReport& report, const Checkpoint& checkpoint,
           Log& log) {
+  const auto level = report.lost_bytes > 0 ? LogLevel::error : LogLevel::warning;
   for (const auto& warning : report.warnings)
-    log.warning("{}: {}", path, warning);
+    log.write(level, fmt::format("{}: {}", path, warning));
   log.info("{}: {}, front {}, base {}, uuid {}{}{}", path, name_of(report.origin),
            checkpoint.front(), checkpoint.base(), to_string(checkpoint.state().uuid),
            report.fence_set ? ", fence set" : "",

@@ -118,6 +118,7 @@ TEST_CASE("an agent that was stopped for long lets go of what was taken over mea
     REQUIRE(Shared::confirms(other, 1));
     agent.process().signal(SIGCONT);
     REQUIRE(agent.logs("was taken over by pid " + std::to_string(other.process().pid())));
+    CHECK_THAT(agent.page("/status"), Contains("\"state\": \"starting\""));
     shared.append("three\n");
     REQUIRE(Shared::confirms(other, 2));
     CHECK(other.stop().code == 0);

@@ -87,6 +87,7 @@ TEST_CASE("truncated while no agent ran: the next run tells, and ends with 65") 
   place.broker->set_leader("t", 0, 1);
   const auto once = place.once();
   CHECK(once.exit.code == 65);
+  CHECK_THAT(once.err, Contains("error: " + place.buffer + ": shorter than it was"));
   CHECK_THAT(once.err, Contains("of what waited in it up to 1200 bytes are gone"));
   CHECK(noted(place.buffer) == "truncated times=1 records=0 bytes=1200\n");
   CHECK(place.once().exit.code == 0);
