@@ -167,6 +167,10 @@ Position Ledger::free_from() const {
 }
 
 bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
+  if (punch.in_band && !punch.stray && is_crossed_at(punch.settled)) {
+    is_crossed_ = true;
+    return false;
+  }
   const auto base = checkpoint_.base();
   const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
   if (freed) {
@@ -208,6 +212,10 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
   collapse_due_ = TimePoint::max();
   if (limits_.collapse.unit_bytes == 0 ||
       checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
+    return;
+  }
+  if (!is_clean_below()) {  // what was written there would be zeroed
+    collapse_due_ = now + limits_.collapse_delay;
     return;
   }
   const auto cut = checkpoint_.collapse(limits_.collapse);

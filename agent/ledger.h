@@ -43,7 +43,8 @@ class Ledger {
   /// that note_stray() has been told of; at most about `found_max`. Errors: `io`.
   Result<std::vector<Stray>> find_strays(std::size_t found_max);
   /// In lines: one of those that were found then goes on into what is not done, as nobody can tell
-  /// from a line that begins there once the first part of it is freed.
+  /// from a line that begins there once the first part of it is freed. Or settle() has met a line
+  /// across the edge of what it was to free above the front.
   bool is_crossed() const { return is_crossed_; }
   /// The front has moved since the bytes before it were last looked at.
   bool keeps_anew() const { return kept_front_ != front_; }
@@ -129,9 +130,13 @@ class Ledger {
   bool reaches(Position end, ByteRange changed) const;
   static void add_unsure(ByteRange range, std::vector<Stray>& all);
   void remember_kept();
-  bool is_crossed_at(Position end);
+  bool is_crossed_at(Position at);
+  bool is_crossed_at(ByteRange done) {
+    return is_crossed_at(done.begin) || is_crossed_at(done.end);
+  }
   bool ends_a_line(Position end);
   bool is_written_below();
+  bool is_clean_below();
   Position clean_to() const;
   void note_freed(Position clean);
 

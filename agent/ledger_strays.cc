@@ -56,7 +56,7 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   for (std::size_t holes = 0; hole && holes < kHolesPerLook && found.size() < found_max; ++holes) {
     const auto before = found.size();
     if (const auto above = add_strays(*hole, found_max, found); !above) return above.error();
-    if (found.size() > before) is_crossed_ = is_crossed_ || is_crossed_at(hole->end);
+    if (found.size() > before) is_crossed_ = is_crossed_ || is_crossed_at(*hole);
     looked_above_ = hole->end;
     hole = done_.next(hole->end);
   }
@@ -64,8 +64,8 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   return found;
 }
 
-bool Ledger::is_crossed_at(Position end) {
-  const auto begins = checkpoint_.may_begin_at(end);
+bool Ledger::is_crossed_at(Position at) {
+  const auto begins = checkpoint_.may_begin_at(at);
   return begins && !*begins;
 }
 
@@ -178,6 +178,17 @@ bool Ledger::is_written_below() {
   std::vector<Stray> found;
   const auto looked = add_strays({to - std::min(limits_.block_bytes, to - base), to}, 1, found);
   return looked && !found.empty();
+}
+
+// As far as a look can tell: none is there that has not been found before.
+bool Ledger::is_clean_below() {
+  const auto base = checkpoint_.base();
+  std::vector<Stray> found;
+  const auto looked = add_strays({base, front_}, 1, found);
+  if (!looked || *looked < front_ || !found.empty()) return false;
+  auto kept = kept_;  // each change is told once, to find_strays()
+  const auto changed = kept.overwritten(file_, base);
+  return changed && changed->empty();
 }
 
 Position Ledger::clean_to() const {

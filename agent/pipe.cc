@@ -306,9 +306,9 @@ void Pipe::settle(TimePoint now) {
   }
 }
 
-// settle() may have collapsed the file.
+// settle() may have collapsed the file, or seen that it was written across.
 void Pipe::follow_base() {
-  shrunk_ = shrunk_ || parts_.checkpoint.lost_place();
+  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || ledger_.is_crossed();
   const auto base = parts_.checkpoint.base();
   const auto cut = base - main_.base();
   if (cut == 0) return;

@@ -5,7 +5,7 @@
 
 using namespace punchline;
 using namespace std::chrono_literals;
-using punchline::testing::set_aside;
+using punchline::testing::append_many;
 using punchline::testing::World;
 
 namespace {
@@ -135,6 +135,26 @@ TEST_CASE("records in room before a line that is set aside in its place count as
   rest(world);
   CHECK(world.sink.log(0).size() >= 3);
   world.check_honest();
+}
+
+TEST_CASE("what is being written into room that the front has passed is not zeroed by a collapse") {
+  World world(1, 8);
+  world.quarantines = true;
+  world.limits.collapse = {4096, 4096, 0};
+  world.limits.collapse_delay = 3s;
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.open();
+  append_many(world, 0, 1000);
+  world.file.truncate(kRoom);
+  if (world.format == Format::lines) world.append_raw("\n");
+  world.append("behind");
+  world.pipe().wake();
+  world.drain();
+  REQUIRE(world.checkpoint().front() == world.file.size());
+  world.file.producer_writes(kRoom - 10, "begun");
+  rest(world);
+  CHECK(world.store.contents.count("begun") == 1);
+  CHECK(world.checkpoint().base() == 0);
 }
 
 TEST_CASE("room that the front has passed is not freed: what is written there stays") {

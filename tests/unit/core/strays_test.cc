@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/strays_story.h"

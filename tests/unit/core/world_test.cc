@@ -28,7 +28,7 @@ std::uint32_t seed_of_run() {
 class Life {
  public:
   enum class Producers : std::uint8_t { that_append, of_all_kinds };
-  explicit Life(std::uint32_t seed, Producers producers = Producers::that_append)
+  Life(std::uint32_t seed, Producers producers)
       : random_(seed), world_(1 + static_cast<std::int32_t>(random_() % 5), seed) {
     world_.config.stripe_bytes = 16U << (random_() % 10);
     world_.config.record_bytes_max = 4000;
@@ -283,30 +283,29 @@ class Life {
   std::size_t poisons_ = 0;
 };
 
+// One alone where the seed is given.
+void play_lives(Life::Producers producers, int lives) {
+  const auto first = seed_of_run();
+  if (std::getenv("PUNCHLINE_SEED") != nullptr) lives = 1;
+  for (int i = 0; i < lives; ++i) {
+    const auto seed = first + static_cast<std::uint32_t>(i);
+    INFO("again with PUNCHLINE_SEED=" << seed);
+    Life(seed, producers).live(120);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("random lives: nothing is lost, invented, out of order or freed early") {
-  const auto first = seed_of_run();
-  const int lives = std::getenv("PUNCHLINE_SEED") != nullptr ? 1 : 300;
-  for (int i = 0; i < lives; ++i) {
-    const auto seed = first + static_cast<std::uint32_t>(i);
-    INFO("again with PUNCHLINE_SEED=" << seed);
-    Life(seed).live(120);
-  }
+  play_lives(Life::Producers::that_append, 300);
 }
 
-// Of producers that do not append: one that makes room ahead, one that begins at offset 0.
-TEST_CASE("random lives with producers of all kinds", "[.producers]") {
-  const auto first = seed_of_run();
-  const int lives = std::getenv("PUNCHLINE_SEED") != nullptr ? 1 : 300;
-  for (int i = 0; i < lives; ++i) {
-    const auto seed = first + static_cast<std::uint32_t>(i);
-    INFO("again with PUNCHLINE_SEED=" << seed);
-    Life(seed, Life::Producers::of_all_kinds).live(120);
-  }
+// One makes room ahead, or one begins at offset 0.
+TEST_CASE("random lives: the same with producers that do not append") {
+  play_lives(Life::Producers::of_all_kinds, 300);
 }
 
-// For tests/sim: as many as fit in the time given.
+// For tests/sim: as many as fit in the time given, of both kinds.
 TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
   using Clock = std::chrono::steady_clock;
   const char* given = std::getenv("PUNCHLINE_SECONDS");
@@ -315,9 +314,10 @@ TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
   const auto until = began + std::chrono::seconds(std::strtoul(given, nullptr, 10));
   auto seed = seed_of_run();
   std::uint64_t lives = 0;
-  for (; Clock::now() < until; ++lives, ++seed) {
+  for (; Clock::now() < until; lives += 2, ++seed) {
     INFO("again with PUNCHLINE_SEED=" << seed);
-    Life(seed).live(120);
+    Life(seed, Life::Producers::that_append).live(120);
+    Life(seed, Life::Producers::of_all_kinds).live(120);
   }
   std::printf("histories %llu\n", static_cast<unsigned long long>(lives));
 }
