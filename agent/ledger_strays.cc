@@ -177,7 +177,7 @@ bool Ledger::is_written_below() {
   if (to <= base) return false;
   std::vector<Stray> found;
   const auto looked = add_strays({to - std::min(limits_.block_bytes, to - base), to}, 1, found);
-  return looked && !found.empty();
+  return !looked || !found.empty();
 }
 
 // As far as a look can tell: none is there that has not been found before.
@@ -187,7 +187,7 @@ bool Ledger::is_clean_below() {
   const auto looked = add_strays({base, front_}, 1, found);
   if (!looked || *looked < front_ || !found.empty()) return false;
   auto kept = kept_;  // each change is told once, to find_strays()
-  const auto changed = kept.overwritten(file_, base);
+  const auto changed = kept.overwritten(file_, base, checkpoint_.format());
   return changed && changed->empty();
 }
 

@@ -84,8 +84,13 @@ TEST_CASE("nothing is freed while somebody writes below the front") {
   ledger.settle(kStart + 1s, Ledger::Worth::all);
   CHECK(ledger.freed_bytes() == 98'304);
   CHECK(desk.file.text().find("from offset 0") != std::string::npos);
+  SECTION("nor where that cannot be read") {
+    desk.file.fail(Op::read_at, EIO);
+    ledger.settle(kStart + 3s, Ledger::Worth::all);
+    CHECK(ledger.freed_bytes() == 98'304);
+  }
   REQUIRE(desk.file.punch({98'000, 98'014}).ok());  // it is kept elsewhere
-  ledger.settle(kStart + 3s, Ledger::Worth::all);
+  ledger.settle(kStart + 5s, Ledger::Worth::all);
   CHECK(ledger.freed_bytes() > 190'000);
 }
 
