@@ -66,29 +66,6 @@ TEST_CASE("what is written over the last bytes before the front is seen too") {
   CHECK(world.sink.log(0).size() == story.delivered);
 }
 
-TEST_CASE("frames that are written over the last bytes before the front are kept whole") {
-  World world(1, 1);
-  world.quarantines = true;
-  world.format = Format::frames;
-  world.open();
-  append_many(world, 0, 20);
-  rest(world);
-  const auto bytes = world.bytes_of("next\nto") + world.bytes_of("each\nother");
-  const bool runs = GENERATE(true, false);
-  if (!runs) {
-    world.stop();
-    world.crash();
-  }
-  world.file.producer_writes(world.bytes_of("record 0" + std::string(50, '.')).size(), bytes);
-  if (!runs) world.open();
-  rest(world);
-  CHECK(set_aside(world, kBelow) == 1);
-  REQUIRE(world.store.contents.size() == 1);
-  const auto& kept = *world.store.contents.begin();
-  CHECK(kept.find(bytes) == (runs ? 0 : 98));
-  CHECK((kept.find("record 19") == std::string::npos) == runs);
-}
-
 TEST_CASE("a line that is never ended is kept as it is after a while") {
   Story story;
   auto& world = story.world;

@@ -1,0 +1,82 @@
+// Producers that write over what is done and not freed, or on its way: buffer/FORMAT.md, "Below the
+// front".
+
+#include <set>
+
+#include "tests/support/catch.h"
+#include "tests/unit/core/world.h"
+
+using namespace punchline;
+using namespace std::chrono_literals;
+using punchline::testing::append_many;
+using punchline::testing::set_aside;
+using punchline::testing::World;
+
+namespace {
+
+void rest(World& world) {
+  for (int second = 0; second < 3; ++second) {
+    world.pipe().wake();
+    world.drain();
+    world.advance(1s);
+    world.turn(3);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("frames that are written over the last bytes before the front are kept whole") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.format = Format::frames;
+  world.open();
+  append_many(world, 0, 20);
+  rest(world);
+  const auto bytes = world.bytes_of("next\nto") + world.bytes_of("each\nother");
+  const bool runs = GENERATE(true, false);
+  if (!runs) {
+    world.stop();
+    world.crash();
+  }
+  world.file.producer_writes(world.bytes_of("record 0" + std::string(50, '.')).size(), bytes);
+  if (!runs) world.open();
+  rest(world);
+  CHECK(set_aside(world, SetAsideReason::written_below_front) == 1);
+  REQUIRE(world.store.contents.size() == 1);
+  const auto& kept = *world.store.contents.begin();
+  CHECK(kept.find(bytes) == (runs ? 0 : 98));
+  CHECK((kept.find("record 19") == std::string::npos) == runs);
+}
+
+TEST_CASE("no line is delivered with a hole in it that was freed for what it was written over") {
+  World world(2, 1);
+  world.quarantines = true;
+  world.begins_anew = true;
+  world.config.stripe_bytes = 16;
+  world.limits.free_bytes_min = 64;
+  world.sink.mute = {0, 1};
+  world.open();
+  append_many(world, 0, 40);
+  world.pipe().wake();
+  world.turn(3);
+  REQUIRE(world.pipe().in_flight() == 40);
+  // Ended and begun in the middle of others.
+  world.file.producer_writes(0, std::string(900, 'n') + "\n" + std::string(800, 'm') + "\n");
+  world.sink.mute.erase(1);
+  world.turn(20);
+  SECTION("as read again by the same agent") {}
+  SECTION("as read by the next one") {
+    world.crash();
+    world.open();
+  }
+  world.sink.mute.clear();
+  rest(world);
+  std::set<std::string> arrived;
+  for (std::int32_t lane = 0; lane < 2; ++lane)
+    for (const auto& record : world.sink.log(lane))
+      arrived.insert(record.payload);
+  for (const auto& payload : arrived)
+    CHECK(payload.find('\0') == std::string::npos);
+  CHECK(arrived.count(std::string(900, 'n')) == 1);
+  CHECK(arrived.count(std::string(800, 'm')) == 1);
+}
