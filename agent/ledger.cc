@@ -214,7 +214,8 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
       checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
     return;
   }
-  if (!is_clean_below()) {  // what was written there would be zeroed
+  // What was written there would be zeroed, and who writes into room go on elsewhere.
+  if (!all_read_ || !is_clean_below()) {
     collapse_due_ = now + limits_.collapse_delay;
     return;
   }

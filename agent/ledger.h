@@ -92,6 +92,10 @@ class Ledger {
   /// The file has grown, so there is something to make durable.
   void note_growth(TimePoint now);
 
+  /// Whether all that the file holds has been read: else there may be a gap in it, after which it is
+  /// not to be collapsed.
+  void note_reading(bool all_read) { all_read_ = all_read; }
+
   /// What is not freed yet becomes due within a second, whether or not more is done till then.
   void free_soon(TimePoint now);
 
@@ -129,6 +133,7 @@ class Ledger {
   Status add_overwritten(std::vector<Stray>& found);
   bool reaches(Position end, ByteRange changed) const;
   static void add_unsure(ByteRange range, std::vector<Stray>& all);
+  void forget_freed();
   void remember_kept();
   bool is_crossed_at(Position at);
   bool is_crossed_at(ByteRange done) {
@@ -157,6 +162,7 @@ class Ledger {
   Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()
   std::uint64_t freed_bytes_ = 0;
   std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
+  bool all_read_ = true;
   bool punch_failed_ = false;      // the last one did; its range is tried again
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();

@@ -89,6 +89,7 @@ std::optional<ByteRange> Ledger::first_unfreed_behind(Position end) const {
 // The writer may have gone on into what is not freed yet. Where no copy tells how far, all of that
 // counts, and what follows it.
 Status Ledger::add_overwritten(std::vector<Stray>& found) {
+  forget_freed();
   const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
   if (!changed) return changed.error();
   std::vector<Stray> all;
@@ -134,6 +135,14 @@ void Ledger::add_unsure(ByteRange range, std::vector<Stray>& all) {
     if (at > range.begin || all.empty() || all.back().ended) all.push_back({piece, true});
     all.back() = {{all.back().range.begin, piece.end}, true};
   }
+}
+
+// What comes there now is found as in all that is clean.
+void Ledger::forget_freed() {
+  const auto end = kept_.range().end;
+  if (end == 0) return;
+  const auto unfreed = reclaim_.unfreed().find(end - 1);
+  kept_.forget_below(unfreed ? unfreed->begin : end);
 }
 
 void Ledger::remember_kept() {

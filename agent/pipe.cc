@@ -296,6 +296,7 @@ void Pipe::settle(TimePoint now) {
   const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
                      : gauges_.is_near_limit() ? Ledger::Worth::blocks
                                                : Ledger::Worth::large;
+  ledger_.note_reading(at_end_);
   for (const auto& trouble : ledger_.settle(now, worth)) {
     gauges_.say(trouble, now);
   }

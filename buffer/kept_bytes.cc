@@ -51,6 +51,14 @@ void KeptBytes::expect(ByteRange range, std::uint32_t checksum) {
   bytes_.clear();
 }
 
+void KeptBytes::forget_below(Position begin) {
+  if (begin <= range_.begin) return;
+  if (begin >= range_.end || bytes_.size() != range_.size()) return forget();
+  bytes_.erase(0, begin - range_.begin);
+  range_.begin = begin;
+  checksum_ = crc32c(bytes_);
+}
+
 Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position base,
                                                       Format format) {
   std::vector<ByteRange> found;
@@ -58,7 +66,10 @@ Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position
   auto now = bytes_of(file, base, range_);
   if (!now) return now.error();
   const auto checksum = crc32c(*now);
-  if (checksum == checksum_) return found;
+  if (checksum == checksum_) {
+    bytes_ = std::move(*now);
+    return found;
+  }
   const auto all = bytes_.empty() ? ByteRange{0, now->size()} : changed(*now, format);
   for (auto at = all.begin; at < all.end;) {
     const auto end = format == Format::frames ? all.end : line_end(*now, at);

@@ -48,6 +48,29 @@ TEST_CASE("frames that are written over the last bytes before the front are kept
   CHECK((kept.find("record 19") == std::string::npos) == runs);
 }
 
+TEST_CASE("what is written where kept bytes have been freed since is one stretch with what is before") {
+  World world(1, 1);
+  world.quarantines = true;
+  world.format = Format::frames;
+  world.open();
+  append_many(world, 0, 1000);
+  rest(world);
+  const auto front = world.checkpoint().front();
+  const auto whole = front / 4096 * 4096;  // F1 has come so far
+  world.file.producer_writes(whole - 50, std::string(front - whole + 50, 'f'));
+  while (world.file.text().find('f') != std::string::npos) {
+    world.advance(1s);
+    world.turn(2);
+  }
+  REQUIRE(world.store.contents.size() == 1);
+  const auto bytes = world.bytes_of(std::string(200, 's'));
+  world.file.producer_writes(whole - 100, bytes);
+  for (int second = 0; second < 10; ++second)
+    rest(world);
+  CHECK(world.store.contents.size() == 2);
+  CHECK(world.store.contents.count(bytes) == 1);
+}
+
 TEST_CASE("no line is delivered with a hole in it that was freed for what it was written over") {
   World world(2, 1);
   world.quarantines = true;

@@ -157,6 +157,27 @@ TEST_CASE("what is being written into room that the front has passed is not zero
   CHECK(world.checkpoint().base() == 0);
 }
 
+TEST_CASE("a start that has not read that others came behind room does not collapse under its producer") {
+  World world(1, 9);
+  world.quarantines = true;
+  world.own_offset = true;
+  world.open();
+  append_many(world, 0, 400);
+  rest(world);
+  world.crash();
+  const auto front = world.file.size();
+  grow(world, front + 4096);
+  world.file.producer_appends("behind\n");
+  world.limits.collapse = {4096, 4096, 0};
+  world.open();
+  world.turn(100);
+  world.append("into room");
+  rest(world);
+  CHECK(world.checkpoint().base() == 0);
+  CHECK(world.store.contents.count("behind") == 1);
+  CHECK(world.store.contents.count("into room") == 1);
+}
+
 TEST_CASE("room that the front has passed is not freed: what is written there stays") {
   World world(1, 4);
   world.open();

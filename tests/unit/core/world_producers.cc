@@ -156,23 +156,9 @@ bool World::is_stray_delivered(const std::string& payload) const {
 }
 
 bool World::is_stray_kept(const std::string& payload) const {
-  if (store.contents.count(payload) > 0 || is_stray_delivered(payload)) return true;
-  // A stretch may end inside of one, where another was found before, and the next begin there.
-  const auto text = file.text();
-  const auto has = [&](std::string_view part) {
-    return text.find(part) != std::string::npos ||
-           std::any_of(store.contents.begin(), store.contents.end(), [&](const auto& content) {
-             return content.find(part) != std::string::npos;
-           });
-  };
-  std::string_view bytes = strays_.at(payload).bytes;
-  if (format == Format::lines) bytes.remove_suffix(1);
-  std::size_t first = 0;
-  while (first < bytes.size() && has(bytes.substr(0, first + 1)))
-    ++first;
-  // NULs at its end are cut off.
-  const auto rest = std::min(bytes.find_first_not_of('\0', first), bytes.size());
-  return rest == bytes.size() || (first > 0 && has(bytes.substr(rest)));
+  for (const auto& content : store.contents)
+    if (content.find(payload) != std::string::npos) return true;
+  return is_stray_delivered(payload);
 }
 
 void World::check_strays_kept() {
@@ -190,8 +176,8 @@ void World::check_strays_seen() {
     if (!stray.required) continue;
     INFO("written below the front, or into room: " << payload << " at " << stray.position);
     // What comes over a frame that was just confirmed is zeroed with it (FORMAT.md, "Limits").
-    const bool is_deliverable =
-        !stray.onto_text && payload.size() <= config.record_bytes_max && !(sink.objects && sink.objects(payload));
+    const bool is_deliverable = !stray.onto_text && payload.size() <= config.record_bytes_max &&
+                                !(sink.objects && sink.objects(payload));
     if (format == Format::frames && is_deliverable) REQUIRE(is_stray_delivered(payload));
     if (quarantines) REQUIRE(is_stray_kept(payload));
   }
