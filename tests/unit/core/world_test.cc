@@ -302,7 +302,7 @@ TEST_CASE("random lives: nothing is lost, invented, out of order or freed early"
 
 // One makes room ahead, or one begins at offset 0.
 TEST_CASE("random lives: the same with producers that do not append") {
-  play_lives(Life::Producers::of_all_kinds, 300);
+  play_lives(Life::Producers::of_all_kinds, 100);
 }
 
 // For tests/sim: as many as fit in the time given, of both kinds.
