@@ -115,6 +115,7 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
   const auto kept_end = kept_.range().end;
   const auto unsure = changed->empty() ? std::nullopt : reclaim_.unfreed().find(kept_end);
   if (unsure && changed->back().end == kept_end && kept_end < front_) {
+    all.back().ended = checkpoint_.format() == Format::lines && ends_a_line(kept_end);
     add_unsure({kept_end, std::min(unsure->end, front_)}, all);
   }
   found = std::move(all);
