@@ -229,7 +229,7 @@ TEST_CASE("a frame below the front that is larger than what is looked at is deli
   CHECK(set_aside(world, kBelow) == 0);
 }
 
-TEST_CASE("frames that are written over the last bytes before the front are delivered") {
+TEST_CASE("frames that begin in place of others among the last bytes before the front are delivered") {
   Story story;
   auto& world = story.world;
   // The first begins where one of the old ones did, with the same marker and salt.
