@@ -97,7 +97,7 @@ Status Ledger::add_overwritten(std::vector<Stray>& found) {
   for (const auto& stray : found) {
     const bool goes_on = !all.empty() && all.back().range.end == stray.range.begin;
     if (goes_on && unsure_to == stray.range.begin) {
-      all.back().range.end = stray.range.end;
+      all.back() = {{all.back().range.begin, stray.range.end}, stray.ended};
     } else {
       all.push_back(stray);
     }

@@ -177,7 +177,7 @@ void World::cut_power(Unsynced unsynced, std::mt19937& random) {
 
 void World::boot_after_torn_collapse() {
   ++boot;
-  if (own_offset) ++torn_collapses_;
+  if (own_offset || begins_anew) ++torn_collapses_;
   reopen();
 }
 

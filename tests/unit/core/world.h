@@ -100,7 +100,8 @@ class World {
   /// a torn one is glued to it and may be set aside instead.
   void cut_power(Unsynced unsynced, std::mt19937& random);
   /// After crash() in a torn collapse, see MemoryFile: the machine boots. Where a producer has the
-  /// file open, the NULs up to its old end are not closed, and the next record is glued to them.
+  /// file open, the NULs up to its old end are not closed, and the next record is glued to them; so
+  /// it is where the file is begun anew, and with it the fence forgotten that parts them.
   void boot_after_torn_collapse();
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there. A
   /// copy of what was collapsed counts its positions from 0 again, by which partitions are chosen:
@@ -169,6 +170,7 @@ class World {
   bool may_arrive(const std::string& payload) const;
   bool is_stray_delivered(const std::string& payload) const;
   bool is_stray_kept(const std::string& payload) const;
+  bool is_kept_in_two(std::string_view bytes) const;
   void forgive_unsynced(Known& known);
   void note_arrivals();
   Position standing_front();

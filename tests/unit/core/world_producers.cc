@@ -152,7 +152,26 @@ bool World::is_stray_delivered(const std::string& payload) const {
     const auto same = [&](const auto& record) { return record.payload == payload; };
     if (std::any_of(records.begin(), records.end(), same)) return true;
   }
-  return false;
+  return is_kept_in_two(strays_.at(payload).bytes);
+}
+
+// A stretch ends inside of one where one was found before and is still on its way to the quarantine,
+// or where a look found only its first part in what was clean; the next begins there. Never in more.
+bool World::is_kept_in_two(std::string_view bytes) const {
+  const auto text = file.text();
+  const auto has = [&](std::string_view part) {
+    return text.find(part) != std::string::npos ||
+           std::any_of(store.contents.begin(), store.contents.end(), [&](const auto& content) {
+             return content.find(part) != std::string::npos;
+           });
+  };
+  if (format == Format::lines) bytes.remove_suffix(1);
+  std::size_t first = 0;
+  while (first < bytes.size() && has(bytes.substr(0, first + 1)))
+    ++first;
+  // NULs at its end are cut off.
+  const auto rest = std::min(bytes.find_first_not_of('\0', first), bytes.size());
+  return rest == bytes.size() || (first > 0 && has(bytes.substr(rest)));
 }
 
 bool World::is_stray_kept(const std::string& payload) const {
