@@ -22,8 +22,8 @@ namespace {
 constexpr std::uint64_t kPageBytes = MemoryFile::kPageBytes;
 constexpr std::uint64_t kBoot = 1;
 
-/// What the attributes say, as the first line of .strays does: "front 8300 freed 8192 kept 12ab". Where
-/// it says less, there is no user.punchline.freed, or the bytes that F1 keeps are not known.
+/// What the attributes say, as the first line of .strays does: "front 8300 freed 8192 kept 12ab".
+/// Where it says less, there is no user.punchline.freed, or the bytes that F1 keeps are not known.
 using Given = std::map<std::string, std::uint64_t>;
 
 Given given_in(const std::string& line) {
@@ -56,15 +56,16 @@ void set_attributes(MemoryFile& file, const Given& given, Format format) {
   REQUIRE(file.set_attribute(kStateAttribute, encode(state)).ok());
   if (given.count("freed") == 0) return;
   Freed freed;
-  freed.uuid_checksum = crc32c({reinterpret_cast<const char*>(state.uuid.data()), state.uuid.size()});
+  const auto& uuid = state.uuid;
+  freed.uuid_checksum = crc32c({reinterpret_cast<const char*>(uuid.data()), uuid.size()});
   freed.to = given.at("freed");
   freed.front = state.front;
   if (given.count("kept") > 0) freed.kept_checksum = static_cast<std::uint32_t>(given.at("kept"));
   REQUIRE(file.set_attribute(kFreedAttribute, encode_freed(freed)).ok());
 }
 
-/// A stray a line: range, and whether it is to be kept at once. The last line says what becomes of
-/// the front.
+/// A stray a line: its range, and whether it is ended, or waits for more. The last line says what
+/// becomes of the front.
 std::string found_in(MemoryFile& file, Position front) {
   StartFacts facts;
   facts.boot = kBoot;
@@ -76,7 +77,8 @@ std::string found_in(MemoryFile& file, Position front) {
   std::ostringstream text;
   for (const auto& stray : *strays)
     text << stray.range.begin << " " << stray.range.end << (stray.ended ? " ended\n" : " waits\n");
-  text << front << (checkpoint.front() == front && !ledger.is_crossed() ? " stands\n" : " crossed\n");
+  const bool stands = checkpoint.front() == front && !ledger.is_crossed();
+  text << front << (stands ? " stands\n" : " crossed\n");
   return text.str();
 }
 
@@ -85,7 +87,8 @@ std::string found_in(MemoryFile& file, Position front) {
 TEST_CASE("below the front of golden files stands what they are said to") {
   const bool knows_holes = GENERATE(true, false);
   int files = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(PUNCHLINE_SOURCE_DIR) / "tests/golden")) {
+  const auto folder = fs::path(PUNCHLINE_SOURCE_DIR) / "tests/golden";
+  for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() != ".strays") continue;
     ++files;
     INFO(entry.path().filename() << ", knows holes: " << knows_holes);
