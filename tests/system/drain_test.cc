@@ -113,6 +113,29 @@ TEST_CASE("drain: a topic that does not exist is waited for until the time is up
   CHECK(agent.log().find(place.buffer + ": not delivered") == std::string::npos);
 }
 
+TEST_CASE("drain: a partition that does not answer keeps its own records, and no others") {
+  const Place place;
+  constexpr std::size_t kAll = 2000;
+  REQUIRE(place.broker->create_topic("two", 2).ok());
+  place.broker->set_leader("two", 1, -1);
+  write_file(place.folder.file("config"),
+             R"({"on_stop": "drain", "stop_timeout": "6s", "kafka": {"bootstrap.servers": ")" +
+                 place.broker->bootstrap() + R"("}, "http": {"listen": "127.0.0.1:0"},
+      "buffers": [{"path": ")" +
+                 place.buffer + R"(", "topic": "two", "stripe_bytes": "4KiB"}]})");
+  Agent agent(place.buffer, punchline({"run", "-c", place.folder.file("config")}));
+  REQUIRE(!agent.page("/metrics").empty());
+  place.append(lines(0, kAll));
+  CHECK(agent.stop().code == 75);
+  const auto left = inspect(place.buffer).waiting_records;
+  CHECK(agent.log().find("stays in the buffer: " + std::to_string(left) + " records") !=
+        std::string::npos);
+  place.broker->set_leader("two", 1, 1);
+  const auto parts = read_topic(place.broker->bootstrap(), "two", 2, place.folder.path());
+  CHECK(occurrences(read_file(parts[0]), "\n") == kAll - left);
+  CHECK(left < kAll * 2 / 3);
+}
+
 TEST_CASE("drain: dead letters are on their way until they have arrived") {
   const Place place;
   write_file(place.folder.file("config"),
