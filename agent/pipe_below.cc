@@ -89,7 +89,8 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
     return true;
   }
   const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
-  if (is_text && !pass_no_frame(inside)) return false;
+  const bool is_whole = item.reason == SetAsideReason::oversize;
+  if (is_text && !(is_whole ? set_stray_aside(inside) : pass_no_frame(inside))) return false;
   if (!is_text) ledger_.settle_stray(inside, now);
   stray_frames_.pass(inside);
   own_.skip();

@@ -202,6 +202,20 @@ TEST_CASE("frames below the front beside bytes that are none are told apart") {
   world.check_honest();
 }
 
+TEST_CASE("a frame below the front that is too large is set aside, and holds nothing up") {
+  Story story;
+  auto& world = story.world;
+  world.crash();
+  world.config.record_bytes_max = 500;
+  world.open();
+  const auto large = story.frames("large", 1, 501);
+  world.file.producer_writes(0, large + story.frames("small", 3));
+  rest(world, 10);
+  CHECK(world.store.contents.count(large) == 1);
+  CHECK(set_aside(world, kBelow) == 1);
+  CHECK(story.times("small", 3) == kOnce);
+}
+
 TEST_CASE("a frame below the front that is still being written is waited for") {
   Story story;
   auto& world = story.world;
