@@ -152,11 +152,11 @@ bool World::is_stray_delivered(const std::string& payload) const {
     const auto same = [&](const auto& record) { return record.payload == payload; };
     if (std::any_of(records.begin(), records.end(), same)) return true;
   }
-  return is_kept_in_two(strays_.at(payload).bytes);
+  return false;
 }
 
-// A stretch ends inside of one where one was found before and is still on its way to the quarantine,
-// or where a look found only its first part in what was clean; the next begins there. Never in more.
+// A stretch may end inside of one, where another was found before and was still on its way to the
+// quarantine, and the next begin there.
 bool World::is_kept_in_two(std::string_view bytes) const {
   const auto text = file.text();
   const auto has = [&](std::string_view part) {
@@ -177,7 +177,7 @@ bool World::is_kept_in_two(std::string_view bytes) const {
 bool World::is_stray_kept(const std::string& payload) const {
   for (const auto& content : store.contents)
     if (content.find(payload) != std::string::npos) return true;
-  return is_stray_delivered(payload);
+  return is_stray_delivered(payload) || is_kept_in_two(strays_.at(payload).bytes);
 }
 
 void World::check_strays_kept() {
