@@ -168,6 +168,7 @@ class World {
   void forgive_overwritten(ByteRange positions);
   void note_rest(std::uint64_t offset);
   bool may_arrive(const std::string& payload) const;
+  bool is_due(const std::string& payload, const Appended& stray);
   bool is_stray_delivered(const std::string& payload) const;
   bool is_stray_kept(const std::string& payload) const;
   bool is_kept_in_two(std::string_view bytes) const;

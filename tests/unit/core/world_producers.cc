@@ -190,14 +190,21 @@ void World::check_strays_kept() {
   }
 }
 
+// Frames alone are delivered. What comes over one that was just confirmed is zeroed with it
+// (FORMAT.md, "Limits"). What comes above the front into room of which the ledger has forgotten that
+// it was passed is delivered by the next start, where no lane that falls behind meets it before.
+bool World::is_due(const std::string& payload, const Appended& stray) {
+  const bool is_deliverable =
+      payload.size() <= config.record_bytes_max && !(sink.objects && sink.objects(payload));
+  return format == Format::frames && is_deliverable && !stray.onto_text &&
+         stray.position < standing_front();
+}
+
 void World::check_strays_seen() {
   for (const auto& [payload, stray] : strays_) {
     if (!stray.required) continue;
     INFO("written below the front, or into room: " << payload << " at " << stray.position);
-    // What comes over a frame that was just confirmed is zeroed with it (FORMAT.md, "Limits").
-    const bool is_deliverable = !stray.onto_text && payload.size() <= config.record_bytes_max &&
-                                !(sink.objects && sink.objects(payload));
-    if (format == Format::frames && is_deliverable) REQUIRE(is_stray_delivered(payload));
+    if (is_due(payload, stray)) REQUIRE(is_stray_delivered(payload));
     if (quarantines) REQUIRE(is_stray_kept(payload));
   }
 }
