@@ -139,8 +139,9 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
 
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                          Troubles& troubles) {
-  const Reclaim::View view{checkpoint_.stored_front(), front_, &done_, free_from(),
-                           is_written_below()};
+  const Reclaim::View view{checkpoint_.stored_front(), front_,
+                           &done_,                     free_from(),
+                           is_written_below(),         !are_strays_noted()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {
@@ -151,7 +152,8 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
   }
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
-  const bool held = view.free_from > 0 || view.hold_below;
+  if (view.hold_strays) note_strays(now);
+  const bool held = view.free_from > 0 || view.hold_below || view.hold_strays;
   if (held) free_due_ = std::min(free_due_, now + limits_.retry_delay);
   if (!punches.empty()) note_growth(now);
 }
@@ -202,7 +204,11 @@ void Ledger::sync(TimePoint now, Troubles& troubles) {
   const auto synced = checkpoint_.sync();
   sync_due_ = TimePoint::max();
   if (checkpoint_.needs_store()) store_due_ = std::min(store_due_, now);
-  if (synced) return note_freed(clean);
+  if (synced) {
+    note_freed(clean);
+    if (!strays_.empty()) free_due_ = std::min(free_due_, now);
+    return;
+  }
   troubles.push_back({synced.error().message(), synced.error().kind() == ErrorKind::no_space});
   sync_due_ = now + limits_.retry_delay;
 }

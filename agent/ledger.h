@@ -51,7 +51,10 @@ class Ledger {
   /// It is being set aside: not to be freed, nor found again.
   void note_stray(ByteRange range);
   /// It is to be found again.
-  void forget_stray(ByteRange range) { strays_.erase(range); }
+  void forget_stray(ByteRange range) {
+    strays_.erase(range);
+    unsettled_strays_.erase(range);
+  }
   bool is_stray(ByteRange range) const { return strays_.contains(range); }
   /// It is kept elsewhere: to be freed.
   void settle_stray(ByteRange range, TimePoint now);
@@ -142,6 +145,8 @@ class Ledger {
   bool ends_a_line(Position end);
   bool is_written_below();
   bool is_clean_below();
+  bool are_strays_noted() const;
+  void note_strays(TimePoint now);
   Position clean_to() const;
   void note_freed(Position clean);
 
@@ -151,6 +156,7 @@ class Ledger {
   Reclaim reclaim_;
   IntervalSet done_;  // above front_
   IntervalSet strays_;
+  IntervalSet unsettled_strays_;  // of these, those that settle_stray() has not been told of
   StraySearch search_;
   KeptBytes kept_;
   Position kept_front_ = 0;  // when it was last brought up to date
@@ -166,6 +172,7 @@ class Ledger {
   bool punch_failed_ = false;      // the last one did; its range is tried again
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();
+  TimePoint note_due_ = TimePoint::min();  // to sync for the sake of strays not before
   TimePoint store_due_ = TimePoint::max();
   TimePoint collapse_due_ = TimePoint::max();
 };

@@ -157,6 +157,7 @@ void Ledger::remember_kept() {
 
 void Ledger::note_stray(ByteRange range) {
   strays_.insert(range);
+  unsettled_strays_.insert(range);
   if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
 }
 
@@ -165,9 +166,12 @@ void Ledger::note_stray(ByteRange range) {
 void Ledger::settle_stray(ByteRange range, TimePoint now) {
   const bool may_be_read = range.end >= checkpoint_.stored_front();
   if (may_be_read && checkpoint_.format() == Format::lines && ends_a_line(range.end)) {
-    strays_.erase({range.end - 1, range.end});
+    const ByteRange newline{range.end - 1, range.end};
+    strays_.erase(newline);
+    unsettled_strays_.erase(newline);
     --range.end;
   }
+  unsettled_strays_.erase(range);
   reclaim_.give_back(range);
   free_due_ = std::min(free_due_, now);
 }
@@ -199,6 +203,21 @@ bool Ledger::is_clean_below() {
   auto kept = kept_;  // each change is told once, to find_strays()
   const auto changed = kept.overwritten(file_, base, checkpoint_.format());
   return changed && changed->empty();
+}
+
+// Where one that is not kept elsewhere yet lies beyond what a start takes for clean, a start would
+// free it as done: it must find those before it in their place, or know better.
+bool Ledger::are_strays_noted() const {
+  if (!checkpoint_.attributes_supported()) return true;
+  const auto& freed = checkpoint_.freed();
+  const auto beyond = unsettled_strays_.next(freed ? freed->to : 0);
+  return !beyond || beyond->begin >= front_;
+}
+
+void Ledger::note_strays(TimePoint now) {
+  if (now < note_due_) return;
+  note_due_ = now + limits_.retry_delay;
+  sync_due_ = std::min(sync_due_, now);
 }
 
 Position Ledger::clean_to() const {

@@ -18,7 +18,7 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;
   for (const auto& [begin, end] : given_back_) {
-    if (view.free_from > 0 || punches.size() == punches_max) break;
+    if (view.free_from > 0 || view.hold_strays || punches.size() == punches_max) break;
     punches.push_back({{begin, end}, {begin, end}, true, true});
   }
   if (view.free_from == 0 && !view.hold_below) {

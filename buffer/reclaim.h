@@ -30,6 +30,7 @@ class Reclaim {
     Position free_from = 0;  ///< Nothing below is punched for now; 0 for no such limit. Where a
                              ///< record begins.
     bool hold_below = false;  ///< Nothing below the front is freed for now, but by give_back().
+    bool hold_strays = false;  ///< Nothing of what give_back() was told is.
   };
   struct Punch {
     ByteRange range;       ///< Positions to punch.

@@ -268,6 +268,34 @@ TEST_CASE("frames written below the front while no agent ran are delivered by th
   CHECK(set_aside(world, kBelow) == 0);
 }
 
+// A start would free what it does not take for clean, and that is noted once a second.
+TEST_CASE("frames that go on into what was just done are all delivered, though the agent is killed") {
+  Story story;
+  auto& world = story.world;
+  const auto noted = world.checkpoint().front();
+  world.crash();
+  world.limits.sync_delay = 1min;
+  world.open();
+  append_many(world, 1000, 400);
+  world.sink.moods.report_percent = 10;
+  world.sink.moods.window = 20;
+  world.pipe().wake();
+  while (world.checkpoint().front() < noted + 8000)
+    world.turn();
+  const auto front = world.checkpoint().front();
+  const auto one = story.frames("below", 1).size();
+  const auto count = static_cast<int>((front - 1000) / (one + 2));
+  world.file.producer_writes(0, story.frames("below", count));
+  world.pipe().wake();
+  while (!story.is_clean(0, noted))
+    world.turn();
+  CHECK(story.times("below", count).first == 0);
+  world.crash();
+  world.open();
+  rest(world, 10);
+  CHECK(story.times("below", count).first >= 1);
+}
+
 TEST_CASE("a frame that reaches across the front frees nothing that waits") {
   Story story;
   auto& world = story.world;
