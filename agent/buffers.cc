@@ -36,21 +36,46 @@ class Draft final : public Log {
 }  // namespace
 
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
-  for (const auto& config : config_.buffers) {
+  std::optional<OpenFailure> first;
+  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
+    const auto& config = config_.buffers[i];
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
-    if (auto failure = open_one(config, metrics, {config_.fence}, now, parts_.log)) return failure;
-    if (const auto kept = set_aside_before(config))
-      parts_.log.warning("{}: {}", config.path, kept->text());
-    tell_of_orphans(config, parts_.log);
-    const auto lost = noted_losses(*held_.back()->buffer.file);
-    if (lost && is_any(*lost))
-      parts_.log.warning("{}: lost in earlier runs: {}; {}", config.path, text_of(*lost),
-                         kForgetLosses);
+    const auto failure = open_one(config, metrics, {config_.fence}, now, parts_.log);
+    if (!failure) {
+      tell_of_earlier(*held_.back());
+      continue;
+    }
+    if (!first) first = failure;
+    if (config_.once) return first;
+    note_failure(i, *failure, "the others go on, and it is tried again each second");
   }
+  if (held_.empty()) return first;
   for (std::size_t i = 0; i < config_.buffers.size(); ++i)
     look_for_rotated(i);
   take_rotated(now);
   return std::nullopt;
+}
+
+void Buffers::tell_of_earlier(const Held& held) {
+  const auto& config = held.config;
+  if (const auto kept = set_aside_before(config))
+    parts_.log.warning("{}: {}", config.path, kept->text());
+  tell_of_orphans(config, parts_.log);
+  const auto lost = noted_losses(*held.buffer.file);
+  if (lost && is_any(*lost))
+    parts_.log.warning("{}: lost in earlier runs: {}; {}", config.path, text_of(*lost),
+                       kForgetLosses);
+}
+
+// True: it is news.
+bool Buffers::note_failure(std::size_t index, const OpenFailure& failure, std::string_view then) {
+  auto& buffer = parts_.metrics.buffers[index];
+  const bool is_named = failure.text.find(buffer.path) != std::string::npos;
+  const auto text = is_named ? failure.text : buffer.path + ": " + failure.text;
+  if (text == buffer.trouble.get()) return false;
+  buffer.trouble.set(text);
+  parts_.log.error("{}; {}", text, then);
+  return true;
 }
 
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
@@ -216,16 +241,20 @@ void Buffers::take_new_files(TimePoint now) {
     });
     if (live) continue;
     Draft draft;
+    auto& trouble = parts_.metrics.buffers[i].trouble;
     auto& request =
         requests_.try_emplace(&config, LockFile::path_for(config.path)).first->second;
     const Opening opening{config_.fence, &request};
     const auto failure = open_one(config, parts_.metrics.buffers[i], opening, now, draft);
     if (failure && request.is_undecided()) continue;
-    const auto text = failure ? failure->text : "";
-    const bool is_news = text != std::exchange(failures_[&config], text);
-    if (!failure || is_news) draft.say(parts_.log);
-    if (!failure) look_for_rotated(i);
-    if (failure && is_news) parts_.log.error("{}; trying again each second", text);
+    if (failure) {
+      if (note_failure(i, *failure, "trying again each second")) draft.say(parts_.log);
+      continue;
+    }
+    draft.say(parts_.log);
+    if (!trouble.get().empty()) tell_of_earlier(*held_.back());
+    trouble.set("");
+    look_for_rotated(i);
   }
 }
 

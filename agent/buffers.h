@@ -44,7 +44,8 @@ class Buffers {
 
   Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {}
 
-  /// Opens all of the configuration; the first failure ends it.
+  /// Opens all of the configuration. Which cannot be opened is told, and tried again by look(); with
+  /// `once`, and where none can be, the first failure is returned.
   std::optional<OpenFailure> open(TimePoint now);
   /// Something has happened to these (ChangeWatch::drain()).
   void wake(const std::vector<ChangeWatch::Id>& changed);
@@ -90,6 +91,8 @@ class Buffers {
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
                                       const Opening& opening, TimePoint now, Log& log);
+  void tell_of_earlier(const Held& held);
+  bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
   void look_for_rotated(std::size_t index);
   bool is_known(const std::string& path) const;
   void take_rotated(TimePoint now);
@@ -116,7 +119,6 @@ class Buffers {
   const Config& config_;
   std::vector<std::unique_ptr<Held>> held_;
   TimePoint look_due_{};
-  std::map<const BufferConfig*, std::string> failures_;  // to open a new file; each said once
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};

@@ -52,7 +52,9 @@ class Run {
         log_(log),
         wall_clock_(config.clock, metrics_, log),
         pool_(config.chunk_bytes_max),
-        stopping_(config.on_stop, config.stop_timeout) {}
+        stopping_(config.on_stop, config.stop_timeout) {
+    metrics_.ready_with_any = config.ready_requires == ReadyRequires::any;
+  }
 
   ExitCode go();
 
@@ -196,7 +198,7 @@ ExitCode Run::go() {
       return ExitCode::io;
     }
   }
-  metrics_.ready = true;
+  metrics_.started = true;
   tell("READY=1");
   return end(loop());
 }

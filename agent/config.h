@@ -39,6 +39,12 @@ enum class OnStop : std::uint8_t {
   drain,   ///< Goes on until nothing complete waits in any buffer.
 };
 
+/// When producers may start, as /readyz says.
+enum class ReadyRequires : std::uint8_t {
+  all,  ///< Every buffer is open.
+  any,  ///< One is.
+};
+
 /// What happens while the machine's clock cannot be right.
 enum class WrongClock : std::uint8_t {
   as_is,   ///< A warning.
@@ -87,6 +93,7 @@ struct Config {
   std::optional<std::string> http_listen;        ///< "ADDR:PORT", "[::1]:0"; nothing: no HTTP.
   std::chrono::milliseconds stop_timeout{5000};  ///< From SIGTERM to the end.
   OnStop on_stop = OnStop::settle;
+  ReadyRequires ready_requires = ReadyRequires::all;
   WrongClock clock = WrongClock::as_is;
   std::uint64_t chunk_bytes_max = 16ULL << 20;   ///< Memory for records, all buffers together.
   LogLevel log_level = LogLevel::info;

@@ -115,11 +115,15 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::lost_offsets:
       family.add(number(metrics.kafka_lost_offsets.get()), {});
       break;
+    case OtherMetric::buffer_open:
+      for (const auto& buffer : metrics.buffers)
+        family.add(buffer.trouble.get().empty() ? 1 : 0, {label("buffer", buffer.path)});
+      break;
     case OtherMetric::clock_plausible:
       family.add(metrics.clock_trouble.get().empty() ? 1 : 0, {});
       break;
     case OtherMetric::ready:
-      family.add(metrics.ready ? 1 : 0, {});
+      family.add(metrics.why_not_ready().empty() ? 1 : 0, {});
       break;
     case OtherMetric::build_info:
       family.add(1, {label("version", kVersion)});

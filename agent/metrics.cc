@@ -1,5 +1,7 @@
 #include "agent/metrics.h"
 
+#include <algorithm>
+
 namespace punchline {
 namespace {
 
@@ -145,11 +147,14 @@ constexpr OtherMetricInfo kOthers[] = {
       "Offsets that were confirmed and that their partition's log lacks since it was set back, as "
       "far as was seen"},
      OtherMetric::lost_offsets},
+    {{"punchline_buffer_open", kGauge, "buffer", "boolean",
+      "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each second"},
+     OtherMetric::buffer_open},
     {{"punchline_clock_plausible", kGauge, "", "boolean",
       "0 while the machine's clock says a time that cannot be, such as 1970; see the option clock"},
      OtherMetric::clock_plausible},
     {{"punchline_ready", kGauge, "", "boolean",
-      "1 when every buffer is open and fenced, so that producers may start"},
+      "1 when producers may start, as /readyz says: the buffers are open and fenced"},
      OtherMetric::ready},
     {{"punchline_build_info", kGauge, "version", "constant", "Always 1; the version is the label"},
      OtherMetric::build_info},
@@ -208,6 +213,27 @@ std::uint64_t BufferMetrics::bytes_gone() const {
 
 BufferMetrics& Metrics::add_buffer(std::string path, std::string topic) {
   return buffers.emplace_back(std::move(path), std::move(topic));
+}
+
+std::string Metrics::troubles() const {
+  std::string all;
+  for (const auto& buffer : buffers) {
+    const auto text = buffer.trouble.get();
+    if (!text.empty()) all += (all.empty() ? "" : "; ") + text;
+  }
+  return all;
+}
+
+std::string Metrics::why_not_ready() const {
+  if (draining) return "stopping: draining";
+  if (stopping) return "stopping";
+  if (!started) return "starting: not every buffer is open yet";
+  const bool any_open = std::any_of(buffers.begin(), buffers.end(), [](const auto& buffer) {
+    return buffer.trouble.get().empty();
+  });
+  if (ready_with_any && any_open) return "";
+  const auto all = troubles();
+  return all.empty() ? "" : "not open: " + all;
 }
 
 std::span<const BufferFigureInfo> buffer_figure_table() {

@@ -139,6 +139,8 @@ struct BufferMetrics {
   Figure partitions;                          ///< Of the topic; 0: not known yet.
   Figure state;                               ///< A BufferState.
 
+  SharedText trouble;  ///< Why it cannot be opened; "" while it can.
+
   void set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes);
   void lost(LossReason reason, std::uint64_t records, std::uint64_t bytes);
   /// Of all reasons but overwritten: those records were never read, or are read as others.
@@ -172,8 +174,14 @@ struct Metrics {
 
   /// Steady clock in ms, written before the pages are served and each time the loop turns.
   Figure heartbeat_ms;
-  /// Every buffer is locked, checked and fenced: producers may start. Does not ask for Kafka.
-  std::atomic<bool> ready{false};
+  /// "" when producers may start, else why not; does not ask for Kafka. Any thread.
+  std::string why_not_ready() const;
+  /// What troubles there are, with the buffers' paths; "" for none. Any thread.
+  std::string troubles() const;
+
+  /// The start is over: every buffer is locked, checked and fenced, or has its trouble.
+  std::atomic<bool> started{false};
+  std::atomic<bool> ready_with_any{false};  ///< ReadyRequires::any.
   std::atomic<bool> stopping{false};
   std::atomic<bool> draining{false};  ///< Stopping, and what waits is still being sent.
 };
@@ -211,6 +219,7 @@ enum class OtherMetric : std::uint8_t {
   idle_turns,
   cluster_changes,
   lost_offsets,
+  buffer_open,
   clock_plausible,
   ready,
   build_info,

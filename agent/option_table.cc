@@ -328,6 +328,15 @@ constexpr Option kOptions[] = {
      .choices = "settle|drain",
      .field = field<&C::on_stop>()},
     {.scope = S::top,
+     .key = "ready_requires",
+     .type = T::choice,
+     .help = "When /readyz says 200 although some buffer cannot be opened (it is tried again each "
+             "second while the others are forwarded): all (not before each is open), any (one is "
+             "enough)",
+     .environment = "PUNCHLINE_READY_REQUIRES",
+     .choices = "all|any",
+     .field = field<&C::ready_requires>()},
+    {.scope = S::top,
      .key = "clock",
      .type = T::choice,
      .help = "While the machine's clock says a time before 2026, as on a board without a battery "

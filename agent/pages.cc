@@ -25,11 +25,13 @@ Page healthz(const Metrics& metrics, std::uint64_t now_ms) {
 }
 
 Page readyz(const Metrics& metrics) {
-  if (metrics.draining) return unavailable("stopping: draining");
-  if (metrics.stopping) return unavailable("stopping");
-  if (!metrics.ready) return unavailable("starting: not every buffer is open yet");
-  const auto trouble = metrics.clock_trouble.get();
-  return {.body = trouble.empty() ? "ok\n" : "ok, but " + trouble + "\n"};
+  if (auto why_not = metrics.why_not_ready(); !why_not.empty()) {
+    return unavailable(std::move(why_not));
+  }
+  std::string body = "ok";
+  if (const auto all = metrics.troubles(); !all.empty()) body += ", but not open: " + all;
+  if (const auto clock = metrics.clock_trouble.get(); !clock.empty()) body += ", but " + clock;
+  return {.body = body + "\n"};
 }
 
 std::string escaped(std::string_view text) {

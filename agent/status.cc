@@ -72,7 +72,8 @@ ordered_json kafka_cluster(const Metrics& metrics) {
 ordered_json buffer_status(const BufferMetrics& buffer) {
   ordered_json status = {{"path", buffer.path},
                          {"topic", buffer.topic},
-                         {"state", kBufferStateNames[buffer.state.get()]}};
+                         {"state", kBufferStateNames[buffer.state.get()]},
+                         {"trouble", text_or_null(buffer.trouble)}};
   for (const auto& row : buffer_figure_table()) {
     status[short_name(row.info.name)] = figure(row, buffer);
   }
@@ -87,7 +88,7 @@ ordered_json buffer_status(const BufferMetrics& buffer) {
 std::string status_json(const Metrics& metrics) {
   ordered_json status = {{"version", kVersion},
                          {"pid", getpid()},
-                         {"ready", metrics.ready.load()},
+                         {"ready", metrics.why_not_ready().empty()},
                          {"stopping", metrics.stopping.load()},
                          {"draining", metrics.draining.load()},
                          {"clock_trouble", text_or_null(metrics.clock_trouble)},

@@ -134,12 +134,35 @@ TEST_CASE("/healthz follows the heartbeat") {
 TEST_CASE("/readyz asks for the buffers, not for Kafka") {
   Metrics metrics;
   CHECK(page("/readyz", metrics).status == 503);
-  metrics.ready = true;
+  metrics.started = true;
   CHECK(page("/readyz", metrics).status == 200);
   metrics.stopping = metrics.draining = true;
   CHECK(page("/readyz", metrics).body == "stopping: draining\n");
   metrics.draining = false;
   CHECK(page("/readyz", metrics).body == "stopping\n");
+  CHECK(page("/readyz", metrics).status == 503);
+}
+
+TEST_CASE("a buffer that cannot be opened is shown everywhere") {
+  Metrics metrics;
+  metrics.started = true;
+  metrics.add_buffer("/x/good", "t");
+  auto& bad = metrics.add_buffer("/x/bad", "t");
+  CHECK(page("/readyz", metrics).body == "ok\n");
+  bad.trouble.set("/x/bad: Permission denied");
+  CHECK(page("/readyz", metrics).status == 503);
+  CHECK(page("/readyz", metrics).body == "not open: /x/bad: Permission denied\n");
+  CHECK_THAT(page("/metrics", metrics).body,
+             Contains("\npunchline_ready 0\n") &&
+                 Contains("\npunchline_buffer_open{buffer=\"/x/bad\"} 0\n") &&
+                 Contains("\npunchline_buffer_open{buffer=\"/x/good\"} 1\n"));
+  const auto status = nlohmann::json::parse(page("/status", metrics).body);
+  CHECK(status["ready"] == false);
+  CHECK(status["buffers"][0]["trouble"].is_null());
+  CHECK(status["buffers"][1]["trouble"] == "/x/bad: Permission denied");
+  metrics.ready_with_any = true;
+  CHECK(page("/readyz", metrics).body == "ok, but not open: /x/bad: Permission denied\n");
+  metrics.buffers[0].trouble.set("/x/good: Permission denied");
   CHECK(page("/readyz", metrics).status == 503);
 }
 
@@ -177,7 +200,7 @@ TEST_CASE("/status says why no broker answers, and for how long") {
 
 TEST_CASE("a clock that cannot be right is shown everywhere, and producers may start") {
   Metrics metrics;
-  metrics.ready = true;
+  metrics.started = true;
   CHECK_THAT(page("/metrics", metrics).body, Contains("\npunchline_clock_plausible 1\n"));
   CHECK(nlohmann::json::parse(page("/status", metrics).body)["clock_trouble"].is_null());
   metrics.clock_trouble.set("the clock says 1970");
