@@ -84,6 +84,7 @@ bool Ledger::must_pause() const {
 
 bool Ledger::has_work(TimePoint now) const {
   return front_ > checkpoint_.front() || now >= due() || done_.size() > limits_.ranges_max ||
+         (collapse_waits_ && all_read_) ||
          (reclaim_.unfreed_bytes() >= free_from_bytes_ && !punch_failed_);
 }
 
@@ -93,7 +94,7 @@ std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, Worth worth) {
   free_timely(now, worth, troubles);
   if (done_.size() > limits_.ranges_max) forget_ranges(now, troubles);
   if (now >= sync_due_) sync(now, troubles);
-  if (now >= collapse_due_) collapse(now, troubles);
+  if (now >= collapse_due_ || (collapse_waits_ && all_read_)) collapse(now, troubles);
   return troubles;
 }
 
@@ -220,8 +221,10 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
       checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
     return;
   }
-  // What was written there would be zeroed, and who writes into room go on elsewhere.
-  if (!all_read_ || !is_clean_below()) {
+  // Who writes into room would go on elsewhere.
+  collapse_waits_ = !all_read_;
+  if (collapse_waits_) return;
+  if (!is_clean_below()) {  // what was written there would be zeroed
     collapse_due_ = now + limits_.collapse_delay;
     return;
   }

@@ -169,6 +169,7 @@ class Ledger {
   std::uint64_t freed_bytes_ = 0;
   std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
   bool all_read_ = true;
+  bool collapse_waits_ = false;  // for all to be read
   bool punch_failed_ = false;      // the last one did; its range is tried again
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();

@@ -285,6 +285,7 @@ void Pipe::tell_of_partial_line(TimePoint now) {
 void Pipe::settle(TimePoint now) {
   look_below(now);
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
+  ledger_.note_reading(at_end_);
   const bool has_work =
       ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;
@@ -296,7 +297,6 @@ void Pipe::settle(TimePoint now) {
   const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
                      : gauges_.is_near_limit() ? Ledger::Worth::blocks
                                                : Ledger::Worth::large;
-  ledger_.note_reading(at_end_);
   for (const auto& trouble : ledger_.settle(now, worth)) {
     gauges_.say(trouble, now);
   }
