@@ -285,7 +285,7 @@ void Pipe::tell_of_partial_line(TimePoint now) {
 void Pipe::settle(TimePoint now) {
   look_below(now);
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
-  ledger_.note_reading(at_end_);
+  ledger_.note_reading(at_end_ && room_.empty());
   const bool has_work =
       ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;

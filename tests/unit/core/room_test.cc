@@ -178,6 +178,28 @@ TEST_CASE("a start that has not read that others came behind room does not colla
   CHECK(world.store.contents.count("into room") == 1);
 }
 
+TEST_CASE("others that came behind room are read before a collapse takes the room's producer's place") {
+  World world(1, 9);
+  world.quarantines = true;
+  world.own_offset = true;
+  world.limits.collapse = {4096, 4096, 0};
+  world.open();
+  append_many(world, 0, 400);
+  grow(world, world.file.size() + 4096);
+  world.pipe().wake();
+  world.turn(200);  // all has arrived, and a collapse is due in less than a second
+  REQUIRE(world.checkpoint().base() == 0);
+  world.file.producer_appends("behind\n");
+  for (int i = 0; i < 10; ++i) {
+    world.advance(100ms);
+    world.turn();
+  }
+  world.append("into room");
+  rest(world);
+  CHECK(world.checkpoint().base() == 0);
+  CHECK(world.store.contents.count("into room") == 1);
+}
+
 TEST_CASE("room that the front has passed is not freed: what is written there stays") {
   World world(1, 4);
   world.open();
