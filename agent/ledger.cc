@@ -142,7 +142,7 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
                          Troubles& troubles) {
   const Reclaim::View view{checkpoint_.stored_front(), front_,
                            &done_,                     free_from(),
-                           is_written_below(),         !are_strays_noted()};
+                           is_written_below(),         must_hold_strays()};
   const auto punches = reclaim_.plan(view, least, punches_max);
   punch_failed_ = false;
   for (const auto& each : punches) {

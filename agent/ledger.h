@@ -145,7 +145,7 @@ class Ledger {
   bool ends_a_line(Position end);
   bool is_written_below();
   bool is_clean_below();
-  bool are_strays_noted() const;
+  bool must_hold_strays() const;
   void note_strays(TimePoint now);
   Position clean_to() const;
   void note_freed(Position clean);

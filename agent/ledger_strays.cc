@@ -207,11 +207,11 @@ bool Ledger::is_clean_below() {
 
 // Where one that is not kept elsewhere yet lies beyond what a start takes for clean, a start would
 // free it as done: it must find those before it in their place, or know better.
-bool Ledger::are_strays_noted() const {
-  if (!checkpoint_.attributes_supported()) return true;
+bool Ledger::must_hold_strays() const {
+  if (!reclaim_.has_given_back() || !checkpoint_.attributes_supported()) return false;
   const auto& freed = checkpoint_.freed();
   const auto beyond = unsettled_strays_.next(freed ? freed->to : 0);
-  return !beyond || beyond->begin >= front_;
+  return beyond && beyond->begin < front_;
 }
 
 void Ledger::note_strays(TimePoint now) {
