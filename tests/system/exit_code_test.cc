@@ -278,13 +278,6 @@ TEST_CASE("78: a path that is no ordinary file") {
   CHECK(ending({"append", folder.file("file"), "--format", "frames"}).code == 78);
 }
 
-TEST_CASE("one bad buffer among several stops the start") {
-  const TempDir folder("one-bad");
-  const auto result = ending({"run", "-b", folder.file("good"), "-b", folder.path().string(),
-                              "--brokers", kNowhere, "--topic", "t"});
-  CHECK(result.code == 78);
-}
-
 TEST_CASE("check says each thing, all at once, and leaves nothing behind") {
   const TempDir folder("check");
   const auto broker = broker_with("t");
