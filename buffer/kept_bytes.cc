@@ -25,6 +25,11 @@ std::size_t frame_begin(std::string_view bytes, std::size_t at) {
   return marker != std::string_view::npos && marker + kFrameHeadBytes > at ? marker : at;
 }
 
+/// Where the next frame begins, of which the end of this one may have the same bytes as the old one.
+std::size_t frame_end(std::string_view bytes, std::size_t at) {
+  return std::min(bytes.find(kFrameMarker, at + 1), bytes.size());
+}
+
 std::size_t line_begin(std::string_view bytes, std::size_t at) {
   return at == 0 ? 0 : bytes.rfind('\n', at - 1) + 1;  // npos + 1 is 0
 }
@@ -94,7 +99,7 @@ ByteRange KeptBytes::changed(std::string_view now, Format format) const {
   std::size_t last = size - 1;
   while (!differs(last))
     --last;
-  if (format == Format::frames) return {frame_begin(now, begin), last + 1};
+  if (format == Format::frames) return {frame_begin(now, begin), frame_end(now, last)};
   return {line_begin(now, begin), line_end(now, last)};
 }
 

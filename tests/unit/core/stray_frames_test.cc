@@ -296,6 +296,27 @@ TEST_CASE("frames that go on into what was just done are all delivered, though t
   CHECK(story.times("below", count).first >= 1);
 }
 
+TEST_CASE("frames that go on behind the copy of the last bytes are delivered, whatever it ends with") {
+  Story story;
+  auto& world = story.world;
+  const auto copied = world.checkpoint().front();
+  append_many(world, 1000, 200);
+  world.sink.moods.report_percent = 10;
+  world.sink.moods.window = 20;
+  world.pipe().wake();
+  while (world.checkpoint().front() < copied + 3000)
+    world.turn();
+  REQUIRE(world.pipe().in_flight() > 0);  // so that no copy has been made since
+  const auto last = world.file.text()[copied - 1];
+  std::string over;
+  for (int i = 0; over.empty() || over.back() != last; ++i)
+    over = story.frames("over" + std::to_string(i), 1, 60);
+  world.file.producer_writes(copied - over.size(), over + story.frames("behind", 10));
+  world.sink.moods.report_percent = 100;
+  rest(world, 10);
+  CHECK(story.times("behind", 10).first >= 1);
+}
+
 TEST_CASE("a frame that reaches across the front frees nothing that waits") {
   Story story;
   auto& world = story.world;
