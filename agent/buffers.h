@@ -44,8 +44,8 @@ class Buffers {
 
   Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {}
 
-  /// Opens all of the configuration. Which cannot be opened is told, and tried again by look(); with
-  /// `once`, and where none can be, the first failure is returned.
+  /// Opens all of the configuration. What cannot be opened is told, and tried again by look().
+  /// With `once`, and where none can be opened, returns the first failure.
   std::optional<OpenFailure> open(TimePoint now);
   /// Something has happened to these (ChangeWatch::drain()).
   void wake(const std::vector<ChangeWatch::Id>& changed);

@@ -95,8 +95,8 @@ class Ledger {
   /// The file has grown, so there is something to make durable.
   void note_growth(TimePoint now);
 
-  /// Whether all that the file holds has been read, and it does not end with room, behind which others
-  /// may have come since: else there may be a gap, after which it is not to be collapsed.
+  /// Whether all that the file holds has been read, and it does not end with room, behind which
+  /// others may have come since: else there may be a gap, after which it is not to be collapsed.
   void note_reading(bool all_read) { all_read_ = all_read; }
 
   /// What is not freed yet becomes due within a second, whether or not more is done till then.

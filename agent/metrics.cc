@@ -148,7 +148,8 @@ constexpr OtherMetricInfo kOthers[] = {
       "far as was seen"},
      OtherMetric::lost_offsets},
     {{"punchline_buffer_open", kGauge, "buffer", "boolean",
-      "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each second"},
+      "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each "
+      "second"},
      OtherMetric::buffer_open},
     {{"punchline_clock_plausible", kGauge, "", "boolean",
       "0 while the machine's clock says a time that cannot be, such as 1970; see the option clock"},

@@ -357,7 +357,8 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() && (!changed_ || until_ != kNoLimit);
+         stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() &&
+         (!changed_ || until_ != kNoLimit);
 }
 
 }  // namespace punchline

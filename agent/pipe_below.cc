@@ -55,8 +55,8 @@ bool Pipe::set_stray_aside(ByteRange range) {
   return true;
 }
 
-// A frame proves itself, and so is sent from where it stands; what is none is set aside. True: there
-// is more to do at once.
+// A frame proves itself, and so is sent from where it stands; what is none is set aside. True:
+// there is more to do at once.
 bool Pipe::feed_strays(TimePoint now) {
   const auto stretch = stray_frames_.first();
   if (!stretch || catching_up_ || held_ || lanes_.count() == 0) return false;

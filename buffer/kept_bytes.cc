@@ -25,7 +25,7 @@ std::size_t frame_begin(std::string_view bytes, std::size_t at) {
   return marker != std::string_view::npos && marker + kFrameHeadBytes > at ? marker : at;
 }
 
-/// Where the next frame begins, of which the end of this one may have the same bytes as the old one.
+/// Where the next frame begins: the end of this one may have the same bytes as the old one had.
 std::size_t frame_end(std::string_view bytes, std::size_t at) {
   return std::min(bytes.find(kFrameMarker, at + 1), bytes.size());
 }

@@ -30,8 +30,9 @@ class KeptBytes {
   ByteRange range() const { return range_; }
   std::uint32_t checksum() const { return checksum_; }
 
-  /// Where it is not what it was: the lines from the first change to the last, in frames one stretch
-  /// that begins where a frame does; or all of it where only the checksum is known. What has become NUL does not count, that was freed, or was hidden
+  /// Where it is not what it was: the lines from the first change to the last, in frames one
+  /// stretch from where a frame begins to where one does; or all of it where only the checksum is
+  /// known. What has become NUL does not count, that was freed, or was hidden
   /// before a collapse. Each change is told once.
   Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base, Format format);
 

@@ -4,26 +4,13 @@
 #include <set>
 
 #include "tests/support/catch.h"
-#include "tests/unit/core/world.h"
+#include "tests/unit/core/strays_story.h"
 
 using namespace punchline;
 using namespace std::chrono_literals;
 using punchline::testing::append_many;
-using punchline::testing::set_aside;
+using punchline::testing::rest;
 using punchline::testing::World;
-
-namespace {
-
-void rest(World& world) {
-  for (int second = 0; second < 3; ++second) {
-    world.pipe().wake();
-    world.drain();
-    world.advance(1s);
-    world.turn(3);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("frames that are written over the last bytes before the front are delivered") {
   World world(1, 1);

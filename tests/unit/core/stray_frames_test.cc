@@ -5,11 +5,12 @@
 #include <utility>
 
 #include "tests/support/catch.h"
-#include "tests/unit/core/world.h"
+#include "tests/unit/core/strays_story.h"
 
 using namespace punchline;
 using namespace std::chrono_literals;
 using punchline::testing::append_many;
+using punchline::testing::pass;
 using punchline::testing::set_aside;
 using punchline::testing::World;
 
@@ -17,21 +18,6 @@ namespace {
 
 constexpr auto kBelow = SetAsideReason::written_below_front;
 constexpr std::pair<std::size_t, std::size_t> kOnce{1, 1};
-
-/// Seconds in which Kafka need not answer.
-void pass(World& world, int seconds) {
-  for (; seconds > 0; --seconds) {
-    world.pipe().wake();
-    world.turn(3);
-    world.advance(1s);
-  }
-}
-
-/// Seconds pass, and what Kafka is to do is done.
-void rest(World& world, int seconds = 3) {
-  pass(world, seconds);
-  world.drain();
-}
 
 /// A buffer of frames that has delivered and freed a thousand of them.
 struct Story {

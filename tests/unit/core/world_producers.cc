@@ -191,8 +191,8 @@ void World::check_strays_kept() {
 }
 
 // Frames alone are delivered. What comes over one that was just confirmed is zeroed with it
-// (FORMAT.md, "Limits"). What comes above the front into room of which the ledger has forgotten that
-// it was passed is delivered by the next start, where no lane that falls behind meets it before.
+// (FORMAT.md, "Limits"). What comes above the front into room of which the ledger has forgotten
+// that it was passed is delivered by the next start, where no lane that fell behind meets it before.
 bool World::is_due(const std::string& payload, const Appended& stray) {
   const bool is_deliverable =
       payload.size() <= config.record_bytes_max && !(sink.objects && sink.objects(payload));
