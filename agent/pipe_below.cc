@@ -91,7 +91,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
   const bool is_whole = item.reason == SetAsideReason::oversize;
   if (is_text && !(is_whole ? set_stray_aside(inside) : pass_no_frame(inside))) return false;
-  if (!is_text) ledger_.settle_stray(inside, now);
+  if (!is_text) ledger_.forget_stray(inside);  // NULs: what comes there is yet to be found
   stray_frames_.pass(inside);
   own_.skip();
   return true;

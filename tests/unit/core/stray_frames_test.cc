@@ -1,6 +1,7 @@
 // Frames that stand where everything was done: buffer/FORMAT.md, "Below the front".
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -200,6 +201,23 @@ TEST_CASE("a frame below the front that is too large is set aside, and holds not
   CHECK(world.store.contents.count(large) == 1);
   CHECK(set_aside(world, kBelow) == 1);
   CHECK(story.times("small", 3) == kOnce);
+}
+
+TEST_CASE("what comes between frames that were delivered is delivered, though none is freed meanwhile") {
+  Story story;
+  auto& world = story.world;
+  const auto first = story.frames("first", 1, 800);
+  const std::string nuls(2000, '\0');
+  world.file.fail(punchline::testing::MemoryFile::Op::punch, EIO, 1,
+                  punchline::testing::MemoryFile::How::for_ever);
+  // It begins with what is no frame, so that all of it is read as one stretch.
+  world.file.producer_writes(0, "junk" + nuls + first);
+  rest(world, 10);
+  REQUIRE(story.times("first", 1) == kOnce);
+  world.file.producer_writes(1000, story.frames("between", 1));
+  world.file.heal();
+  rest(world, 10);
+  CHECK(story.times("between", 1) == kOnce);
 }
 
 TEST_CASE("a frame below the front that is still being written is waited for") {
