@@ -39,9 +39,7 @@ std::vector<StrayFrames::Offered> StrayFrames::take(const Delivery& delivery) {
 }
 
 bool StrayFrames::refused(ByteRange frame) {
-  if (++refusals_[frame.begin] >= kRefusalsMax) return false;
-  add(frame);
-  return true;
+  return ++refusals_[frame.begin] < kRefusalsMax;
 }
 
 void StrayFrames::lose(std::int32_t partition) {
