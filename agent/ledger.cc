@@ -15,7 +15,7 @@ Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
   // What an earlier run confirmed and did not get round to free, or to cut off.
   begin_below(front_);
   if (front_ > checkpoint.base()) free_due_ = collapse_due_ = TimePoint::min();
-  if (checkpoint.needs_store()) store_due_ = TimePoint::min();
+  if (checkpoint.needs_store() || !checkpoint.freed()) store_due_ = TimePoint::min();
 }
 
 void Ledger::done(ByteRange range, TimePoint now) {
@@ -136,6 +136,7 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
   if (!stored) {
     troubles.push_back({stored.error().message(), stored.error().kind() == ErrorKind::no_space});
   }
+  if (stored && !freed_noted_) note_freed_first();
 }
 
 void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,

@@ -142,12 +142,14 @@ class Ledger {
   bool is_crossed_at(ByteRange done) {
     return is_crossed_at(done.begin) || is_crossed_at(done.end);
   }
+  void leave_unfreed(ByteRange range);
   bool ends_a_line(Position end);
   bool is_written_below();
   bool is_clean_below();
   bool must_hold_strays() const;
   void note_strays(TimePoint now);
   Position clean_to() const;
+  void note_freed_first();
   void note_freed(Position clean);
 
   BufferFile& file_;
@@ -163,6 +165,7 @@ class Ledger {
   Position looked_below_ = 0;  // where the next look begins, if one was not enough
   Position looked_above_ = 0;  // up to where the holes above the front were looked at last
   bool is_crossed_ = false;
+  bool freed_noted_ = false;  // once, as soon as there is a state
   Position front_;
   Position format_shown_until_ = 0;  // by the records from the base on, which stay
   Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()

@@ -61,7 +61,14 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
     hole = done_.next(hole->end);
   }
   if (!hole) looked_above_ = 0;
+  for (const auto& stray : found)
+    leave_unfreed(stray.range);
   return found;
+}
+
+// From the moment it is found, whoever takes it when.
+void Ledger::leave_unfreed(ByteRange range) {
+  if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
 }
 
 bool Ledger::is_crossed_at(Position at) {
@@ -158,7 +165,7 @@ void Ledger::remember_kept() {
 void Ledger::note_stray(ByteRange range) {
   strays_.insert(range);
   unsettled_strays_.insert(range);
-  if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
+  leave_unfreed(range);
 }
 
 // From the newline before the stored front on it is as by F2: the NULs must not run into what a
@@ -222,6 +229,13 @@ void Ledger::note_strays(TimePoint now) {
 
 Position Ledger::clean_to() const {
   return std::min(reclaim_.clean_to(), front_);
+}
+
+// Before anything is freed: who is killed before the first sync leaves holes above what was clean,
+// and what is done between them must not be taken for strays.
+void Ledger::note_freed_first() {
+  freed_noted_ = true;
+  if (!checkpoint_.freed()) checkpoint_.note_freed(clean_to(), 0);
 }
 
 void Ledger::note_freed(Position clean) {

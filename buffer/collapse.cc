@@ -157,7 +157,8 @@ Result<std::optional<CollapseIntent>> plan_collapse(BufferFile& file, const Stat
   char last = 0;
   const auto read = file.read_at(facts->size - 1, {&last, 1});
   if (!read) return read.error();
-  if (last == '\0') return Plan();
+  const bool is_done = state.base + facts->size <= state.front;  // NULs of ours
+  if (last == '\0' && !is_done) return Plan();
   intent.segments = std::move(**segments);
   std::uint64_t live = 0;
   for (const auto& segment : intent.segments)

@@ -162,8 +162,8 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
   desk.limits.collapse_delay = Duration(0);
   auto& ledger = desk.open();
   ledger.done({0, 300'000}, kStart);
-  // Stored are the front, what was synced, the intent.
-  desk.file.fail(Op::set_attribute, ENOSPC, 4, How::for_ever);
+  // Stored are the front, what is freed, what was synced, the intent.
+  desk.file.fail(Op::set_attribute, ENOSPC, 5, How::for_ever);
   ledger.settle(kStart, Ledger::Worth::all);
   REQUIRE(desk.checkpoint->base() == 299'008);
   desk.file.producer_appends(std::string(50'000, 'y') + "\n" + std::string(999, 'z') + "\n");

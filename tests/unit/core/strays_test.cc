@@ -10,6 +10,7 @@
 using namespace punchline;
 using namespace std::chrono_literals;
 using punchline::testing::append_many;
+using punchline::testing::MemoryFile;
 using punchline::testing::pass;
 using punchline::testing::rest;
 using punchline::testing::run;
@@ -106,6 +107,28 @@ TEST_CASE("a restart takes nothing of its own for a stray") {
   CHECK(set_aside(world, kBelow) == 0);
 }
 
+TEST_CASE("what an agent of less than a second has left between what it freed is no stray") {
+  World world(2, 1);
+  world.quarantines = true;
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.config.stripe_bytes = 16384;
+  world.limits.free_bytes_min = 4096;
+  world.open();
+  world.sink.mute = {0};
+  append_many(world, 0, 1000);
+  world.turn(20);
+  REQUIRE(world.file.calls(MemoryFile::Op::punch) > 0);
+  world.file.fail(MemoryFile::Op::punch, ENOSPC, 1, MemoryFile::How::for_ever);
+  world.sink.mute.clear();
+  world.turn(20);
+  REQUIRE(world.checkpoint().stored_front() == world.file.size());
+  world.crash();
+  world.file.heal();
+  world.open();
+  rest(world, 10);
+  CHECK(set_aside(world, kBelow) == 0);
+}
+
 TEST_CASE("what a collapse has hidden before the front is no stray to the next start") {
   World world(1, 1);
   world.quarantines = true;
@@ -125,6 +148,28 @@ TEST_CASE("what a collapse has hidden before the front is no stray to the next s
   world.open();
   rest(world, 10);
   CHECK(set_aside(world, kBelow) == 0);
+}
+
+TEST_CASE("what is found between records that wait is not freed with them") {
+  World world(2, 1);
+  world.quarantines = true;
+  world.format = GENERATE(Format::lines, Format::frames);
+  world.config.stripe_bytes = 16384;
+  world.limits.free_bytes_min = 4096;
+  world.open();
+  world.sink.mute = {0};
+  append_many(world, 0, 1000);
+  pass(world);
+  REQUIRE(world.file.text()[20000] == '\0');
+  const auto record = world.bytes_of(std::string(200, 's'));
+  world.file.producer_writes(20000, record.substr(0, 100));
+  pass(world, 2);
+  world.sink.mute.clear();
+  rest(world, 2);
+  world.file.producer_writes(20100, record.substr(100));
+  rest(world, 10);
+  const auto& last = world.sink.log(world.format == Format::lines ? 0 : 1).back().payload;
+  CHECK((last == std::string(200, 's') || world.store.contents.count(std::string(200, 's')) == 1));
 }
 
 TEST_CASE("without a quarantine it stays in its place, and is counted once") {
