@@ -160,8 +160,8 @@ Pipe::Fed Pipe::stay_at_end() {
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
   if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
-  const bool cannot_offer = held_ || lanes_.count() == 0;
-  if (cannot_offer && now < look_due_) return Fed::waiting;
+  const bool can_offer = takes_any();
+  if (!can_offer && !main_.has_item(until_) && now < look_due_) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = fill(main_, until_);
     if (!filled) {
@@ -174,7 +174,7 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
     room_ = {};
     while (main_.has_item(until_)) {
       if (pass_item(now)) continue;
-      if (cannot_offer) look_due_ = now + kLookDelay;
+      if (!can_offer) look_due_ = now + kLookDelay;
       if (lanes_.in_flight() == 0) main_.drop();
       return Fed::waiting;
     }

@@ -95,7 +95,7 @@ class Pipe {
   const Rest& rest() const { return rest_; }
 
   /// The file may have changed.
-  void wake() { changed_ = true; }
+  void wake() { changed_ = unlooked_ = true; }
   /// When to come again if nothing else happens.
   TimePoint due(TimePoint now) const;
 
@@ -176,6 +176,7 @@ class Pipe {
   bool pass_record(TimePoint now);
   bool may_hold_more(std::size_t lane) const;
   Room room(std::size_t lane) const;
+  bool takes_any() const;
   std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
   bool is_paced(const Pass& pass, std::size_t lane) const;
   bool seeks_suspect(std::size_t lane) const {
@@ -231,6 +232,7 @@ class Pipe {
   Position by_old_until_ = 0;        // where the file ended then
   Position until_;                   // nothing that begins at or above is forwarded
   bool changed_ = true;              // since the main pass last came to the end
+  bool unlooked_ = true;             // changed since it was last looked at for shrinking
   bool at_end_ = false;              // the main pass has come to the end
   bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
   bool shrunk_ = false;

@@ -15,7 +15,8 @@ constexpr std::uint64_t kLeftReadMax = 64 << 20;
 }  // namespace
 
 bool Pipe::has_shrunk(TimePoint now) {
-  if (shrunk_ || (!changed_ && now < shrink_look_due_)) return shrunk_;
+  if (shrunk_ || (!unlooked_ && now < shrink_look_due_)) return shrunk_;
+  unlooked_ = false;
   shrink_look_due_ = now + kLookDelay;
   return look_for_shrinking();
 }

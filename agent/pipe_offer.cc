@@ -70,6 +70,13 @@ Room Pipe::room(std::size_t lane) const {
   return parts_.sink.room({route_, static_cast<std::int32_t>(lane)});
 }
 
+// Else what is read is read for nothing, and given back.
+bool Pipe::takes_any() const {
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
+    if (room(lane).records > 0 && may_hold_more(lane)) return true;
+  return false;
+}
+
 std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
   const Lane to{route_, static_cast<std::int32_t>(lane)};
   const auto room = this->room(lane);

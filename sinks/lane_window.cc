@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::size_t kOneRecordBytes = 1;  // "one record, however large": see Sink::room()
 constexpr std::size_t kExtraRequestsMax = 4;
+/// rd_kafka_toppar_producer_serve() compares RD_KAFKA_IDEMP_MAX_INFLIGHT with messages: behind more
+/// than this the next request waits for the answer, and the broker's thread spins.
+constexpr std::size_t kUnblockedRecordsMax = 4;
 
 /// What passes in kReportTime; nothing where that is below a quarter request, four at most.
 std::size_t extra(std::size_t amount, std::chrono::microseconds elapsed, std::size_t request) {
@@ -43,8 +46,14 @@ Room LaneWindow::room(Room share) const {
     if (records_ != 0) return {};
     return {std::min(limit.records, careful_flight_), limit.payload_bytes};
   }
-  if (payload_bytes_ >= limit.payload_bytes) return {};
+  if (payload_bytes_ >= limit.payload_bytes || is_small_flight_out()) return {};
   return {left(limit.records, records_), left(limit.payload_bytes, payload_bytes_)};
+}
+
+bool LaneWindow::is_small_flight_out() const {
+  const bool is_slow = extra_.records == 0 && extra_.payload_bytes == 0;
+  return is_slow && records_ > kUnblockedRecordsMax && records_ < request_.records / 2 &&
+         payload_bytes_ < request_.bytes / 2;
 }
 
 void LaneWindow::look_at_clock(Time now) {

@@ -17,7 +17,9 @@ namespace punchline {
 ///     is in flight; again so after kIdleMax without traffic, since brokers forget idle producers.
 ///  W2 *Open.* As much as can be on the wire: 1.25 requests so that one is always filled (else it
 ///     waits for linger.ms), and what is delivered in kReportTime besides, at most four requests.
-///     More is no faster and makes librdkafka's broker thread spin.
+///     More is no faster and makes librdkafka's broker thread spin. In a lane with no such besides
+///     nothing goes behind a flight of less than half a request: it would wait for the answer all
+///     the same, and that thread would spin till socket.timeout.ms where the broker is frozen.
 ///  W3 *Careful.* After a refusal all of a flight settles before the next. Half of what holds the
 ///     suspect goes, then half of what is left of it: it ends up alone in its request. Behind it
 ///     twice as many after each flight that arrived, until as many have arrived as were in flight
@@ -61,6 +63,7 @@ class LaneWindow {
   void note_refusal(std::size_t flight);
   void measure(const Delivery& delivery, Time now);
   Room whole() const;
+  bool is_small_flight_out() const;
 
   Request request_;
   std::size_t records_ = 0;  // in flight

@@ -110,6 +110,26 @@ TEST_CASE("W2: what passes in two milliseconds is added, from a quarter request 
   CHECK(bytes_after(5000) == 525'000);  // four requests at most
 }
 
+TEST_CASE("W2: in a slow lane nothing waits in the client behind a small flight") {
+  Lane100 lane({1'000'000, 1000});
+  lane.pass(1);
+  lane.offer(4);
+  CHECK(lane.room() > 0);  // librdkafka sends it at once
+  lane.offer(1);
+  CHECK(lane.room() == 0);
+  lane.report(Outcome::persisted, 1);
+  CHECK(lane.room() > 0);
+  lane.offer(500);
+  CHECK(lane.room() > 0);
+  lane.report(Outcome::persisted, 504);
+  for (int i = 0; i < 100; ++i) {
+    lane.wait(milliseconds(1));
+    lane.pass(500);
+  }
+  lane.offer(5);
+  CHECK(lane.room() > 0);
+}
+
 TEST_CASE("W2: the share of the whole budget caps it, one record is always allowed") {
   Lane100 lane;
   lane.pass(1);
