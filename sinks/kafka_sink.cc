@@ -108,7 +108,7 @@ Room KafkaSink::room(Lane lane) const {
   if (instance == nullptr || instance->holds_reports()) return {};
   const Route& route = routes_[lane.route];
   if (state->refusing || lane.partition >= route.partitions || now_ < route.closed_until) return {};
-  return state->window.room(share());
+  return state->window.room(share(), now_);
 }
 
 std::size_t KafkaSink::fitting(std::span<const Record> run, Room room) const {

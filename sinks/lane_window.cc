@@ -36,7 +36,7 @@ Room LaneWindow::whole() const {
           request_.bytes + request_.bytes / 4 + extra_.payload_bytes};
 }
 
-Room LaneWindow::room(Room share) const {
+Room LaneWindow::room(Room share, Time now) const {
   if (!proven_) return records_ == 0 ? Room{1, kOneRecordBytes} : Room{};
   Room limit = whole();
   limit.records = std::min(limit.records, std::max<std::size_t>(share.records, 1));
@@ -46,14 +46,18 @@ Room LaneWindow::room(Room share) const {
     if (records_ != 0) return {};
     return {std::min(limit.records, careful_flight_), limit.payload_bytes};
   }
-  if (payload_bytes_ >= limit.payload_bytes || is_small_flight_out()) return {};
+  if (payload_bytes_ >= limit.payload_bytes || is_small_flight_out(now)) return {};
   return {left(limit.records, records_), left(limit.payload_bytes, payload_bytes_)};
 }
 
-bool LaneWindow::is_small_flight_out() const {
-  const bool is_slow = extra_.records == 0 && extra_.payload_bytes == 0;
-  return is_slow && records_ > kUnblockedRecordsMax && records_ < request_.records / 2 &&
-         payload_bytes_ < request_.bytes / 2;
+bool LaneWindow::is_small_flight_out(Time now) const {
+  return records_ > kUnblockedRecordsMax && now - flight_from_ > kReportTime &&
+         now - large_at_ > kRateTime;
+}
+
+void LaneWindow::note_use(Time now) {
+  used_ = now;
+  if (records_ >= request_.records / 2 || payload_bytes_ >= request_.bytes / 2) large_at_ = now;
 }
 
 void LaneWindow::look_at_clock(Time now) {
@@ -61,18 +65,21 @@ void LaneWindow::look_at_clock(Time now) {
 }
 
 void LaneWindow::offered(std::size_t records, std::size_t payload_bytes, Time now) {
-  if (records_ == 0) flight_failed_ = flight_refused_ = false;
+  if (records_ == 0) {
+    flight_failed_ = flight_refused_ = false;
+    flight_from_ = now;
+  }
   records_ += records;
   payload_bytes_ += payload_bytes;
-  used_ = now;
+  note_use(now);
 }
 
 void LaneWindow::reported(const Delivery& delivery, Time now) {
   assert(delivery.records <= records_ && delivery.payload_bytes <= payload_bytes_);
   const std::size_t flight = records_;
+  note_use(now);
   records_ -= delivery.records;
   payload_bytes_ -= delivery.payload_bytes;
-  used_ = now;
   if (delivery.outcome == Outcome::persisted) {
     proven_ = true;
     measure(delivery, now);

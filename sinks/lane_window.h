@@ -17,9 +17,10 @@ namespace punchline {
 ///     is in flight; again so after kIdleMax without traffic, since brokers forget idle producers.
 ///  W2 *Open.* As much as can be on the wire: 1.25 requests so that one is always filled (else it
 ///     waits for linger.ms), and what is delivered in kReportTime besides, at most four requests.
-///     More is no faster and makes librdkafka's broker thread spin. In a lane with no such besides
-///     nothing goes behind a flight of less than half a request: it would wait for the answer all
-///     the same, and that thread would spin till socket.timeout.ms where the broker is frozen.
+///     More is no faster and makes librdkafka's broker thread spin. Nothing goes behind a flight that is
+///     older than kReportTime, as long as none had half a request within kRateTime: it would wait
+///     for the answer all the same, and where the broker is frozen that thread would spin till
+///     socket.timeout.ms.
 ///  W3 *Careful.* After a refusal all of a flight settles before the next. Half of what holds the
 ///     suspect goes, then half of what is left of it: it ends up alone in its request. Behind it
 ///     twice as many after each flight that arrived, until as many have arrived as were in flight
@@ -41,7 +42,7 @@ class LaneWindow {
   explicit LaneWindow(Request request) : request_(request) {}
 
   /// What can be taken now; `share` caps it (the lane's part of the whole budget).
-  Room room(Room share) const;
+  Room room(Room share, Time now) const;
 
   /// Called before room() where time may have passed: W1's idle rule.
   void look_at_clock(Time now);
@@ -63,13 +64,16 @@ class LaneWindow {
   void note_refusal(std::size_t flight);
   void measure(const Delivery& delivery, Time now);
   Room whole() const;
-  bool is_small_flight_out() const;
+  bool is_small_flight_out(Time now) const;
+  void note_use(Time now);
 
   Request request_;
   std::size_t records_ = 0;  // in flight
   std::size_t payload_bytes_ = 0;
   bool proven_ = false;  // one success with an offset in this instance
   Time used_{};
+  Time flight_from_{};
+  Time large_at_{};  // when at least half a request was in flight
 
   std::size_t careful_goal_ = 0;  // 0: not careful
   std::size_t careful_done_ = 0;
