@@ -11,8 +11,13 @@
 namespace punchline {
 namespace {
 
-bool is_clean(char byte) {
-  return byte == '\0' || byte == '\n';
+/// How many bytes of NULs, and newlines that close them.
+std::size_t clean_in(std::string_view bytes) {
+  std::size_t end = 0;
+  while (end < bytes.size() && (bytes[end] == '\0' || bytes[end] == '\n')) {
+    end += bytes[end] == '\n' ? 1 : leading_nuls(bytes.substr(end));
+  }
+  return end;
 }
 
 /// Where the first run of NULs begins that no line has in it.
@@ -99,9 +104,9 @@ Status StraySearch::look_into(ByteRange clean, const Space& space, std::size_t f
     auto bytes = std::string_view(memory_).substr(0, *read);
     const bool more = looked_to_ + *read < clean.end;
     while (!bytes.empty() && found.size() < found_max) {
-      const auto text = std::find_if_not(bytes.begin(), bytes.end(), is_clean) - bytes.begin();
-      bytes.remove_prefix(static_cast<std::size_t>(text));
-      looked_to_ += static_cast<std::uint64_t>(text);
+      const auto text = clean_in(bytes);
+      bytes.remove_prefix(text);
+      looked_to_ += text;
       if (bytes.empty()) break;
       bool ended = false;
       auto stray = first_stray(bytes, space.format, more, ended);
