@@ -112,6 +112,8 @@ void check_cluster(const Config& config, Checklist& list) {
   for (const auto& name : check->names)
     take(name.resolves, list);
   take(check->broker, list);
+  for (const auto& finding : check->brokers)
+    take(finding, list);
   if (check->addresses) take(*check->addresses, list);
   if (check->producer_id) take(*check->producer_id, list);
   const auto asks = properties->find("allow.auto.create.topics");

@@ -115,6 +115,15 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
     case OtherMetric::lost_offsets:
       family.add(number(metrics.kafka_lost_offsets.get()), {});
       break;
+    case OtherMetric::kafka_up:
+      family.add(metrics.kafka_away.get() == 0 ? 1 : 0, {});
+      break;
+    case OtherMetric::kafka_broker_up:
+      for (const auto& broker : metrics.kafka_brokers.get()) {
+        family.add(broker.trouble.empty() ? 1 : 0, {label("broker", std::to_string(broker.id)),
+                                                    label("address", broker.address)});
+      }
+      break;
     case OtherMetric::buffer_open:
       for (const auto& buffer : metrics.buffers)
         family.add(buffer.trouble.get().empty() ? 1 : 0, {label("buffer", buffer.path)});

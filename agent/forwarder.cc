@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kTurnsWithoutWorkMax = 3;
 // Nobody knows what such a turn waits for: so that it does not take a whole core.
+constexpr Duration kBrokersDelay = std::chrono::seconds(1);
 constexpr Duration kIdleTurnDelay = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -144,6 +145,11 @@ void Forwarder::note_cluster(Pipe& pipe, TimePoint now) {
 }
 
 void Forwarder::show_trouble(TimePoint now) {
+  metrics_.kafka_away.set(sink_.is_up() ? 0 : 1);
+  if (now >= brokers_due_) {
+    brokers_due_ = now + kBrokersDelay;
+    metrics_.kafka_brokers.set(sink_.brokers());
+  }
   auto trouble = sink_.trouble();
   if (trouble == trouble_) return;
   if (trouble_.empty()) metrics_.kafka_trouble_since_ms.set(milliseconds_of(now));

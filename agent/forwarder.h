@@ -71,6 +71,7 @@ class Forwarder {
   std::vector<Notice> notices_;       // reused
   std::uint64_t losses_ = 0;
   std::string trouble_;       // of the sink, as shown
+  TimePoint brokers_due_{};   // to be shown
   std::string cluster_;       // that answered last
   bool changed_since_last_run_ = false;
   int turns_without_work_ = 0;   // in a row, each due at once

@@ -126,6 +126,19 @@ TimePoint Lanes::next_due(TimePoint now) const {
   return next;
 }
 
+std::size_t Lanes::silent_since(TimePoint since) const {
+  return static_cast<std::size_t>(
+      std::count_if(lanes_.begin(), lanes_.end(), [since](const Lane& lane) {
+        return lane.in_flight > 0 && lane.silent_since <= since;
+      }));
+}
+
+bool Lanes::all_silent_since(TimePoint since) const {
+  return in_flight_ > 0 && std::none_of(lanes_.begin(), lanes_.end(), [since](const Lane& lane) {
+    return lane.in_flight > 0 && lane.silent_since > since;
+  });
+}
+
 bool Lanes::any_reported_since(TimePoint since) const {
   return std::any_of(lanes_.begin(), lanes_.end(),
                      [since](const Lane& lane) { return lane.reported > since; });

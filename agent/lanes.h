@@ -88,6 +88,10 @@ class Lanes {
   std::uint64_t in_flight() const { return in_flight_; }
   /// When the first of the delays is over; TimePoint::max() for none.
   TimePoint next_due(TimePoint now) const;
+  /// How many have something in flight of which nothing was heard since `since`.
+  std::size_t silent_since(TimePoint since) const;
+  /// All of those that have something in flight, and there are some.
+  bool all_silent_since(TimePoint since) const;
   /// Any lane with a report since `since`.
   bool any_reported_since(TimePoint since) const;
   /// Any lane that is level and has nothing in flight.

@@ -107,6 +107,10 @@ constexpr BufferFigureInfo kBufferFigures[] = {
       "Partitions of the buffer's topic, 0 while not known"},
      &M::partitions,
      1},
+    {{"punchline_partitions_without_progress", kGauge, "buffer", "partitions",
+      "Partitions with records in flight of which Kafka has confirmed none for 5 s"},
+     &M::partitions_silent,
+     1},
 };
 
 constexpr OtherMetricInfo kOthers[] = {
@@ -147,6 +151,13 @@ constexpr OtherMetricInfo kOthers[] = {
       "Offsets that were confirmed and that their partition's log lacks since it was set back, as "
       "far as was seen"},
      OtherMetric::lost_offsets},
+    {{"punchline_kafka_up", kGauge, "", "boolean",
+      "0 while no Kafka broker answers, or none is of use; `kafka_trouble` of /status says why"},
+     OtherMetric::kafka_up},
+    {{"punchline_kafka_broker_up", kGauge, "broker,address", "boolean",
+      "0 while records wait for this broker of the cluster and it cannot be reached, or does not "
+      "answer; the address is the one it advertises"},
+     OtherMetric::kafka_broker_up},
     {{"punchline_buffer_open", kGauge, "buffer", "boolean",
       "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each "
       "second"},

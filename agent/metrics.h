@@ -13,6 +13,7 @@
 
 #include "buffer/lines.h"
 #include "buffer/losses.h"
+#include "sinks/sink.h"
 
 namespace punchline {
 
@@ -65,22 +66,24 @@ class CodeCounts {
   std::atomic<std::size_t> used_{0};
 };
 
-/// A text that one thread writes, seldom, and any thread reads.
-class SharedText {
+/// Something that one thread writes, seldom, and any thread reads.
+template <class T>
+class Shared {
  public:
-  void set(std::string text) {
+  void set(T value) {
     const std::lock_guard guard(mutex_);
-    text_ = std::move(text);
+    value_ = std::move(value);
   }
-  std::string get() const {
+  T get() const {
     const std::lock_guard guard(mutex_);
-    return text_;
+    return value_;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::string text_;
+  T value_;
 };
+using SharedText = Shared<std::string>;
 
 /// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
 enum class BufferState : std::uint8_t {
@@ -88,12 +91,13 @@ enum class BufferState : std::uint8_t {
   forwarding,  ///< Records are on their way.
   idle,        ///< Nothing is left to send.
   kafka_away,  ///< Records wait for a destination that answers.
+  topic_missing,  ///< The cluster says that it has no such topic.
   refused,     ///< The topic refuses so many that its settings must be at fault; see the log.
   paused,      ///< Offering has stopped: bytes cannot be freed, the storage fails, or the clock
                ///< is waited for.
 };
-inline constexpr std::array<std::string_view, 6> kBufferStateNames = {
-    "starting", "forwarding", "idle", "kafka_away", "refused", "paused"};
+inline constexpr std::array<std::string_view, 7> kBufferStateNames = {
+    "starting", "forwarding", "idle", "kafka_away", "topic_missing", "refused", "paused"};
 
 /// What one buffer shows to the outside.
 ///
@@ -137,6 +141,7 @@ struct BufferMetrics {
   Figure quarantine_bytes;                    ///< Waiting in BUFFER.quarantine.
   Figure front, base;                         ///< Positions.
   Figure partitions;                          ///< Of the topic; 0: not known yet.
+  Figure partitions_silent;                   ///< Of those, with records in flight for 5 s.
   Figure state;                               ///< A BufferState.
 
   SharedText trouble;  ///< Why it cannot be opened; "" while it can.
@@ -164,8 +169,10 @@ struct Metrics {
   Figure kafka_cluster_changes;
   Figure kafka_lost_offsets;     ///< Confirmed once, and gone.
   SharedText kafka_cluster;      ///< Its id; "" while not known.
-  SharedText kafka_trouble;       ///< Why no broker answers; "" while one does.
+  SharedText kafka_trouble;       ///< As Sink::trouble() says.
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
+  Figure kafka_away;              ///< 1 while nothing can go out.
+  Shared<std::vector<BrokerState>> kafka_brokers;
 
   SharedText clock_trouble;  ///< Why the machine's clock is not believed; "" while it is.
 
@@ -219,6 +226,8 @@ enum class OtherMetric : std::uint8_t {
   idle_turns,
   cluster_changes,
   lost_offsets,
+  kafka_up,
+  kafka_broker_up,
   buffer_open,
   clock_plausible,
   ready,

@@ -15,6 +15,8 @@ constexpr Position kNoLimit = std::numeric_limits<Position>::max();
 constexpr int kChunksPerFeed = 8;
 constexpr Duration kLookDelay = 1s;  // the timer that alone suffices without inotify
 constexpr std::chrono::seconds kPartialToldAfter{60};
+constexpr Duration kSilentMax = 5s;       // of a partition with records in flight
+constexpr Duration kSilentToldAfter = 30s;
 constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
 
 std::uint32_t seed_from(const Uuid& uuid) {
@@ -324,18 +326,40 @@ void Pipe::follow_base() {
 void Pipe::show(TimePoint now) {
   if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
   if (gauges_.is_near_limit()) ledger_.free_soon(now);
+  parts_.metrics.partitions_silent.set(lanes_.silent_since(now - kSilentMax));
+  tell_of_silence(now);
   if (held_ || ledger_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
   } else if (all_refused_) {
     parts_.metrics.set_state(BufferState::refused);
-  } else if (lanes_.count() == 0 ||
-             (lanes_.all_lag() && (!is_relaxed() || lanes_.in_flight() == 0))) {
-    parts_.metrics.set_state(BufferState::kafka_away);
+  } else if (is_stuck(now)) {
+    const bool is_missing = parts_.sink.is_missing(route_);
+    parts_.metrics.set_state(is_missing ? BufferState::topic_missing : BufferState::kafka_away);
   } else {
     parts_.metrics.set_state(BufferState::forwarding);
   }
+}
+
+bool Pipe::is_stuck(TimePoint now) const {
+  const bool all_lag = lanes_.all_lag() && (!is_relaxed() || lanes_.in_flight() == 0);
+  return lanes_.count() == 0 || all_lag || lanes_.all_silent_since(now - kSilentMax);
+}
+
+// Where the sink has found no reason.
+void Pipe::tell_of_silence(TimePoint now) {
+  if (!lanes_.all_silent_since(now - kSilentToldAfter)) {
+    silence_told_ = silence_told_ && lanes_.all_silent_since(now - kSilentMax);
+    return;
+  }
+  if (silence_told_ || !parts_.sink.trouble().empty()) return;
+  silence_told_ = true;
+  parts_.log.warning(
+      "{}: nothing was confirmed for {} s although {}; no reason is known: `punchline check` asks "
+      "each broker",
+      config_.path, kSilentToldAfter / 1s,
+      counted(parts_.metrics.waiting_bytes.get(), "byte waits", "bytes wait"));
 }
 
 TimePoint Pipe::due(TimePoint now) const {

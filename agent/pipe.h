@@ -191,6 +191,8 @@ class Pipe {
   void count_rest(const Item& item);
   void close_partial_line(TimePoint now);
   void tell_of_partial_line(TimePoint now);
+  bool is_stuck(TimePoint now) const;
+  void tell_of_silence(TimePoint now);
   ReadRules rules() const {
     return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts(),
             parts_.checkpoint.old_front(), ledger_.block_bytes()};
@@ -248,6 +250,7 @@ class Pipe {
   TimePoint look_earliest_;      // wakes before are answered together
   std::uint64_t partial_bytes_ = 0;
   TimePoint partial_since_;
+  bool silence_told_ = false;
   bool partial_told_ = false;
   std::string cluster_;  // as noted by this run
   Rest rest_;

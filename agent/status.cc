@@ -58,15 +58,26 @@ ordered_json kafka_trouble(const Metrics& metrics) {
   return {{"text", text}, {"for_seconds", (now - since) / 1000}};
 }
 
-ordered_json text_or_null(const SharedText& shared) {
-  auto text = shared.get();
+ordered_json text_or_null(std::string text) {
   return text.empty() ? ordered_json(nullptr) : ordered_json(std::move(text));
+}
+
+ordered_json text_or_null(const SharedText& shared) {
+  return text_or_null(shared.get());
 }
 
 ordered_json kafka_cluster(const Metrics& metrics) {
   return {{"id", text_or_null(metrics.kafka_cluster)},
           {"changes", metrics.kafka_cluster_changes.get()},
           {"lost_offsets", metrics.kafka_lost_offsets.get()}};
+}
+
+ordered_json kafka_brokers(const Metrics& metrics) {
+  auto brokers = ordered_json::array();
+  for (const auto& [id, address, trouble] : metrics.kafka_brokers.get()) {
+    brokers.push_back({{"id", id}, {"address", address}, {"trouble", text_or_null(trouble)}});
+  }
+  return brokers;
 }
 
 ordered_json buffer_status(const BufferMetrics& buffer) {
@@ -92,7 +103,9 @@ std::string status_json(const Metrics& metrics) {
                          {"stopping", metrics.stopping.load()},
                          {"draining", metrics.draining.load()},
                          {"clock_trouble", text_or_null(metrics.clock_trouble)},
+                         {"kafka_up", metrics.kafka_away.get() == 0},
                          {"kafka_trouble", kafka_trouble(metrics)},
+                         {"kafka_brokers", kafka_brokers(metrics)},
                          {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
                          {"kafka_client_errors", errors(metrics.client_errors)},

@@ -48,6 +48,7 @@ Client client_for(const KafkaProperties& properties, const std::string& server) 
   all.insert_or_assign("log.queue", "true");  // and nobody reads it: stderr stays clean
   auto conf = make_kafka_conf(all);
   if (!conf) return nullptr;
+  rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR);
   auto client = start_kafka_client(std::move(*conf), true);
   return Client(client ? *client : nullptr);
 }
@@ -64,6 +65,20 @@ bool answers(rd_kafka_t* client, Clock::time_point deadline) {
   return failure == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/// What it said last; that all brokers are down only where it said nothing else.
+std::string failure_of(rd_kafka_t* client) {
+  rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
+  std::string last;
+  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 0)) {
+    const bool all = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    const char* text = rd_kafka_event_error_string(event);
+    if (text != nullptr && (!all || last.empty())) last = text;
+    rd_kafka_event_destroy(event);
+  }
+  rd_kafka_queue_destroy(queue);
+  return last;
+}
+
 std::string cluster_of(rd_kafka_t* client) {
   char* id = rd_kafka_clusterid(client, 0);
   if (id == nullptr) return {};
@@ -77,13 +92,18 @@ std::string cluster_of(rd_kafka_t* client) {
 std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& addresses) {
   std::set<std::string> clusters;
   std::string text;
-  for (const auto& [server, cluster] : addresses) {
-    if (cluster.empty()) continue;
-    clusters.insert(cluster);
-    text.append(text.empty() ? "" : ", ").append(server).append(" to ").append(cluster);
+  for (const auto& each : addresses) {
+    if (each.cluster.empty()) continue;
+    clusters.insert(each.cluster);
+    text.append(text.empty() ? "" : ", ").append(each.server).append(" to ").append(each.cluster);
   }
   if (clusters.size() < 2) return std::nullopt;
   return text;
+}
+
+std::string server_name(const std::string& host, int port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 std::vector<std::string> bootstrap_servers(const KafkaProperties& properties) {
@@ -105,12 +125,21 @@ std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
     clients.push_back(client_for(properties, server));
   const auto deadline = Clock::now() + timeout;
   std::vector<KafkaAddress> addresses;
+  for (const std::string& server : servers)
+    addresses.push_back({server, {}});
+  std::size_t missing = servers.size();
+  while (missing > 0 && Clock::now() < deadline && !(stopped && *stopped)) {
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      if (addresses[i].answered || !clients[i]) continue;
+      addresses[i].answered = answers(clients[i].get(), deadline);
+      if (addresses[i].answered) --missing;
+    }
+    if (std::none_of(clients.begin(), clients.end(), [](const auto& each) { return !!each; })) break;
+  }
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    bool answered = false;
-    do {
-      answered = clients[i] && answers(clients[i].get(), deadline);
-    } while (!answered && clients[i] && Clock::now() < deadline && !(stopped && *stopped));
-    addresses.push_back({servers[i], answered ? cluster_of(clients[i].get()) : std::string()});
+    if (!clients[i]) continue;
+    if (addresses[i].answered) addresses[i].cluster = cluster_of(clients[i].get());
+    if (!addresses[i].answered) addresses[i].failure = failure_of(clients[i].get());
   }
   return addresses;
 }

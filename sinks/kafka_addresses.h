@@ -15,7 +15,12 @@ namespace punchline {
 struct KafkaAddress {
   std::string server;   ///< As given: "k1:9092".
   std::string cluster;  ///< Its id; empty where nobody answered, or none was named.
+  bool answered = false;
+  std::string failure = {};  ///< What librdkafka said last, where nobody answered; may be "".
 };
+
+/// "host:port", "[::1]:9092", as bootstrap.servers takes it. Pure.
+std::string server_name(const std::string& host, int port);
 
 /// "k1:9092 to X, k2:9092 to Y", where they lead to more than one cluster; else nothing. Pure.
 std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& addresses);
@@ -23,7 +28,7 @@ std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& add
 /// The entries of bootstrap.servers in `properties`, under either of its names.
 std::vector<std::string> bootstrap_servers(const KafkaProperties& properties);
 
-/// Asks each by a client of its own, all at once, for at most about `timeout`. Blocks; any thread.
+/// Asks each entry of bootstrap.servers by a client of its own, all at once, for at most about `timeout`. Blocks; any thread.
 /// A name that stands for several machines is asked once: any of them answers. Ends early once
 /// `stopped`, where that is given.
 std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,

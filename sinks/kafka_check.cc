@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,8 @@
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_described.h"
+#include "sinks/kafka_notices.h"
+#include "sinks/kafka_stalls.h"
 
 namespace punchline {
 namespace {
@@ -124,14 +127,15 @@ int milliseconds_to(Clock::time_point deadline) {
 
 /// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
 KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline, Sayings& sayings,
-                        std::int32_t& broker) {
+                        std::vector<KafkaBroker>& known) {
   do {
     const rd_kafka_metadata_t* metadata = nullptr;
     const int wait = std::min(milliseconds_to(deadline), 500);
     const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait);
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
-      broker = brokers > 0 ? metadata->brokers[0].id : -1;
+      for (const auto& each : std::span(metadata->brokers, brokers))
+        known.push_back({each.id, server_name(each.host, each.port)});
       rd_kafka_metadata_destroy(metadata);
       return {true, "a broker answers; the cluster has " + counted(brokers, "broker")};
     }
@@ -232,6 +236,33 @@ KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_po
                      "; give those of one only"};
 }
 
+/// A bootstrap address that answers says nothing of those that records go to.
+std::vector<KafkaFinding> ask_each(const KafkaProperties& properties,
+                                   const std::vector<KafkaBroker>& brokers,
+                                   Clock::time_point deadline) {
+  std::string servers;
+  for (const auto& each : brokers)
+    servers.append(servers.empty() ? "" : ",").append(each.address);
+  auto all = properties;
+  std::erase_if(all, [](const auto& each) {
+    return canonical_property(each.first) == "metadata.broker.list";
+  });
+  all.insert_or_assign("bootstrap.servers", servers);
+  const std::chrono::milliseconds left(milliseconds_to(deadline));
+  const auto answers = ask_addresses(all, std::min(left, kAddressPatience));
+  std::vector<KafkaFinding> findings;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].answered) continue;
+    findings.push_back({false, "broker " + std::to_string(brokers[i].id) + " does not answer at " +
+                                   brokers[i].address + ", which it advertises: " +
+                                   (answers[i].failure.empty() ? "nothing came in time"
+                                                               : std::string(reason_in(
+                                                                     answers[i].failure)))});
+  }
+  if (findings.empty()) findings.push_back({true, "each broker answers at the address it advertises"});
+  return findings;
+}
+
 }  // namespace
 
 bool KafkaCheck::Topic::missing() const {
@@ -239,7 +270,8 @@ bool KafkaCheck::Topic::missing() const {
 }
 
 bool KafkaCheck::good() const {
-  return broker.good && (!addresses || addresses->good) &&
+  const auto is_good = [](const KafkaFinding& finding) { return finding.good; };
+  return broker.good && std::all_of(brokers.begin(), brokers.end(), is_good) && (!addresses || addresses->good) &&
          std::all_of(topics.begin(), topics.end(),
                                     [](const Topic& topic) { return topic.usable.good; });
 }
@@ -277,9 +309,11 @@ Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
   if (!client) return client.error();
   const auto deadline = Clock::now() + timeout;
   Sayings sayings;
-  std::int32_t broker = -1;
-  check.broker = ask_broker(client->get(), deadline, sayings, broker);
+  std::vector<KafkaBroker> brokers;
+  check.broker = ask_broker(client->get(), deadline, sayings, brokers);
   if (!check.broker.good) return check;
+  const auto broker = brokers.empty() ? -1 : brokers.front().id;
+  check.brokers = ask_each(properties, brokers, deadline);
   if (check.names.size() > 1) check.addresses = compare_addresses(properties, deadline);
   const std::chrono::milliseconds left(milliseconds_to(deadline));
   check.cluster = ask_cluster_settings(client->get(), broker, std::min(left, kSettingsPatience));

@@ -40,6 +40,8 @@ struct KafkaCheck {
   KafkaFinding broker;  ///< Some broker answered in time.
   /// Whether all lead to one cluster; only of several, where some broker answered.
   std::optional<KafkaFinding> addresses;
+  /// Whether each answers at the address that it advertises; those that do not, else one for all.
+  std::vector<KafkaFinding> brokers;
   /// Only where one answered; where they cannot be seen, why not.
   std::optional<Result<ClusterSettings>> cluster;
   /// Whether an idempotent producer is let in; only where it asked and was answered in time.

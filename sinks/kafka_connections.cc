@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <librdkafka/rdkafka.h>
 #include <linux/tcp.h>
@@ -54,11 +55,11 @@ struct KafkaConnectionCalls {
     return ::close(fd);
   }
   static rd_kafka_resp_err_t answer(rd_kafka_t* /*client*/, int /*fd*/, const char* /*name*/,
-                                    std::int32_t /*broker*/, std::int16_t api,
+                                    std::int32_t broker, std::int16_t api,
                                     std::int16_t /*version*/, std::int32_t /*correlation*/,
                                     std::size_t /*bytes*/, std::int64_t /*rtt*/,
                                     rd_kafka_resp_err_t error, void* opaque) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) of(opaque).answer(api);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) of(opaque).answer(api, broker);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   }
   static rd_kafka_resp_err_t made(rd_kafka_t* client, const rd_kafka_conf_t* /*conf*/,
@@ -115,9 +116,10 @@ void KafkaConnections::close(int fd) {
   if (connections_.empty()) ::eventfd_write(wake_fd_, 1);
 }
 
-void KafkaConnections::answer(std::int16_t api) {
+void KafkaConnections::answer(std::int16_t api, std::int32_t broker) {
   if (api != kProduce && api != kMetadata && api != kInitProducerId) return;
   const std::lock_guard lock(mutex_);
+  heard_.insert(broker);
   const auto from =
       std::find_if(connections_.begin(), connections_.end(), [](const Connection& each) {
         return each.thread == std::this_thread::get_id();
@@ -142,6 +144,11 @@ bool KafkaConnections::vouched() const {
   return std::all_of(connections_.begin(), connections_.end(), [](const Connection& each) {
     return each.vouched || !each.needs_vouching;
   });
+}
+
+std::set<std::int32_t> KafkaConnections::take_heard() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(heard_, {});
 }
 
 void KafkaConnections::metadata_seen() {

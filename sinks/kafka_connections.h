@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -55,6 +56,8 @@ class KafkaConnections {
   bool vouched() const;
   /// Some report can never be vouched for.
   bool beyond_vouching() const { return beyond_vouching_; }
+  /// The ids of the brokers that have answered such requests (see answer()) since the last call.
+  std::set<std::int32_t> take_heard();
   /// An answer for metadata has been looked at, cluster id and all: so has what came before it.
   void metadata_seen();
 
@@ -63,9 +66,10 @@ class KafkaConnections {
   int open(int domain, int type, int protocol);
   /// The caller closes it.
   void close(int fd);
-  /// An answer without error for a request of this kind (Kafka protocol guide, "Api Keys") came on
-  /// the connection of the calling thread.
-  void answer(std::int16_t api);
+  /// An answer without error for a request of this kind (Kafka protocol guide, "Api Keys"; to
+  /// produce, for metadata or a producer id) came from this broker on the connection of the calling
+  /// thread.
+  void answer(std::int16_t api, std::int32_t broker);
 
  private:
   friend struct KafkaConnectionCalls;
@@ -82,6 +86,7 @@ class KafkaConnections {
   const int wake_fd_;
   mutable std::mutex mutex_;
   std::vector<Connection> connections_;
+  std::set<std::int32_t> heard_;
   std::optional<std::chrono::steady_clock::time_point> silent_since_;
   bool silent_for_long_ = false;
   std::atomic<bool> watching_ = false;

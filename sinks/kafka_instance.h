@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -88,6 +89,7 @@ class KafkaInstance {
   /// Somebody, or the instance itself, has wanted a connection that it may not have.
   bool missed() const { return missed_; }
   void miss() { missed_ = true; }
+  std::set<std::int32_t> take_heard() { return connections_->take_heard(); }
   /// The id of the cluster that it talks to; empty while not known.
   std::string cluster() const { return watch_->cluster(); }
   /// Takes back what has not been sent; each record gets its report.

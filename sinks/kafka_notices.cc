@@ -71,7 +71,8 @@ void KafkaNotices::connection_error(std::int32_t code, const std::string& text,
 }
 
 std::string KafkaNotices::why() const {
-  return cause_.empty() ? kafka_code_name(away_code_) : cause_;
+  if (!cause_.empty()) return cause_;
+  return kafka_code_name(away_code_) + (away_code_ == kTimedOut ? ": nothing comes back" : "");
 }
 
 void KafkaNotices::remind(Time now, std::vector<Notice>& notices) {
@@ -123,6 +124,11 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
   if (trouble != topic_trouble_.end() && trouble->second == answer.code) return;
   topic_trouble_[answer.route] = answer.code;
   notices.push_back({Severity::warning, answer.code, topic_text(answer.code, topic)});
+}
+
+bool KafkaNotices::is_missing(RouteId route) const {
+  const auto trouble = topic_trouble_.find(route);
+  return trouble != topic_trouble_.end() && trouble->second == kUnknownTopic;
 }
 
 void KafkaNotices::broker_answers(std::vector<Notice>& notices) {

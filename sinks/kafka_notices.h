@@ -12,12 +12,29 @@
 
 namespace punchline {
 
+/// A broker as the cluster names it.
+struct KafkaBroker {
+  std::int32_t id = 0;
+  std::string address;  ///< "host:port", from its advertised.listeners.
+  friend bool operator==(const KafkaBroker&, const KafkaBroker&) = default;
+};
+
+/// Where a partition is.
+struct KafkaPlace {
+  std::int32_t leader = -1;  ///< A broker's id; -1: none.
+  std::int32_t replicas = 0;
+  std::int32_t in_sync = 0;
+  friend bool operator==(const KafkaPlace&, const KafkaPlace&) = default;
+};
+
 /// What the cluster says of one topic.
 struct TopicAnswer {
   RouteId route = 0;
   std::int32_t code = 0;        ///< rd_kafka_resp_err_t: of the question or of the topic.
   bool broker_answered = true;  ///< false: `code` is why nobody answered.
   std::int32_t partitions = 0;  ///< 0 where code != 0.
+  std::vector<KafkaPlace> places = {};  ///< By partition; as many.
+  std::vector<KafkaBroker> brokers = {};
   friend bool operator==(const TopicAnswer&, const TopicAnswer&) = default;
 };
 
@@ -63,6 +80,8 @@ class KafkaNotices {
   bool broker_away() const { return away_; }
   /// Why no broker answers, as far as is known; "" while one does.
   std::string trouble() const { return away_ ? why() : ""; }
+  /// The cluster has said last that there is no such topic.
+  bool is_missing(RouteId route) const;
   /// No broker answers, and the last one that was reached did not accept us or was not trusted.
   bool denied() const { return away_ && denied_; }
 

@@ -242,6 +242,7 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   notices_.remind(now_, notices);
   if (!more) drained_ = now_;
   look_for_loss(notices);
+  look_for_stalls(notices);
   move_on(notices);
   set_timer(more);
   return more;
@@ -281,6 +282,7 @@ void KafkaSink::take(Delivery& delivery, std::vector<Notice>& notices) {
   state->waiting_since = now_;
   if (delivery.outcome == Outcome::persisted) {
     success_ = now_;
+    stalls_.arrived(delivery.lane);
     client_of(*state).note_success();
   }
   choose_client(*state);
@@ -306,6 +308,7 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (saying.code == kNoResource) lacks_threads_ = true;
   if (of_the_connection(saying.code)) {
+    stalls_.failed(saying.text);
     notices_.connection_error(saying.code, saying.text, notices);
     if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
     return;
@@ -331,15 +334,19 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
   notices_.topic_answer(answer, route.name, notices);
   if (notices_.broker_away() && !was_away) away_since_ = now_;
   if (answer.broker_answered) lacks_threads_ = false;
+  stalls_.learn(answer.brokers);
   if (answer.code != 0) return;
   if (route.closed_until > now_) route.closed_until = now_ + kClosedTime;
   route.partitions = answer.partitions;
   const auto count = static_cast<std::size_t>(answer.partitions);
-  if (count <= route.lanes.size()) return;
-  lanes_ += count - route.lanes.size();
-  // Lanes never go away: reports may come for a partition that exists no more.
-  const LaneState fresh({settings_.batch_bytes, settings_.batch_records});
-  route.lanes.resize(count, fresh);
+  if (count > route.lanes.size()) {
+    lanes_ += count - route.lanes.size();
+    // Lanes never go away: reports may come for a partition that exists no more.
+    const LaneState fresh({settings_.batch_bytes, settings_.batch_records});
+    route.lanes.resize(count, fresh);
+  }
+  for (std::size_t i = 0; i < answer.places.size(); ++i)
+    route.lanes[i].place = answer.places[i];
 }
 
 void KafkaSink::set_timer(bool more) {
@@ -348,6 +355,7 @@ void KafkaSink::set_timer(bool more) {
   if (const auto side = side_.due()) also(*side);
   if (main_.taking() != nullptr) also(check_at_);
   if (main_.taking() != nullptr && notices_.denied()) also(away_since_ + limits_.denied_max);
+  if (outstanding() > 0) also(stalls_due_);
   for (const Route& route : routes_) {
     if (route.closed_until > now_ && route.closed_until < now_ + kClosedUntilAnswer / 2) {
       also(route.closed_until);

@@ -11,6 +11,7 @@
 #include "sinks/kafka_addresses.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/kafka_settings.h"
+#include "sinks/kafka_stalls.h"
 #include "sinks/kafka_supervisor.h"
 #include "sinks/lane_window.h"
 #include "sinks/log_mark.h"
@@ -59,7 +60,12 @@ class KafkaSink final : public Sink {
   std::uint64_t epoch(Lane lane) const override;
   /// Client instances that were given up.
   std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
-  std::string trouble() const override { return notices_.trouble(); }
+  std::string trouble() const override {
+    return notices_.broker_away() ? notices_.trouble() : stalls_.trouble();
+  }
+  bool is_up() const override { return !notices_.broker_away(); }
+  bool is_missing(RouteId route) const override { return notices_.is_missing(route); }
+  std::vector<BrokerState> brokers() const override { return stalls_.brokers(); }
   std::string cluster() const override { return cluster_; }
   std::uint64_t lost_places() const override { return lost_offsets_; }
   std::size_t outstanding() const override;
@@ -82,6 +88,7 @@ class KafkaSink final : public Sink {
     bool refusing = false;  // a record refused here waits in local_
     bool aside = false;     // its client is the side one
     LogMark mark;
+    KafkaPlace place;
     std::uint64_t epoch = 0;
   };
   struct Route {
@@ -125,6 +132,7 @@ class KafkaSink final : public Sink {
   void renew_denied();
   void look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notices);
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
+  void look_for_stalls(std::vector<Notice>& notices);
   void look_for_stuck(std::vector<Notice>& notices);
   bool is_stuck(const LaneState& lane) const;
   void condemn(KafkaSupervisor& client, std::int32_t code, const std::string& why,
@@ -139,6 +147,8 @@ class KafkaSink final : public Sink {
   KafkaSupervisor main_;
   KafkaSupervisor side_;
   KafkaNotices notices_;
+  KafkaStalls stalls_;
+  Time stalls_due_{};
   std::vector<Route> routes_;
   std::size_t lanes_ = 0;  // over all routes
   std::vector<Delivery> local_;

@@ -12,6 +12,9 @@ using namespace kafka_codes;
 
 namespace {
 
+constexpr std::chrono::seconds kStallLook{1};
+constexpr std::chrono::seconds kAskAfter{2};
+
 std::string log_set_back(const std::string& topic, std::int32_t partition, std::int64_t from,
                          std::int64_t to) {
   return "topic '" + topic + "' partition " + std::to_string(partition) +
@@ -151,6 +154,32 @@ void KafkaSink::look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notic
                    "all connections were lost; what was not answered may arrive twice", notices);
   }
   if (instance->missed()) client.condemn(now_, true);
+}
+
+/// Whoever keeps records waiting is asked for: when nobody answers then, that is told instead.
+void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
+  for (KafkaSupervisor* client : {&main_, &side_}) {
+    KafkaInstance* instance = client->reporting();
+    if (instance == nullptr) continue;
+    const auto heard = instance->take_heard();
+    stalls_.heard(std::vector(heard.begin(), heard.end()), now_);
+  }
+  if (now_ < stalls_due_) return;
+  stalls_due_ = now_ + kStallLook;
+  std::vector<KafkaStalls::Waiting> waiting;
+  bool ask = false;
+  for (RouteId route = 0; route < routes_.size(); ++route) {
+    const auto& lanes = routes_[route].lanes;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (lanes[i].window.records() == 0) continue;
+      const Lane lane{route, static_cast<std::int32_t>(i)};
+      waiting.push_back({lane, routes_[route].name, lanes[i].place, lanes[i].waiting_since});
+      ask = ask || now_ - lanes[i].waiting_since >= kAskAfter;
+    }
+  }
+  if (KafkaInstance* main = main_.reporting(); ask && main != nullptr) main->watch().look_now();
+  if (notices_.broker_away()) waiting.clear();
+  stalls_.look(waiting, now_, notices);
 }
 
 /// librdkafka can stay with the wrong leader (#4976).

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include <librdkafka/rdkafka.h>
 #include <sys/eventfd.h>
 
 #include "buffer/quiet_thread.h"
+#include "sinks/kafka_addresses.h"
 
 namespace punchline {
 
@@ -53,17 +55,29 @@ constexpr std::chrono::milliseconds kRetryMin{1000};
 constexpr std::chrono::milliseconds kRetryMax{2000};
 constexpr int kEndTriesMax = 10;
 
+std::size_t count(std::int32_t count) {
+  return static_cast<std::size_t>(std::max(count, 0));
+}
+
 TopicAnswer ask(const State& state, RouteId route, rd_kafka_topic_t* topic) {
   const rd_kafka_metadata_t* metadata = nullptr;
   const auto failure = rd_kafka_metadata(state.client, 0, topic, &metadata, kQuestionMs);
   if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) state.connections->metadata_seen();
   if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) return {route, failure, false, 0};
   TopicAnswer answer{route, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, true, 0};
+  for (const auto& broker : std::span(metadata->brokers, count(metadata->broker_cnt)))
+    answer.brokers.push_back({broker.id, server_name(broker.host, broker.port)});
   if (metadata->topic_cnt == 1) {
     const auto& told = metadata->topics[0];
     answer.code = told.err;
     if (told.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       answer.partitions = told.partition_cnt;
+      answer.places.resize(count(told.partition_cnt));
+      for (const auto& each : std::span(told.partitions, count(told.partition_cnt))) {
+        const auto at = count(each.id);
+        if (at >= answer.places.size()) continue;
+        answer.places[at] = {each.leader, each.replica_cnt, each.isr_cnt};
+      }
       // A topic that is just being created may have none yet.
       if (told.partition_cnt == 0) answer.code = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     }

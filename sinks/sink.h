@@ -55,6 +55,14 @@ struct Notice {
   std::string text;
 };
 
+/// One of the machines that a destination consists of.
+struct BrokerState {
+  std::int32_t id = 0;
+  std::string address;  ///< "host:port", as the destination names it.
+  std::string trouble;  ///< Why what waits for it cannot go out; "" while it can.
+  friend bool operator==(const BrokerState&, const BrokerState&) = default;
+};
+
 /// How much may be offered to a lane right now.
 struct Room {
   std::size_t records = 0;
@@ -109,8 +117,13 @@ class Sink {
   /// How many clients were lost so far; changes whenever the epoch of any lane does.
   virtual std::uint64_t losses() const = 0;
 
-  /// Why nothing can go out at all, as far as is known; "" while something may.
+  /// Why nothing can go out, or a part of it, as far as is known; "" while all may.
   virtual std::string trouble() const { return {}; }
+  /// False while nothing at all can.
+  virtual bool is_up() const { return true; }
+  /// The destination says that there is no such thing.
+  virtual bool is_missing(RouteId /*route*/) const { return false; }
+  virtual std::vector<BrokerState> brokers() const { return {}; }
 
   /// The id of the cluster that answered last; "" while none is known.
   virtual std::string cluster() const { return {}; }

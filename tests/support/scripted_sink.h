@@ -41,6 +41,8 @@ class ScriptedSink final : public Sink {
   /// Partitions that answer nothing.
   std::set<std::int32_t> mute;
   std::string cluster_id = {};
+  std::string known_trouble = {};
+  bool missing = false;  ///< The topic.
   /// Payloads the destination objects to.
   std::function<bool(const std::string&)> objects = [](const std::string&) { return false; };
 
@@ -68,6 +70,8 @@ class ScriptedSink final : public Sink {
   std::uint64_t epoch(Lane) const override { return epoch_; }
   std::uint64_t losses() const override { return epoch_; }
   std::string cluster() const override { return cluster_id; }
+  std::string trouble() const override { return known_trouble; }
+  bool is_missing(RouteId) const override { return missing; }
   std::size_t outstanding() const override;
   void stop() override;
 

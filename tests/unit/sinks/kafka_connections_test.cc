@@ -85,15 +85,15 @@ TEST_CASE("I2: a report counts once the connection that brought it has answered 
   KafkaConnections connections(wake);
   const Broker broker(connections);
   CHECK(connections.vouched());
-  connections.answer(kProduce);
+  connections.answer(kProduce, 7);
   CHECK_FALSE(connections.vouched());
   connections.metadata_seen();  // of another connection
   CHECK_FALSE(connections.vouched());
-  connections.answer(kMetadata);
+  connections.answer(kMetadata, 7);
   CHECK_FALSE(connections.vouched());  // its cluster id has not been compared yet
   connections.metadata_seen();
   CHECK(connections.vouched());
-  connections.answer(kProduce);
+  connections.answer(kProduce, 7);
   CHECK(connections.vouched());
   broker.close();
   CHECK_FALSE(connections.beyond_vouching());
@@ -104,13 +104,13 @@ TEST_CASE("I2: what a connection brought that ends without such an answer never 
   const int wake = ::eventfd(0, 0);
   KafkaConnections connections(wake);
   const Broker broker(connections);
-  connections.answer(kProduce);
-  connections.answer(kMetadata);
+  connections.answer(kProduce, 7);
+  connections.answer(kMetadata, 7);
   SECTION("not looked at") { broker.close(); }
   SECTION("of another connection") {
     std::thread([&] {
       const Broker other(connections);
-      connections.answer(kProduce);
+      connections.answer(kProduce, 7);
       connections.metadata_seen();
       CHECK_FALSE(connections.vouched());
       other.close();

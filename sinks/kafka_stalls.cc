@@ -1,0 +1,168 @@
+#include "sinks/kafka_stalls.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "sinks/counted.h"
+
+namespace punchline {
+namespace {
+
+using Severity = Notice::Severity;
+
+/// rd_kafka_broker_set_error() puts the broker's name before: "sasl_ssl://host:port/id: why". Before
+/// its id is known that is "bootstrap".
+std::optional<std::int32_t> broker_in(std::string_view text) {
+  const auto colon = text.find(": ");
+  const auto slash = text.substr(0, colon).rfind('/');
+  if (colon == text.npos || slash == text.npos) return std::nullopt;
+  const auto digits = text.substr(slash + 1, colon - slash - 1);
+  std::int32_t broker = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), broker);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return broker;
+}
+
+std::string partition_name(const KafkaStalls::Waiting& waiting) {
+  return "partition " + std::to_string(waiting.lane.partition) + " of topic '" +
+         std::string(waiting.topic) + "'";
+}
+
+/// Resolved, refused or never answered: it is the address that is wrong, or the way to it.
+bool is_of_the_address(std::string_view why) {
+  return why.find("Connect to") != why.npos || why.find("resolve") != why.npos ||
+         why.find("Connection setup timed out") != why.npos;
+}
+
+std::string replicas_in_sync(const KafkaPlace& place) {
+  if (place.in_sync >= place.replicas) return {};
+  return ": " + std::to_string(place.in_sync) + " of its " + std::to_string(place.replicas) +
+         " replicas are in sync, fewer than min.insync.replicas wants?";
+}
+
+}  // namespace
+
+std::string_view reason_in(std::string_view text) {
+  const auto colon = text.find(": ");
+  const bool has_name = colon != text.npos && text.substr(0, colon).find('/') != text.npos;
+  if (has_name) text.remove_prefix(colon + 2);
+  return text.substr(0, text.find(" (after "));
+}
+
+void KafkaStalls::failed(std::string_view text) {
+  if (const auto broker = broker_in(text)) brokers_[*broker].failure = reason_in(text);
+}
+
+void KafkaStalls::heard(std::span<const std::int32_t> brokers, Time now) {
+  for (const auto id : brokers) {
+    if (id < 0) continue;  // one of bootstrap.servers
+    Broker& broker = brokers_[id];
+    broker.heard = now;
+    broker.failure.clear();
+    broker.back = true;
+  }
+}
+
+void KafkaStalls::learn(std::span<const KafkaBroker> brokers) {
+  if (brokers.empty()) return;
+  std::erase_if(brokers_, [&](const auto& known) {
+    return known.second.trouble.empty() &&
+           std::none_of(brokers.begin(), brokers.end(),
+                        [&](const KafkaBroker& each) { return each.id == known.first; });
+  });
+  for (const auto& [id, address] : brokers)
+    brokers_[id].address = address;
+}
+
+void KafkaStalls::arrived(Lane lane) {
+  const auto stall = stalls_.find(lane);
+  if (stall != stalls_.end()) stall->second.over = true;
+}
+
+std::string KafkaStalls::name_of(std::int32_t id) const {
+  const auto& address = brokers_.at(id).address;
+  return "broker " + std::to_string(id) + (address.empty() ? "" : " at " + address);
+}
+
+void KafkaStalls::look(std::span<const Waiting> waiting, Time now, std::vector<Notice>& notices) {
+  tell_ends(now, notices);
+  for (const Waiting& each : waiting)
+    look(each, now, notices);
+}
+
+void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& notices) {
+  const auto leader = waiting.place.leader;
+  const auto since = leader < 0 ? waiting.since : std::max(waiting.since, brokers_[leader].back_at);
+  const auto waited = now - since;
+  if (waited < kFailedMin || stalls_.contains(waiting.lane)) return;
+  std::string text;
+  if (leader < 0) {
+    text = " has no leader";
+  } else {
+    const Broker& broker = brokers_[leader];
+    if (!broker.trouble.empty()) return;
+    const bool answers = now - broker.heard < kSilentMin && broker.failure.empty();
+    if (!broker.failure.empty() || (!answers && waited >= kSilentMin)) {
+      return blame(leader, waiting, now, notices);
+    }
+    if (waited < kSilentMin) return;
+    text = " confirms nothing although its leader, " + name_of(leader) + ", answers" +
+           replicas_in_sync(waiting.place);
+  }
+  const auto name = partition_name(waiting);
+  stalls_[waiting.lane] = {name + text, name, false};
+  notices.push_back({Severity::warning, 0, name + text + "; its records wait, the others go on"});
+}
+
+void KafkaStalls::blame(std::int32_t id, const Waiting& waiting, Time now,
+                        std::vector<Notice>& notices) {
+  Broker& broker = brokers_[id];
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now - waiting.since).count();
+  broker.trouble = name_of(id) + ", which leads " + partition_name(waiting) +
+                   (broker.failure.empty()
+                        ? ", has not answered for " + std::to_string(seconds) + " s"
+                        : ", cannot be used: " + broker.failure);
+  broker.back = false;
+  auto text = broker.trouble + "; what is for it waits, the rest goes on";
+  if (is_of_the_address(broker.failure)) {
+    text += "; the address comes from its advertised.listeners: is it right from here?";
+  }
+  notices.push_back({Severity::warning, 0, std::move(text)});
+}
+
+void KafkaStalls::tell_ends(Time now, std::vector<Notice>& notices) {
+  for (auto& [id, broker] : brokers_) {
+    if (broker.trouble.empty() || !broker.back) continue;
+    broker.trouble.clear();
+    broker.back_at = now;
+    notices.push_back({Severity::info, 0, name_of(id) + " answers again"});
+  }
+  std::erase_if(stalls_, [&](const auto& each) {
+    if (!each.second.over) return false;
+    notices.push_back({Severity::info, 0, each.second.name + " takes records again"});
+    return true;
+  });
+}
+
+std::string KafkaStalls::trouble() const {
+  std::string all;
+  const auto add = [&all](const std::string& text) {
+    if (!text.empty()) all.append(all.empty() ? "" : "; ").append(text);
+  };
+  for (const auto& [id, broker] : brokers_)
+    add(broker.trouble);
+  for (const auto& [lane, stall] : stalls_)
+    add(stall.text);
+  return all;
+}
+
+std::vector<BrokerState> KafkaStalls::brokers() const {
+  std::vector<BrokerState> states;
+  for (const auto& [id, broker] : brokers_) {
+    if (!broker.address.empty()) states.push_back({id, broker.address, broker.trouble});
+  }
+  return states;
+}
+
+}  // namespace punchline

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sinks/kafka_notices.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// What an error of librdkafka's says, without the name of the broker before it and without the
+/// "(after 0ms in state CONNECT, ...)" behind it. Pure.
+std::string_view reason_in(std::string_view text);
+
+/// Says which broker or partition keeps records waiting while others answer, and why: one sentence
+/// when that begins, one when it is over. That nobody answers at all KafkaNotices tells. Pure. One
+/// thread.
+///
+/// What matters is only a broker that leads a partition with records in flight: librdkafka connects
+/// to no other, and brokers close what is idle.
+class KafkaStalls {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  /// Records wait for so long: a broker that cannot be reached, or a missing leader, is told ...
+  static constexpr std::chrono::seconds kFailedMin{2};
+  /// ... and one that was reached, and does not answer or confirm.
+  static constexpr std::chrono::seconds kSilentMin{5};
+
+  /// An error of librdkafka's; of a connection where it begins with a broker: "host:port/id: ...".
+  void failed(std::string_view text);
+  /// These have answered a request.
+  void heard(std::span<const std::int32_t> brokers, Time now);
+  /// What the cluster says of its brokers.
+  void learn(std::span<const KafkaBroker> brokers);
+  /// A record of this lane is persisted.
+  void arrived(Lane lane);
+
+  /// A lane with records in flight.
+  struct Waiting {
+    Lane lane;
+    std::string_view topic;
+    KafkaPlace place;
+    Time since{};  ///< Of its last report, or when it began to have something in flight.
+  };
+  /// To be called each second or so, with all of them.
+  void look(std::span<const Waiting> waiting, Time now, std::vector<Notice>& notices);
+
+  /// What is told and lasts; "" for nothing.
+  std::string trouble() const;
+  /// Those of the cluster, by id.
+  std::vector<BrokerState> brokers() const;
+
+ private:
+  struct Broker {
+    std::string address;  // as advertised; "" where metadata has not named it
+    std::string failure;  // of a connection, since it last answered
+    Time heard{};
+    std::string trouble;  // told
+    bool back = false;    // it has answered since
+    Time back_at{};
+  };
+  struct Stall {
+    std::string text;
+    std::string name;
+    bool over = false;
+  };
+
+  void look(const Waiting& waiting, Time now, std::vector<Notice>& notices);
+  void blame(std::int32_t id, const Waiting& waiting, Time now, std::vector<Notice>& notices);
+  void tell_ends(Time now, std::vector<Notice>& notices);
+  std::string name_of(std::int32_t id) const;
+
+  std::map<std::int32_t, Broker> brokers_;
+  std::map<Lane, Stall> stalls_;  // of partitions whose leader is not to blame
+};
+
+}  // namespace punchline
