@@ -263,7 +263,7 @@ void Run::reconnect() {
     for (const auto& key : changes_for_a_restart(config_, wanted))
       log_.warning("SIGHUP: {} is another now; that needs a restart", key);
     sink_->reconnect(*settings);
-    log_.info("SIGHUP: the connection to Kafka is made anew");
+    log_.info("SIGHUP: trying a new connection to Kafka; until it stands the present one goes on");
   } catch (const ConfigError& error) {
     log_.error("SIGHUP: {}; going on as before", error.what());
   }

@@ -98,6 +98,11 @@ name, are read again whenever the Kafka client is made anew: each 5 s while ever
 certificate or password, or shows a certificate that we do not trust, and after anything else that
 ends a client. So what is rotated needs no restart: put the new file in place of the old one, by a
 rename. As long as the old one is accepted, the client goes on with it.
+
+SIGHUP makes a client with what config and files hold by then, beside the present one. That goes on
+until the new one stands: brokers have let it in, given it a producer id, and have all topics that
+the present one may use. Until then it is made anew each 5 s, each 10 s where nothing is heard, and
+the log says once why it does not stand: half a pair of certificate and key needs no second SIGHUP.
 )";
 
 constexpr std::string_view kMetricsIntro = R"(

@@ -11,7 +11,9 @@
 namespace punchline {
 namespace {
 
-constexpr std::int16_t kProduceApi = 0;
+// Kafka protocol guide, "Api Keys".
+constexpr std::int16_t kProduce = 0;
+constexpr std::int16_t kInitProducerId = 22;
 
 }  // namespace
 
@@ -61,10 +63,18 @@ void EmbeddedBroker::set_delay(std::chrono::milliseconds delay) {
 }
 
 void EmbeddedBroker::fail_produce(const std::vector<std::int32_t>& codes) {
+  fail(kProduce, codes);
+}
+
+void EmbeddedBroker::fail_producer_id(const std::vector<std::int32_t>& codes) {
+  fail(kInitProducerId, codes);
+}
+
+void EmbeddedBroker::fail(std::int16_t api, const std::vector<std::int32_t>& codes) {
   std::vector<rd_kafka_resp_err_t> errors;
   for (const std::int32_t code : codes)
     errors.push_back(static_cast<rd_kafka_resp_err_t>(code));
-  rd_kafka_mock_push_request_errors_array(cluster_, kProduceApi, errors.size(), errors.data());
+  rd_kafka_mock_push_request_errors_array(cluster_, api, errors.size(), errors.data());
 }
 
 void EmbeddedBroker::set_topic_error(const std::string& name, std::int32_t code) {

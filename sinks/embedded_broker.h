@@ -40,6 +40,8 @@ class EmbeddedBroker {
   /// The next Produce requests, whatever the broker, fail with these codes in turn; nothing of
   /// them is appended. -195 (_TRANSPORT) drops the connection.
   void fail_produce(const std::vector<std::int32_t>& codes);
+  /// Likewise for the questions for a producer id.
+  void fail_producer_id(const std::vector<std::int32_t>& codes);
   /// Metadata says `code` of the topic; 0 takes it back.
   void set_topic_error(const std::string& name, std::int32_t code);
   /// -1: no leader.
@@ -47,6 +49,7 @@ class EmbeddedBroker {
 
  private:
   EmbeddedBroker(rd_kafka_s* client, rd_kafka_mock_cluster_s* cluster, int brokers);
+  void fail(std::int16_t api, const std::vector<std::int32_t>& codes);
 
   rd_kafka_s* client_;
   rd_kafka_mock_cluster_s* cluster_;

@@ -125,7 +125,7 @@ void KafkaConnections::answer(std::int16_t api, std::int32_t broker) {
         return each.thread == std::this_thread::get_id();
       });
   if (from == connections_.end()) return;
-  if (api == kInitProducerId) has_id_ = true;
+  if (api == kInitProducerId && !has_id_.exchange(true)) ::eventfd_write(wake_fd_, 1);
   (api == kMetadata ? from->answered : from->needs_vouching) = true;
 }
 

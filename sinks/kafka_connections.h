@@ -39,7 +39,8 @@ class KafkaConnections {
   static constexpr std::chrono::milliseconds kFreshMax{2000};
   static constexpr std::chrono::milliseconds kSilentMax{4000};
 
-  /// `wake_fd` gets 8 bytes (eventfd) when an attempt failed by I1, or the last connection went.
+  /// `wake_fd` gets 8 bytes (eventfd) when an attempt failed by I1, the first producer id came, or the last
+  /// connection went.
   explicit KafkaConnections(int wake_fd) : wake_fd_(wake_fd) {}
 
   /// To be called before the client is made of `conf`; the object must outlive the client.
@@ -48,6 +49,8 @@ class KafkaConnections {
   bool watching() const { return watching_; }
   /// Whether an error of librdkafka's is such an attempt, and so no trouble.
   static bool is_refusal(std::string_view text);
+  /// A question for a producer id was answered, if only by an error.
+  bool has_id() const { return has_id_; }
   /// A producer id was given, and no connection is left that could prove it.
   bool cut() const;
   /// An attempt to connect failed by I1. Cleared by the call.

@@ -43,14 +43,25 @@ KafkaProperties for_instance(KafkaProperties properties) {
   return properties;
 }
 
+/// librdkafka names the property alone.
+Error with_its_file(const Error& error, const KafkaSettings& settings) {
+  for (const auto& [name, path] : settings.properties) {
+    const bool named = error.context().find(name + " failed") != std::string::npos;
+    if (!named || !name.ends_with(".location") || settings.hidden.contains(name)) continue;
+    return {error.kind(), error.code(), error.context() + " (" + name + " is " + path + ")"};
+  }
+  return error;
+}
+
 /// Certificates that are not there are found out by a client without brokers: one that is watched
 /// leaves memory behind when it cannot be made (start_kafka_client).
-Status try_client(KafkaProperties properties) {
+Status try_client(const KafkaSettings& settings) {
+  auto properties = for_instance(settings.properties);
   properties.erase("metadata.broker.list");
   auto conf = make_kafka_conf(properties);
   if (!conf) return conf.error();
   auto client = start_kafka_client(std::move(*conf), true);
-  if (!client) return client.error();
+  if (!client) return with_its_file(client.error(), settings);
   rd_kafka_destroy(*client);
   return {};
 }
@@ -118,7 +129,7 @@ Result<std::unique_ptr<KafkaInstance>> KafkaInstance::start(
   auto conf = make_kafka_conf(properties, settings.hidden, settings.given);
   if (!conf) return conf.error();
   if (properties.contains("security.protocol")) {
-    if (auto tried = try_client(properties); !tried) return tried.error();
+    if (auto tried = try_client(settings); !tried) return tried.error();
   }
   rd_kafka_conf_set_events(conf->get(), kEvents);
   auto connections = std::make_shared<KafkaConnections>(wake.event_fd());

@@ -92,6 +92,9 @@ class KafkaInstance {
   std::set<std::int32_t> take_heard() { return connections_->take_heard(); }
   /// The id of the cluster that it talks to; empty while not known.
   std::string cluster() const { return watch_->cluster(); }
+  /// A broker has answered its question for a producer id; fatal() tells where it was denied.
+  bool has_id() const { return connections_->has_id(); }
+  std::optional<std::vector<TopicAnswer>> known_topics() const { return watch_->known_topics(); }
   /// Takes back what has not been sent; each record gets its report.
   void purge();
 

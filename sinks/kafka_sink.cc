@@ -40,13 +40,13 @@ bool ends_instance(const Delivery& delivery) {
   return delivery.outcome != Outcome::persisted && (delivery.code == -1 || delivery.code > 0);
 }
 
+}  // namespace
+
 /// Careful flights are small, and each waits for the one before.
-KafkaSettings without_linger(KafkaSettings settings) {
+KafkaSettings KafkaSink::without_linger(KafkaSettings settings) {
   settings.properties["queue.buffering.max.ms"] = "0";
   return settings;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<KafkaSink>> KafkaSink::open(const KafkaSettings& settings,
                                                    const KafkaLimits& limits) {
@@ -207,20 +207,21 @@ std::size_t KafkaSink::outstanding() const {
 }
 
 void KafkaSink::reconnect(const KafkaSettings& settings) {
+  if (stopped_) return;
+  wanted_ = settings_;
   for (const auto& [name, value] : connection_properties(settings_.properties))
-    settings_.properties.erase(name);
-  settings_.properties.merge(connection_properties(settings.properties));
-  settings_.hidden = settings.hidden;
-  settings_.given = settings.given;
-  settings_.credentials = settings.credentials;
-  now_ = Clock::now();
-  ask_addresses();
-  main_.renew(settings_, now_);
-  side_.renew(without_linger(settings_), now_);
+    wanted_->properties.erase(name);
+  wanted_->properties.merge(connection_properties(settings.properties));
+  wanted_->hidden = settings.hidden;
+  wanted_->given = settings.given;
+  wanted_->credentials = settings.credentials;
+  trial_failure_told_.clear();
+  main_.try_out(*wanted_);
 }
 
 void KafkaSink::stop() {
   stopped_ = true;
+  wanted_.reset();
   main_.stop();
   side_.stop();
 }

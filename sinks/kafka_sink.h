@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,8 +72,11 @@ class KafkaSink final : public Sink {
   std::size_t outstanding() const override;
   void stop() override;
 
-  /// Makes the clients anew with the properties of the connection that stand in `settings`, as
-  /// after a loss: what is in flight has a moment to be reported. The other properties stay.
+  /// Goes over to the properties of the connection that stand in `settings`; the other properties
+  /// stay. The present clients go on, and are made anew with the present properties where they are
+  /// lost, until a new one stands beside them (KafkaTrial); it is tried again and again. Then what
+  /// is in flight has a moment to be reported, as after a loss. Notices tell of both, and why the
+  /// new one does not stand yet. A second call ends what the first began.
   void reconnect(const KafkaSettings& settings);
 
   /// Gives the main client instance up as after a fatal error. For tests.
@@ -99,6 +103,7 @@ class KafkaSink final : public Sink {
   };
 
   KafkaSink(const KafkaSettings& settings, const KafkaLimits& limits);
+  static KafkaSettings without_linger(KafkaSettings settings);
 
   KafkaSupervisor& client_of(const LaneState& state) { return state.aside ? side_ : main_; }
   const KafkaSupervisor& client_of(const LaneState& state) const {
@@ -139,9 +144,12 @@ class KafkaSink final : public Sink {
                std::vector<Notice>& notices);
   void move_on(std::vector<Notice>& notices);
   void lose_lanes(bool aside);
+  void look_at_trial(std::vector<Notice>& notices);
   void set_timer(bool more);
 
   KafkaSettings settings_;
+  std::optional<KafkaSettings> wanted_;  // by reconnect(), not yet in force
+  std::string trial_failure_told_;
   const KafkaLimits limits_;
   WakeFd wake_;
   KafkaSupervisor main_;

@@ -224,9 +224,28 @@ void KafkaSink::lose_lanes(bool aside) {
   }
 }
 
+void KafkaSink::look_at_trial(std::vector<Notice>& notices) {
+  if (!wanted_) return;
+  if (!main_.trying()) {
+    settings_ = *std::exchange(wanted_, std::nullopt);
+    side_.renew(without_linger(settings_), now_);
+    ask_addresses();
+    notices.push_back({Notice::Severity::info, 0, "the connection to Kafka is made anew"});
+    return;
+  }
+  const std::string failure = main_.trial_failure();
+  if (failure.empty() || failure == std::exchange(trial_failure_told_, failure)) return;
+  const bool goes_on = main_.taking() != nullptr && !notices_.broker_away();
+  notices.push_back({Notice::Severity::error, 0,
+                     "no new connection to Kafka yet: " + failure + "; " +
+                         (goes_on ? "the one before goes on" : "the one before is of no use either") +
+                         ", trying again each few seconds"});
+}
+
 void KafkaSink::move_on(std::vector<Notice>& notices) {
   const KafkaInstance* before = main_.reporting();
   if (main_.advance(now_)) lose_lanes(false);
+  look_at_trial(notices);
   if (main_.reporting() != nullptr && main_.reporting() != before) look_at_ends();
   side_.want(std::any_of(routes_.begin(), routes_.end(), [](const Route& route) {
     return std::any_of(route.lanes.begin(), route.lanes.end(),

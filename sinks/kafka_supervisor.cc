@@ -9,7 +9,9 @@ KafkaSupervisor::KafkaSupervisor(KafkaSettings settings, KafkaLimits limits, Wak
     : settings_(std::move(settings)), limits_(limits), wake_(wake) {}
 
 KafkaSupervisor::~KafkaSupervisor() {
-  if (instance_) retire();
+  for (auto* instance : {&instance_, &successor_})
+    let_go(std::move(*instance));
+  if (trial_) let_go(trial_->give());
   const auto deadline = std::chrono::steady_clock::now() + limits_.destroy_max;
   for (auto& instance : retired_) {
     if (instance->wait_gone(deadline)) continue;
@@ -25,17 +27,23 @@ Status KafkaSupervisor::start() {
 }
 
 Status KafkaSupervisor::make() {
-  if (settings_.credentials) {
-    for (const auto& [name, value] : settings_.credentials())
-      settings_.properties.insert_or_assign(name, value);
-  }
-  auto instance = KafkaInstance::start(settings_, wake_, limits_.metadata_interval);
-  if (!instance) return instance.error();
-  instance_ = std::move(*instance);
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
-    instance_->add_route(static_cast<RouteId>(i), routes_[i]);
-  }
+  auto made = make(settings_);
+  if (!made) return made.error();
+  instance_ = std::move(*made);
   return {};
+}
+
+Result<std::unique_ptr<KafkaInstance>> KafkaSupervisor::make(KafkaSettings& settings) const {
+  if (settings.credentials) {
+    for (const auto& [name, value] : settings.credentials())
+      settings.properties.insert_or_assign(name, value);
+  }
+  auto instance = KafkaInstance::start(settings, wake_, limits_.metadata_interval);
+  if (!instance) return instance;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    (*instance)->add_route(static_cast<RouteId>(i), routes_[i]);
+  }
+  return instance;
 }
 
 void KafkaSupervisor::renew(KafkaSettings settings, Time now) {
@@ -44,13 +52,23 @@ void KafkaSupervisor::renew(KafkaSettings settings, Time now) {
   if (condemn(now, true); dying_) wake_.wake();
 }
 
+void KafkaSupervisor::try_out(KafkaSettings settings) {
+  if (trial_) let_go(trial_->give());
+  trial_.emplace(std::move(settings), limits_.trial_pause);
+  wake_.wake();
+}
+
 bool KafkaSupervisor::add_route(RouteId route, const std::string& name) {
   routes_.push_back(name);
+  if (successor_) successor_->add_route(route, name);
+  if (trial_ && trial_->instance() != nullptr) trial_->instance()->add_route(route, name);
   return !instance_ || instance_->add_route(route, name);
 }
 
 void KafkaSupervisor::stop() {
   stopped_ = true;
+  if (trial_) let_go(trial_->give());
+  trial_.reset();
   if (instance_) instance_->purge();
 }
 
@@ -69,9 +87,14 @@ std::chrono::milliseconds KafkaSupervisor::condemn(Time now, bool expected) {
 }
 
 void KafkaSupervisor::retire() {
-  instance_->retire();
-  retired_.push_back(std::move(instance_));
+  let_go(std::move(instance_));
   dying_ = false;
+}
+
+void KafkaSupervisor::let_go(std::unique_ptr<KafkaInstance> instance) {
+  if (!instance) return;
+  instance->retire();
+  retired_.push_back(std::move(instance));
 }
 
 bool KafkaSupervisor::lacks_one() const {
@@ -80,6 +103,7 @@ bool KafkaSupervisor::lacks_one() const {
 
 bool KafkaSupervisor::advance(Time now) {
   std::erase_if(retired_, [](const auto& instance) { return instance->gone(); });
+  advance_trial(now);
   bool changed = false;
   if (dying_ && (instance_->outstanding() == 0 || now >= retire_at_)) {
     retire();
@@ -87,6 +111,7 @@ bool KafkaSupervisor::advance(Time now) {
     changed = true;
   }
   if (!wanted_ && taking() != nullptr && instance_->outstanding() == 0) retire();
+  if (instance_ == nullptr && !stopped_) instance_ = std::move(successor_);
   if (lacks_one() && now >= make_at_) {
     const Status made = make();
     start_failure_ = made ? "" : made.error().message();
@@ -95,10 +120,27 @@ bool KafkaSupervisor::advance(Time now) {
   return changed;
 }
 
+/// While one is being destroyed that may take long, and no other is made: of those that fail
+/// there are never many.
+void KafkaSupervisor::advance_trial(Time now) {
+  if (!trial_) return;
+  if (trial_->wants_instance(now) && retired_.empty()) trial_->take(make(trial_->settings()), now);
+  if (trial_->stands(instance_.get(), routes_, now)) {
+    let_go(std::exchange(successor_, trial_->give()));
+    renew(std::move(trial_->settings()), now);
+    return trial_.reset();
+  }
+  let_go(trial_->give_failed(now));
+}
+
 std::optional<KafkaSupervisor::Time> KafkaSupervisor::due() const {
-  if (dying_) return retire_at_;
-  if (lacks_one()) return make_at_;
-  return std::nullopt;
+  std::optional<Time> due;
+  if (dying_) due = retire_at_;
+  if (!dying_ && lacks_one()) due = make_at_;
+  if (trial_ && (trial_->instance() != nullptr || retired_.empty())) {
+    due = std::min(due.value_or(trial_->due()), trial_->due());
+  }
+  return due;
 }
 
 }  // namespace punchline

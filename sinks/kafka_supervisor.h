@@ -11,6 +11,7 @@
 #include "buffer/result.h"
 #include "sinks/kafka_instance.h"
 #include "sinks/kafka_settings.h"
+#include "sinks/kafka_trial.h"
 #include "sinks/wake_fd.h"
 
 namespace punchline {
@@ -23,6 +24,7 @@ struct KafkaLimits {
   std::chrono::milliseconds stuck_max{300'000};  ///< A lane without report while others have some.
   std::chrono::milliseconds away_max{600'000};   ///< No broker: perhaps all have moved (KIP-899).
   std::chrono::milliseconds denied_max{5'000};   ///< Likewise, but they deny us (TLS, SASL).
+  std::chrono::milliseconds trial_pause{5'000};  ///< From an attempt with other settings to the next.
   std::chrono::milliseconds dying_max{1'000};    ///< A lost instance still reports for so long.
   std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
 };
@@ -50,6 +52,13 @@ class KafkaSupervisor {
   Status start();
   /// With these settings the next instance is made; the present one is condemned, as expected.
   void renew(KafkaSettings settings, Time now);
+  /// The same once an instance with these settings stands (KafkaTrial), which takes the place of
+  /// the present one; until then that goes on. Ends an earlier attempt.
+  void try_out(KafkaSettings settings);
+  /// An attempt is under way.
+  bool trying() const { return trial_.has_value(); }
+  /// Why it did not succeed yet; empty while that is not known.
+  std::string trial_failure() const { return trial_ ? trial_->failure() : ""; }
   /// Whether an instance is wanted; one that is not is let go once it has reported everything.
   void want(bool wanted) { wanted_ = wanted; }
   /// False where librdkafka refuses the name.
@@ -83,14 +92,19 @@ class KafkaSupervisor {
 
  private:
   bool lacks_one() const;
+  Result<std::unique_ptr<KafkaInstance>> make(KafkaSettings& settings) const;
   Status make();
   void retire();
+  void let_go(std::unique_ptr<KafkaInstance> instance);
+  void advance_trial(Time now);
 
   KafkaSettings settings_;
   const KafkaLimits limits_;
   WakeFd& wake_;
   std::vector<std::string> routes_;
   std::unique_ptr<KafkaInstance> instance_;
+  std::optional<KafkaTrial> trial_;
+  std::unique_ptr<KafkaInstance> successor_;  // stands, and waits for the end of instance_
   std::vector<std::unique_ptr<KafkaInstance>> retired_;
   bool wanted_ = false;
   bool dying_ = false;

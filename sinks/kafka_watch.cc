@@ -299,6 +299,16 @@ void KafkaWatch::take_answers(std::vector<TopicAnswer>& answers) {
   state_->answers.clear();
 }
 
+std::optional<std::vector<TopicAnswer>> KafkaWatch::known_topics() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<TopicAnswer> known;
+  for (const auto& topic : state_->topics) {
+    if (!topic.answered || !topic.last.broker_answered) return std::nullopt;
+    known.push_back(topic.last);
+  }
+  return known;
+}
+
 void KafkaWatch::retire() {
   const std::lock_guard lock(state_->mutex);
   state_->retired = true;

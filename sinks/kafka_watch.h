@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,6 +60,9 @@ class KafkaWatch {
   /// The cluster's id as of the last answer; empty while none has named one (before Kafka 0.10.1).
   std::string cluster() const;
   void take_answers(std::vector<TopicAnswer>& answers);
+  /// What brokers said last of each topic, taken or not; nothing while that is not known of each,
+  /// or nobody answers.
+  std::optional<std::vector<TopicAnswer>> known_topics() const;
 
   /// From now on nobody but the watch touches the client: its thread destroys topics, queue and
   /// client and ends. Does not wait.

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "buffer/result.h"
+#include "sinks/kafka_instance.h"
+#include "sinks/kafka_settings.h"
+
+namespace punchline {
+
+/// Settings that are to take the place of the present ones, and a client instance that tries them
+/// meanwhile. No record goes through it before it *stands*: a cluster has let it in, has answered
+/// its question for a producer id without an error that ends it, and has every topic that the
+/// present instance may use. One that cannot be made, or does not stand in time, is made anew,
+/// since a file may hold something else by then; so on without end.
+///
+/// The owner's thread calls everything; no call blocks.
+class KafkaTrial {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  /// That no producer id is given is known so long after the answer (rd_kafka_fatal_error).
+  static constexpr std::chrono::milliseconds kSettle{100};
+
+  /// From one attempt that failed to the next passes `pause`; twice that where nothing was heard.
+  KafkaTrial(KafkaSettings settings, std::chrono::milliseconds pause)
+      : settings_(std::move(settings)), pause_(pause) {}
+
+  /// What the next instance is made of.
+  KafkaSettings& settings() { return settings_; }
+  bool wants_instance(Time now) const { return instance_ == nullptr && now >= next_; }
+  void take(Result<std::unique_ptr<KafkaInstance>> made, Time now);
+  KafkaInstance* instance() const { return instance_.get(); }
+  std::unique_ptr<KafkaInstance> give() { return std::move(instance_); }
+
+  /// Hears what the instance says; true once it stands. `present` is nullptr where there is none;
+  /// `topics` are by route.
+  bool stands(const KafkaInstance* present, const std::vector<std::string>& topics, Time now);
+  /// The instance, once it has had its time.
+  std::unique_ptr<KafkaInstance> give_failed(Time now);
+  /// When to look again, if nothing wakes us before.
+  Time due() const;
+
+  /// Why the last attempt failed; empty before the first has. The text stays while the kind does.
+  const std::string& failure() const { return failure_; }
+
+ private:
+  void hear();
+  bool has_all(const KafkaInstance* present, const std::vector<std::string>& topics);
+  void object(std::int32_t code, std::string text);
+  void fail(std::int32_t code, const std::string& text);
+
+  KafkaSettings settings_;
+  const std::chrono::milliseconds pause_;
+  std::unique_ptr<KafkaInstance> instance_;
+  Time made_{};
+  Time next_{};  // when the instance has had its time, or the next is made
+  std::optional<Time> proven_since_;
+  std::string certificate_;        // why a broker's is not trusted
+  std::int32_t objection_code_ = 0;
+  std::string objection_;          // the last that was heard against the instance
+  std::int32_t failure_code_ = 0;
+  std::string failure_;
+};
+
+}  // namespace punchline
