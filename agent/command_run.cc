@@ -212,6 +212,7 @@ ExitCode Run::loop() {
     auto due = forwarder_->turn(now);
     give_memory_back(now);
     metrics_.log_lines_dropped.set(log_.dropped());
+    metrics_.kafka_reconnecting.set(sink_->reconnecting() ? 1 : 0);
     if (const auto code = outcome(now)) return *code;
     due = std::min({due, buffers_->due(), stopping_.due(), wall_clock_.due(now)});
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);

@@ -124,6 +124,9 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
                                                     label("address", broker.address)});
       }
       break;
+    case OtherMetric::reconnecting:
+      family.add(number(metrics.kafka_reconnecting.get()), {});
+      break;
     case OtherMetric::buffer_open:
       for (const auto& buffer : metrics.buffers)
         family.add(buffer.trouble.get().empty() ? 1 : 0, {label("buffer", buffer.path)});

@@ -106,6 +106,7 @@ std::string status_json(const Metrics& metrics) {
                          {"kafka_up", metrics.kafka_away.get() == 0},
                          {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_brokers", kafka_brokers(metrics)},
+                         {"kafka_reconnecting", metrics.kafka_reconnecting.get() != 0},
                          {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},
                          {"kafka_client_errors", errors(metrics.client_errors)},

@@ -79,6 +79,9 @@ class KafkaSink final : public Sink {
   /// new one does not stand yet. A second call ends what the first began.
   void reconnect(const KafkaSettings& settings);
 
+  /// A new one does not stand yet.
+  bool reconnecting() const { return wanted_.has_value(); }
+
   /// Gives the main client instance up as after a fatal error. For tests.
   void lose_instance() { lose_requested_ = true; }
 

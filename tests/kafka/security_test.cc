@@ -1,16 +1,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 
-#include "tests/support/account.h"
+#include "tests/kafka/secure_scene.h"
 #include "tests/support/catch.h"
+#include "tests/support/eventually.h"
 #include "tests/support/kcat.h"
 #include "tests/support/occurrences.h"
-#include "tests/support/producer.h"
-#include "tests/support/program.h"
-#include "tests/support/secure_kafka.h"
 
 namespace punchline::testing {
 namespace {
@@ -18,146 +15,11 @@ namespace {
 using Catch::Matchers::Contains;
 using std::chrono::seconds;
 
-constexpr const char* kPassword = "Correct-Horse-7";
-
-// One for all cases of this program, since a start takes seconds; each has topics of its own.
-SecureKafka& shared_kafka() {
-  static SecureKafka kafka;
-  return kafka;
-}
-
-/// Properties with their values as they stand in a config file.
-using Properties = std::map<std::string, std::string>;
-
-std::string text(const std::string& value) {
-  return '"' + value + '"';
-}
-std::string in_file(const std::string& path) {
-  return R"({"file": ")" + path + R"("})";
-}
-
-// As whoever rotates a file has to: its reader sees the old one or the new one.
-void replace_file(const std::string& path, const std::string& contents) {
-  write_file(path + ".new", contents);
-  std::filesystem::rename(path + ".new", path);
-}
-
-/// What one agent has: buffer, configuration, secrets.
-class Place {
- public:
-  explicit Place(const std::string& name) : folder_(name) {}
-
-  const TempDir& folder() const { return folder_; }
-  std::string buffer() const { return folder_.file("buffer"); }
-  std::string file(const std::string& name) const { return folder_.file(name); }
-
-  void put_password(const std::string& password) const {
-    replace_file(file("password"), password + "\n");
-  }
-  void put_ca(const Authority& authority) const {
-    replace_file(file("ca.pem"), read_file(authority.file()));
-  }
-  void put_client(const Authority& authority) const {
-    const auto made = authority.issue("client");
-    replace_file(file("client.pem"), read_file(made.certificate));
-    replace_file(file("client.key"), read_file(made.key));
-  }
-
-  Properties tls() const {
-    return {{"security.protocol", text("ssl")}, {"ssl.ca.location", text(file("ca.pem"))}};
-  }
-  Properties tls_with_certificate() const {
-    auto all = tls();
-    all["ssl.certificate.location"] = text(file("client.pem"));
-    all["ssl.key.location"] = text(file("client.key"));
-    return all;
-  }
-  Properties sasl(const std::string& mechanism, const std::string& user) const {
-    return {{"security.protocol", text("sasl_plaintext")},
-            {"sasl.mechanism", text(mechanism)},
-            {"sasl.username", text(user)}};
-  }
-  Properties sasl_with_file(const std::string& mechanism, const std::string& user) const {
-    auto all = sasl(mechanism, user);
-    all["sasl.password"] = in_file(file("password"));
-    return all;
-  }
-  Properties over_tls(Properties all) const {
-    all["security.protocol"] = text("sasl_ssl");
-    all["ssl.ca.location"] = text(file("ca.pem"));
-    return all;
-  }
-
-  RunSetup setup(const std::string& listener, const std::string& topic,
-                 const Properties& properties) const {
-    std::string config = R"({"log_level": "debug", "kafka": {)";
-    for (const auto& [name, value] : properties)
-      config += (config.ends_with('{') ? "" : ", ") + text(name) + ": " + value;
-    write_file(file("config"), config + "}}");
-    return {.buffer = buffer(),
-            .brokers = shared_kafka().cluster().bootstrap(listener),
-            .topic = topic,
-            .more = {"-c", file("config")}};
-  }
-
- private:
-  TempDir folder_;
-};
-
 Command check_command(const RunSetup& setup) {
   auto command = run_command(setup);
   std::replace(command.argv.begin(), command.argv.end(), std::string("run"), std::string("check"));
   return command;
 }
-
-std::size_t lines_at_info(const std::string& log) {
-  return occurrences(log, "\n") - occurrences(log, " debug: ");
-}
-
-/// A producer and an agent at work, and the account at their end.
-class Work {
- public:
-  Work(const Place& place, const RunSetup& setup)
-      : topic_(setup.topic),
-        place_(place),
-        agent_(setup),
-        producer_(corpus_, 0, place.buffer(), {.lines = 10'000'000, .lines_per_second = 4'000}) {}
-
-  Agent& agent() { return agent_; }
-  double confirmed() { return agent_.metric("punchline_records_confirmed_total"); }
-  [[nodiscard]] bool goes_on() {
-    const auto before = confirmed();
-    return eventually(seconds(30), [&] { return confirmed() > before + 2'000; });
-  }
-  /// Records that nobody takes gather meanwhile.
-  [[nodiscard]] bool appends() {
-    const auto before = producer_.appended();
-    return eventually(seconds(30), [&] { return producer_.appended() > before + 2'000; });
-  }
-  void finish() {
-    producer_.stop();
-    const std::vector<std::vector<std::uint64_t>> offsets = {producer_.join()};
-    const bool drained = agent_.drains(seconds(60));
-    INFO(agent_.log());
-    REQUIRE(drained);
-    CHECK(agent_.metric("punchline_set_aside_records") == 0);
-    CHECK(agent_.metric("punchline_kafka_instances_renewed_total") < 20);
-    CHECK(agent_.stop().code == 0);
-    const auto account =
-        settle(corpus_, offsets,
-               read_topic(shared_kafka().cluster().bootstrap(), topic_, 2, place_.folder().path()));
-    INFO(account.text());
-    CHECK(account.sound());
-    CHECK(lines_at_info(agent_.log()) < 12);
-  }
-
- private:
-  const std::string topic_;
-  const Place& place_;
-  const LogCorpus corpus_ = LogCorpus::from_machine();
-  Agent agent_;
-  Producer producer_;
-};
 
 struct Way {
   std::string name;
