@@ -159,8 +159,8 @@ constexpr OtherMetricInfo kOthers[] = {
       "answer; the address is the one it advertises"},
      OtherMetric::kafka_broker_up},
     {{"punchline_kafka_reconnecting", kGauge, "", "boolean",
-      "1 while the connection that SIGHUP asked for does not stand, and the one before goes on; the "
-      "log says why"},
+      "1 while the connection that SIGHUP asked for does not stand, and the one before goes on; "
+      "the log says why"},
      OtherMetric::reconnecting},
     {{"punchline_buffer_open", kGauge, "buffer", "boolean",
       "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each "

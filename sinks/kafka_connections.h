@@ -39,8 +39,8 @@ class KafkaConnections {
   static constexpr std::chrono::milliseconds kFreshMax{2000};
   static constexpr std::chrono::milliseconds kSilentMax{4000};
 
-  /// `wake_fd` gets 8 bytes (eventfd) when an attempt failed by I1, the first producer id came, or the last
-  /// connection went.
+  /// `wake_fd` gets 8 bytes (eventfd) when an attempt failed by I1, the first producer id came, or
+  /// the last connection went.
   explicit KafkaConnections(int wake_fd) : wake_fd_(wake_fd) {}
 
   /// To be called before the client is made of `conf`; the object must outlive the client.

@@ -237,8 +237,8 @@ void KafkaSink::look_at_trial(std::vector<Notice>& notices) {
   if (failure.empty() || failure == std::exchange(trial_failure_told_, failure)) return;
   const bool goes_on = main_.taking() != nullptr && !notices_.broker_away();
   notices.push_back({Notice::Severity::error, 0,
-                     "no new connection to Kafka yet: " + failure + "; " +
-                         (goes_on ? "the one before goes on" : "the one before is of no use either") +
+                     "no new connection to Kafka yet: " + failure + "; the one before " +
+                         (goes_on ? "goes on" : "is of no use either") +
                          ", trying again each few seconds"});
 }
 

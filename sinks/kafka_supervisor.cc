@@ -111,7 +111,10 @@ bool KafkaSupervisor::advance(Time now) {
     changed = true;
   }
   if (!wanted_ && taking() != nullptr && instance_->outstanding() == 0) retire();
-  if (instance_ == nullptr && !stopped_) instance_ = std::move(successor_);
+  if (instance_ == nullptr && successor_ && !stopped_) {
+    instance_ = std::move(successor_);
+    start_failure_.clear();
+  }
   if (lacks_one() && now >= make_at_) {
     const Status made = make();
     start_failure_ = made ? "" : made.error().message();

@@ -24,7 +24,7 @@ struct KafkaLimits {
   std::chrono::milliseconds stuck_max{300'000};  ///< A lane without report while others have some.
   std::chrono::milliseconds away_max{600'000};   ///< No broker: perhaps all have moved (KIP-899).
   std::chrono::milliseconds denied_max{5'000};   ///< Likewise, but they deny us (TLS, SASL).
-  std::chrono::milliseconds trial_pause{5'000};  ///< From an attempt with other settings to the next.
+  std::chrono::milliseconds trial_pause{5'000};  ///< From one attempt to the next (KafkaTrial).
   std::chrono::milliseconds dying_max{1'000};    ///< A lost instance still reports for so long.
   std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
 };
@@ -32,7 +32,7 @@ struct KafkaLimits {
 /// Keeps one client instance alive while one is wanted: gives a lost one time to report what it
 /// sent, has it destroyed beside, and makes the next, at once the first time and then with growing
 /// delay until something was delivered. Fatal errors are part of normal running with librdkafka
-/// 2.0.2 (#4438).
+/// 2.0.2 (#4438). Other settings are tried beside it, on demand, before it goes over to them.
 /// The owner's thread calls everything; no call blocks but the destructor (destroy_max).
 class KafkaSupervisor {
  public:

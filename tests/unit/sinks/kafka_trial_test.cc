@@ -48,7 +48,9 @@ struct AtWork {
   const KafkaLimits limits;
   std::unique_ptr<EmbeddedBroker> first = Delivering::broker_with_topic();
   std::unique_ptr<EmbeddedBroker> second = Delivering::broker_with_topic();
-  std::unique_ptr<KafkaSink> sink = open_sink(settings_for(first->bootstrap()), limits);
+  const KafkaSettings settings =
+      settings_for(first->bootstrap(), {{"batch.num.messages", "100"}});
+  std::unique_ptr<KafkaSink> sink = open_sink(settings, limits);
   MiniForwarder forwarder{*sink, "t"};
 };
 
@@ -71,17 +73,16 @@ TEST_CASE("what is in flight with the present client is reported before the new 
           "[order]") {
   AtWork at(milliseconds(20'000));
   at.first->set_delay(milliseconds(400));
-  at.forwarder.append(5'000);
-  REQUIRE(at.forwarder.run_until([&] { return at.sink->outstanding() > 1'000; }));
-  REQUIRE(at.turns_for(milliseconds(50)));  // it is on the wire
-  at.sink->reconnect(settings_for(at.first->bootstrap()));
+  at.forwarder.append(10'000);  // more than is taken until then
+  at.sink->reconnect(at.settings);
   REQUIRE(at.hears(kStands));
+  CHECK(at.sink->outstanding() > 100);
   at.first->set_delay(milliseconds(0));
   REQUIRE(at.forwarder.run_until([&] { return at.forwarder.all_done(); }));
   CHECK(at.sink->losses() == 1);
   CHECK(at.told(kNotYet) == 0);
   CHECK(at.forwarder.reports(Outcome::unknown) == 0);
-  CHECK(read_back(at.first->bootstrap(), "t", 5'100) == at.forwarder.expected());
+  CHECK(read_back(at.first->bootstrap(), "t", 10'100) == at.forwarder.expected());
 }
 
 TEST_CASE("a certificate without its key: the file is named, and looked at again") {
@@ -192,7 +193,7 @@ TEST_CASE("a new client that is lost before the present one has gone is made ane
 }
 
 TEST_CASE("a topic that is named during an attempt is known to whoever takes over") {
-  AtWork at;
+  AtWork at(milliseconds(20'000));
   at.second->set_topic_error("t", 3);
   REQUIRE(at.second->create_topic("late", 3).ok());
   REQUIRE(at.first->create_topic("late", 2).ok());
