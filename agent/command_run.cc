@@ -39,6 +39,9 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
+/// A file with a secret may be complete by then.
+constexpr auto kReconnectPause = 5s;
+
 TimePoint clock_now() {
   return std::chrono::steady_clock::now();
 }
@@ -74,6 +77,9 @@ class Run {
   void settle();
   bool nothing_waits();
   void reconnect();
+  bool is_reconnecting() const {
+    return sink_->reconnecting() || reconnect_due_ != TimePoint::max();
+  }
   std::optional<ExitCode> outcome(TimePoint now);
   std::optional<ExitCode> outcome_of_stop(TimePoint now);
   ExitCode once_outcome() const;
@@ -96,6 +102,8 @@ class Run {
   TimePoint started_{};
   TimePoint files_from_{};  // wakes by changed files are taken again from here on
   TimePoint memory_due_{};
+  TimePoint reconnect_due_ = TimePoint::max();
+  std::string reconnect_failure_told_;  // since the last SIGHUP
   Stopping stopping_;
   bool settles_ = false;
 };
@@ -212,9 +220,10 @@ ExitCode Run::loop() {
     auto due = forwarder_->turn(now);
     give_memory_back(now);
     metrics_.log_lines_dropped.set(log_.dropped());
-    metrics_.kafka_reconnecting.set(sink_->reconnecting() ? 1 : 0);
     if (const auto code = outcome(now)) return *code;
-    due = std::min({due, buffers_->due(), stopping_.due(), wall_clock_.due(now)});
+    if (now >= reconnect_due_) reconnect();
+    metrics_.kafka_reconnecting.set(is_reconnecting() ? 1 : 0);
+    due = std::min({due, buffers_->due(), stopping_.due(), wall_clock_.due(now), reconnect_due_});
     if (config_.once_timeout) due = std::min(due, started_ + *config_.once_timeout);
     const bool files = now >= files_from_;
     if (!files) due = std::min(due, files_from_);
@@ -248,12 +257,14 @@ void Run::wake_pipes() {
 
 void Run::hear(int signal) {
   if (signal != SIGHUP) return stop();
+  reconnect_failure_told_.clear();
   if (!settles_) reconnect();
 }
 
 // For brokers that have moved, passwords and certificates that were changed: all of the connection
 // is made anew, since a file may hold something else under the same name.
 void Run::reconnect() {
+  reconnect_due_ = TimePoint::max();
   try {
     const auto wanted = reload_();
     const auto settings = kafka_settings(wanted, kafka_reading());
@@ -265,6 +276,10 @@ void Run::reconnect() {
       log_.warning("SIGHUP: {} is another now; that needs a restart", key);
     sink_->reconnect(*settings);
     log_.info("SIGHUP: trying a new connection to Kafka; until it stands the present one goes on");
+  } catch (const SecretFileError& error) {
+    reconnect_due_ = clock_now() + kReconnectPause;
+    if (std::exchange(reconnect_failure_told_, error.what()) == error.what()) return;
+    log_.error("SIGHUP: {}; going on as before, trying again each few seconds", error.what());
   } catch (const ConfigError& error) {
     log_.error("SIGHUP: {}; going on as before", error.what());
   }
@@ -290,6 +305,7 @@ void Run::stop() {
 
 void Run::settle() {
   settles_ = true;
+  reconnect_due_ = TimePoint::max();
   metrics_.draining = false;
   log_.info("stopping: waiting for what is in flight");
   forwarder_->stop();

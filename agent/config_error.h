@@ -18,4 +18,10 @@ class ConfigError : public std::runtime_error {
   ExitCode code_;
 };
 
+/// A file that holds a secret cannot be read, or holds none: it may by and by.
+class SecretFileError : public ConfigError {
+ public:
+  using ConfigError::ConfigError;
+};
+
 }  // namespace punchline

@@ -246,7 +246,7 @@ class Loader {
       return;
     }
     auto text = read_secret(value.text);
-    if (!text) throw ConfigError(ExitCode::config, where + ": " + text.error().message());
+    if (!text) throw SecretFileError(ExitCode::config, where + ": " + text.error().message());
     config_.kafka[name] = std::move(*text);
     config_.kafka_files[name] = value.text;
   }

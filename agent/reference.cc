@@ -117,8 +117,9 @@ Bytes that were lost unread count as read. What was lost is noted on the buffer 
 and `verify` (buffer/FORMAT.md, "What was lost").
 
 `/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
-why no broker answers, or which broker or partition keeps records waiting, and for how long; also
-`kafka_brokers`: those of the cluster, with the address that each advertises; `kafka_cluster`: the id
+why no broker answers, no client can be made, or which broker or partition keeps records waiting,
+and for how long; also `kafka_brokers`: those of the cluster, with the address that each advertises;
+`kafka_reconnecting`: what SIGHUP asked for does not stand yet; `kafka_cluster`: the id
 of the cluster that answers, how often it was another one, and the offsets that were confirmed and
 are gone; and `clock_trouble`: `null`, or what the machine's clock says that cannot be and what
 becomes of records meanwhile, which stands in the text of `/readyz` too.

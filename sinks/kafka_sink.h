@@ -61,10 +61,8 @@ class KafkaSink final : public Sink {
   std::uint64_t epoch(Lane lane) const override;
   /// Client instances that were given up.
   std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
-  std::string trouble() const override {
-    return notices_.broker_away() ? notices_.trouble() : stalls_.trouble();
-  }
-  bool is_up() const override { return !notices_.broker_away(); }
+  std::string trouble() const override;
+  bool is_up() const override { return !notices_.broker_away() && main_.start_failure().empty(); }
   bool is_missing(RouteId route) const override { return notices_.is_missing(route); }
   std::vector<BrokerState> brokers() const override { return stalls_.brokers(); }
   std::string cluster() const override { return cluster_; }

@@ -224,6 +224,12 @@ void KafkaSink::lose_lanes(bool aside) {
   }
 }
 
+std::string KafkaSink::trouble() const {
+  const std::string& failure = main_.start_failure();
+  if (!failure.empty()) return "no Kafka client can be made: " + failure;
+  return notices_.broker_away() ? notices_.trouble() : stalls_.trouble();
+}
+
 void KafkaSink::look_at_trial(std::vector<Notice>& notices) {
   if (!wanted_) return;
   if (!main_.trying()) {

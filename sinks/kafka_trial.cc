@@ -87,9 +87,7 @@ KafkaTrial::Time KafkaTrial::due() const {
 
 /// The texts of connections have times in them; those of files, which have no code, do not.
 void KafkaTrial::fail(std::int32_t code, const std::string& text) {
-  if (!failure_.empty() && code == failure_code_ && (code != 0 || text == failure_)) return;
-  failure_code_ = code;
-  failure_ = text;
+  if (met_.emplace(code, code == 0 ? text : "").second) failure_ = text;
 }
 
 }  // namespace punchline

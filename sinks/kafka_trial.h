@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,8 @@ class KafkaTrial {
   /// When to look again, if nothing wakes us before.
   Time due() const;
 
-  /// Why the last attempt failed; empty before the first has. The text stays while the kind does.
+  /// Why an attempt failed; empty before the first has. Changes where one fails for a reason that
+  /// none before it has met.
   const std::string& failure() const { return failure_; }
 
  private:
@@ -64,7 +66,7 @@ class KafkaTrial {
   std::string certificate_;        // why a broker's is not trusted
   std::int32_t objection_code_ = 0;
   std::string objection_;          // the last that was heard against the instance
-  std::int32_t failure_code_ = 0;
+  std::set<std::pair<std::int32_t, std::string>> met_;  // of what has failed: code, or text
   std::string failure_;
 };
 

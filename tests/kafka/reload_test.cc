@@ -131,6 +131,12 @@ TEST_CASE("a password, a user, rights that do not do: the session before goes on
   place.put_password(kPassword);
   takes_over(work);
 
+  std::filesystem::remove(place.file("password"));
+  work.agent().process().signal(SIGHUP);
+  REQUIRE(work.agent().logs("; going on as before, trying again each few seconds"));
+  place.put_password(kPassword);
+  takes_over(work);
+
   place.configure(place.sasl_with_file("SCRAM-SHA-512", "emil"));
   goes_on_through(work, "Failed to acquire idempotence PID");
   kafka.grant("emil", "kept");
@@ -154,6 +160,7 @@ TEST_CASE("the session before is lost while only half a pair is there: that is t
   REQUIRE(work.agent().logs("; the one before goes on, trying again each few seconds"));
   kafka.restart_with_new_authority();
   REQUIRE(work.agent().logs("no new Kafka client: "));
+  CHECK(work.agent().page("/status").find("no Kafka client can be made: ") != std::string::npos);
   REQUIRE(work.appends());
   const auto begin = Clock::now();
   place.put_ca(kafka.authority());

@@ -104,6 +104,9 @@ TEST_CASE("a certificate without its key: the file is named, and looked at again
   std::filesystem::rename(wanted.key, key);
   // It goes on to what is wrong next: the broker knows nothing of TLS.
   REQUIRE(at.forwarder.run_until([&] { return at.told(kNotYet) == 2; }));
+  std::filesystem::copy_file(old.key, key, std::filesystem::copy_options::overwrite_existing);
+  REQUIRE(at.turns_for(milliseconds(1000)));
+  CHECK(at.told(kNotYet) == 2);  // each reason once
   REQUIRE(at.delivers(100));
   CHECK(at.sink->losses() == 0);
   CHECK(read_back(at.first->bootstrap(), "t", 200) == at.forwarder.expected());
