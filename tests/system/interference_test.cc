@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/eventually.h"
@@ -71,50 +70,6 @@ struct Disturbed : Place {
 };
 
 }  // namespace
-
-TEST_CASE("SIGHUP is answered, not died of") {
-  Disturbed place;
-  place.append(lines("first", 1'000));
-  Agent agent(place.setup);
-  REQUIRE(Disturbed::reads(agent, 1));
-  for (int times = 0; times < 20; ++times)
-    agent.process().signal(SIGHUP);
-  REQUIRE(agent.logs("the connection to Kafka is made anew"));
-  place.append("one\n");
-  CHECK(place.confirms(agent, 1'001));
-  CHECK(agent.stop().code == 0);
-  place.check_delivered(lines("first", 1'000) + "one\n");
-}
-
-TEST_CASE("SIGHUP goes over to other brokers, and says what it cannot take over") {
-  Disturbed place;
-  place.append(lines("first", 1'000));
-  const auto config = place.folder.file("config.json");
-  const auto write = [&](const std::string& brokers, const std::string& more) {
-    write_file(config, R"({"buffers": [{"path": ")" + place.setup.buffer + R"(", "topic": "t")" +
-                           more + R"(}], "kafka": {"bootstrap.servers": ")" + brokers +
-                           R"("}, "http": {"listen": "127.0.0.1:0"}})");
-  };
-  write("127.0.0.1:1", "");
-  Agent agent(place.setup.buffer, punchline({"run", "-c", config}));
-  REQUIRE(agent.logs("no Kafka broker"));
-  write(place.setup.brokers, R"(, "record_bytes_max": "1KiB")");
-  agent.process().signal(SIGHUP);
-  CHECK(agent.logs("SIGHUP: record_bytes_max is another now; that needs a restart"));
-  CHECK(place.confirms(agent, 1'000));
-  write(place.setup.brokers, R"(, "no_such_key": 1)");
-  agent.process().signal(SIGHUP);
-  CHECK(agent.logs("unknown key \"no_such_key\""));
-  CHECK(agent.logs("going on as before"));
-  fs::remove(config);
-  REQUIRE(::mkfifo(config.c_str(), 0600) == 0);
-  agent.process().signal(SIGHUP);
-  CHECK(agent.logs("is not a regular file"));
-  place.append("one\n");
-  CHECK(place.confirms(agent, 1'001));
-  CHECK(agent.stop().code == 0);
-  place.check_delivered(lines("first", 1'000) + "one\n");
-}
 
 TEST_CASE("deleted with a backlog, made anew by a producer: both arrive, nothing is left over") {
   Disturbed place;
