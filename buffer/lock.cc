@@ -82,12 +82,20 @@ Result<Descriptor> Lock::hold_offsets() const {
   return lock_file_ ? lock_file_->hold(LockFile::Byte::offsets) : Descriptor();
 }
 
-Status Lock::look() {
-  if (!noted_) {
-    const auto created = file_.create_attribute(kHolderAttribute, text_);
-    noted_ = created && *created;
-    return created && !*created ? lost() : Status();
+// What stood there when the lock was granted was judged dead.
+Status Lock::note() {
+  const auto standing = file_.attribute(kHolderAttribute);
+  if (standing && *standing && **standing == dead_) {
+    noted_ = file_.set_attribute(kHolderAttribute, text_).ok();
+    return {};
   }
+  const auto created = file_.create_attribute(kHolderAttribute, text_);
+  noted_ = created && *created;
+  return created && !*created ? lost() : Status();
+}
+
+Status Lock::look() {
+  if (!noted_) return note();
   if (auto ours = may_change(); !ours) return ours;
   const auto ask = file_.attribute(kAskAttribute);
   if (!ask || !*ask) return {};

@@ -75,6 +75,7 @@ class Lock final : public ChangeGuard {
  private:
   friend class LockRequest;
   Error lost() const;
+  Status note();
   Lock(Descriptor file, std::string text) : file_(std::move(file)), text_(std::move(text)) {}
 
   Descriptor file_;  // open for reading only: a writing one would make nobody_writes() false
@@ -82,6 +83,7 @@ class Lock final : public ChangeGuard {
   std::string lock_path_;
   std::optional<LockFile> lock_file_;
   bool noted_ = false;
+  std::string dead_;  // the holder that stands there if not, since there was no room to replace it
   bool taken_over_ = false;  // from a holder that may only be stopped
   std::vector<std::string> warnings_;
 };

@@ -135,6 +135,8 @@ Result<std::unique_ptr<Lock>> LockRequest::grant(const PosixFile& file, bool not
     lock->warnings_.push_back("no lock file, so it is never collapsed: " + no_lock_file_);
   }
   if (!noted) {
+    const auto dead = file.descriptor().attribute(kHolderAttribute);
+    if (dead && *dead) lock->dead_ = **dead;
     lock->warnings_.push_back("the holder of the lock could not be noted: " + std::move(warning));
   }
   lock->lock_file_ = std::move(lock_file_);
