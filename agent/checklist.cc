@@ -90,25 +90,29 @@ void check_quarantine_file(const BufferConfig& config, Checklist& list) {
   list.no(exit_for(opened.error()), opened.error().message());
 }
 
-void check_folder(const BufferConfig& config, bool file_exists, Checklist& list) {
+void check_filesystem(const BufferConfig& config, const PosixFile* file, Checklist& list) {
   const auto& path = config.path;
-  const auto folder = folder_of(path);
-  const auto probe = probe_folder(folder);
-  if (!probe && file_exists) {
-    if (no_quarantine(config, probe.error(), list)) return;
+  const auto beside = probe_folder(folder_of(path));
+  if (!beside && file != nullptr && no_quarantine(config, beside.error(), list)) return;
+  const bool is_alone = file != nullptr && is_mounted_alone(*file);
+  const auto probe = is_alone ? probe_file(*file) : beside;
+  if (!probe && file != nullptr) {
     return list.note(path + ": its filesystem cannot be tried out: " + probe.error().message());
   }
   if (!probe) {
     return list.no(exit_for(probe.error()),
                    path + ": cannot be created: " + probe.error().message());
   }
-  if (!file_exists) check_creation(config, list);
+  if (file == nullptr) check_creation(config, list);
   list.yes(path + ": lies on " + probe->filesystem + ", " +
            std::to_string(probe->free_bytes >> 20) + " MiB free");
   check_capability(path + ": punching holes", probe->punch, true, list);
   check_capability(path + ": finding holes", probe->holes, false, list);
   check_capability(path + ": attributes", probe->attributes, false, list);
   check_capability(path + ": collapsing ranges", probe->collapse, false, list);
+  if (file == nullptr || config.is_quarantine) return;
+  if (const auto forgets = forgetful_folder(*file))
+    list.note(path + ": " + forgotten_quarantine(path, *forgets));
 }
 
 }  // namespace
@@ -134,7 +138,7 @@ void check_buffer(const BufferConfig& config, Checklist& list) {
     return list.no(exit_for(file.error()), file.error().message());
   }
   if (file) check_file(**file, list);
-  check_folder(config, file.ok(), list);
+  check_filesystem(config, file ? file->get() : nullptr, list);
   check_quarantine_file(config, list);
   if (const auto kept = set_aside_before(config)) list.note(kept->text());
 }

@@ -12,6 +12,7 @@
 #include "buffer/append_writer.h"
 #include "buffer/boot.h"
 #include "buffer/lines.h"
+#include "buffer/quarantine.h"
 #include "buffer/result.h"
 
 namespace punchline {
@@ -65,18 +66,28 @@ void tell(const std::string& path, const StartReport& report, const Checkpoint& 
   }
 }
 
+// Where a quota is used up no file can be made beside it.
+Result<ProbeReport> probe_for(const BufferConfig& config, const PosixFile& file, Log& log) {
+  if (is_mounted_alone(file)) return probe_file(file);
+  auto probe = probe_folder(folder_of(config.path));
+  if (probe) return probe;
+  log.warning("{}: its filesystem could not be tried out: {}", config.path,
+              probe.error().message());
+  return probe_file(file);
+}
+
 std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuffer& opened,
                                             Log& log) {
-  const auto probe = probe_folder(folder_of(config.path));
   const auto facts = opened.file->facts();
   if (!facts) return failure(facts.error());
+  const auto probe = probe_for(config, *opened.file, log);
   if (!probe) {
-    log.warning("{}: its filesystem could not be tried out: {}", config.path,
-                probe.error().message());
     opened.limits = limits_for("", config, facts->block_bytes);
     return std::nullopt;
   }
   opened.limits = limits_for(probe->filesystem, config, facts->block_bytes);
+  if (const auto folder = forgetful_folder(*opened.file); folder && !config.is_quarantine)
+    log.warning("{}: {}", config.path, forgotten_quarantine(config.path, *folder));
   // On a full disk it could not be tried: the kernel will say it when it comes to that.
   if (!probe->collapse.missing()) {
     opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
@@ -293,6 +304,12 @@ void tell_of_orphans(const BufferConfig& config, Log& log) {
     log.warning("{}: what a deleted buffer of this name held is in {}: forward it too (-b)",
                 config.path, entry.path().string());
   }
+}
+
+std::string forgotten_quarantine(const std::string& buffer, const std::string& filesystem) {
+  return "is mounted alone: what is set aside would go to its quarantine " +
+         quarantine_path(buffer) + " on " + filesystem +
+         ", which forgets it with the machine or the container; mount the folder, not the file";
 }
 
 std::string orphan_path(const std::string& buffer, const std::string& uuid) {

@@ -72,6 +72,9 @@ enum class Source : std::uint8_t { kept, given_up };
 Result<std::string> save_rest(BufferFile& file, const Checkpoint& checkpoint,
                               const std::string& path, const BufferConfig& config, Source source);
 
+/// What there is to say of forgetful_folder().
+std::string forgotten_quarantine(const std::string& buffer, const std::string& filesystem);
+
 /// Where what a deleted buffer held is saved.
 std::string orphan_path(const std::string& buffer, const std::string& uuid);
 

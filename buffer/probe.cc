@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -138,7 +139,104 @@ void probe_without_data(const Descriptor& file, ProbeReport& report) {
                      : failed(punched.error(), kNoPunch);
 }
 
+constexpr ByteRange kBehind{std::uint64_t{4} << 30, (std::uint64_t{4} << 30) + kBytes};
+
+Result<ProbeReport> report_on(const Descriptor& file) {
+  const auto filesystem = file.filesystem();
+  if (!filesystem) return filesystem.error();
+  ProbeReport report;
+  report.filesystem = filesystem_name(filesystem->type);
+  report.block_bytes = filesystem->block_bytes;
+  report.free_bytes = filesystem->free_bytes;
+  return report;
+}
+
+/// What we know ourselves of how it punches; others may take the call and do nothing.
+bool is_known_to_punch(std::string_view filesystem) {
+  static constexpr std::string_view kKnown[] = {"ext4", "xfs", "btrfs", "tmpfs", "overlay"};
+  return std::find(std::begin(kKnown), std::end(kKnown), filesystem) != std::end(kKnown);
+}
+
+constexpr const char* kNoTrial = "cannot be tried without a file beside it";
+
+/// Any error but that it cannot at all, as EFBIG so far behind, says nothing.
+Capability ask_for_punch(const Descriptor& file, ByteRange behind, std::string_view filesystem) {
+  const auto punched = file.punch(behind);
+  if (!punched && punched.error().kind() == ErrorKind::unsupported) {
+    return failed(punched.error(), kNoPunch);
+  }
+  if (!punched) return {Answer::unknown, punched.error().message()};
+  if (is_known_to_punch(filesystem)) return {Answer::yes, "works on this filesystem"};
+  return {Answer::unknown, "is accepted; whether blocks go back " + std::string(kNoTrial)};
+}
+
+/// EINVAL: it can, but not behind the end. The unit may be larger than a block (ext4 bigalloc).
+Capability ask_for_collapse(const Descriptor& file, ByteRange behind, ProbeReport& report) {
+  constexpr std::uint64_t kUnit = 1 << 20;
+  const auto done = file.collapse(behind);
+  if (!done && done.error().code() != EINVAL) {
+    return failed(done.error(), "the file's logical size only grows, its blocks are freed");
+  }
+  report.collapse_unit_bytes = kUnit;
+  return {Answer::yes, "works, in units of " + in_kib(kUnit)};
+}
+
+Capability ask_for_attributes(const Descriptor& file) {
+  const auto got = file.attribute("user.punchline");
+  if (!got) return failed(got.error(), "after each start, records may be delivered again");
+  return {Answer::yes, "work"};
+}
+
+bool is_forgetful(std::string_view filesystem) {
+  return filesystem == "tmpfs" || filesystem == "ramfs" || filesystem == "overlay";
+}
+
+struct Mount {
+  std::uint64_t id = 0;
+  bool is_known = false;
+};
+
+Mount mount_of(int folder, const char* path) {
+  struct statx found {};
+  if (::statx(folder, path, AT_EMPTY_PATH, STATX_MNT_ID, &found) < 0) return {};
+  return {found.stx_mnt_id, (found.stx_mask & STATX_MNT_ID) != 0};
+}
+
 }  // namespace
+
+bool is_mounted_alone(const PosixFile& file) {
+  const auto own = mount_of(file.descriptor().fd(), "");
+  const auto folder = mount_of(AT_FDCWD, folder_of(file.path()).c_str());
+  return own.is_known && folder.is_known && own.id != folder.id;
+}
+
+std::optional<std::string> forgetful_folder(const PosixFile& file) {
+  if (!is_mounted_alone(file)) return std::nullopt;
+  const auto folder = Descriptor::open(folder_of(file.path()), O_RDONLY | O_DIRECTORY);
+  const auto its = folder ? report_on(*folder) : folder.error();
+  const auto own = report_on(file.descriptor());
+  if (!its || !own || !is_forgetful(its->filesystem) || is_forgetful(own->filesystem)) {
+    return std::nullopt;
+  }
+  return its->filesystem;
+}
+
+// Nobody appends so much meanwhile.
+Result<ProbeReport> probe_file(const PosixFile& file) {
+  const auto opened = file.descriptor().reopen(O_RDWR);
+  if (!opened) return opened.error();
+  const auto facts = opened->facts();
+  if (!facts) return facts.error();
+  auto report = report_on(*opened);
+  if (!report) return report;
+  const auto end = whole_blocks({0, facts->stx_size + kBytes}, kBytes).end;
+  const ByteRange behind{end + kBehind.begin, end + kBehind.end};
+  report->punch = ask_for_punch(*opened, behind, report->filesystem);
+  report->holes = {Answer::unknown, kNoTrial};
+  report->collapse = ask_for_collapse(*opened, behind, *report);
+  report->attributes = ask_for_attributes(*opened);
+  return report;
+}
 
 std::string filesystem_name(std::uint64_t type) {
   struct Known {
@@ -164,12 +262,9 @@ std::string filesystem_name(std::uint64_t type) {
 Result<ProbeReport> probe_folder(const std::string& folder) {
   auto file = temporary_file(folder);
   if (!file) return file.error();
-  auto filesystem = file->filesystem();
-  if (!filesystem) return filesystem.error();
-  ProbeReport report;
-  report.filesystem = filesystem_name(filesystem->type);
-  report.block_bytes = filesystem->block_bytes;
-  report.free_bytes = filesystem->free_bytes;
+  auto reported = report_on(*file);
+  if (!reported) return reported;
+  auto& report = *reported;
   report.attributes = try_attributes(*file);
   const auto written = file->write_at(0, std::vector<char>(kBytes, 'x'));
   if (!written && written.error().kind() != ErrorKind::no_space) return written.error();
