@@ -124,7 +124,7 @@ void Buffers::add_pipe(Held& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
                   held.metrics, *held.losses, parts_.log, held.quarantine.get(), held.keys.get(),
-                  held.old_keys.get(), host_name()},
+                  held.old_keys.get(), host_name(), held.buffer.reserve.get()},
       held.config, held.buffer.limits, parts_.forwarder.next_owner(), now);
   held.pipe = pipe.get();
   parts_.forwarder.add(std::move(pipe));

@@ -1,13 +1,21 @@
 #include "agent/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace punchline {
+namespace {
 
-Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
+constexpr int kRefusalsPerPlan = 4;  // for want of room: each costs btrfs a commit
+constexpr std::uint64_t kWorthAtEndBytes = 64 * 1024;
+
+}  // namespace
+
+Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve)
     : file_(file),
       checkpoint_(checkpoint),
       limits_(limits),
+      reserve_(reserve),
       reclaim_(limits.block_bytes, checkpoint.base(), checkpoint.format()),
       search_(file),
       front_(checkpoint.front()),
@@ -16,6 +24,7 @@ Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits)
   begin_below(front_);
   if (front_ > checkpoint.base()) free_due_ = collapse_due_ = TimePoint::min();
   if (checkpoint.needs_store() || !checkpoint.freed()) store_due_ = TimePoint::min();
+  if (reserve != nullptr) reserve_due_ = TimePoint::min();
 }
 
 void Ledger::done(ByteRange range, TimePoint now) {
@@ -78,7 +87,7 @@ std::uint64_t Ledger::undone_bytes(ByteRange range) const {
 }
 
 bool Ledger::must_pause() const {
-  return reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max ||
+  return (reclaim_.unfreed_bytes() > limits_.unfreed_bytes_max && !no_room_) ||
          done_.size() > 2 * limits_.ranges_max;
 }
 
@@ -92,7 +101,10 @@ std::vector<Ledger::Trouble> Ledger::settle(TimePoint now, Worth worth) {
   Troubles troubles;
   store_front(now, troubles);
   free_timely(now, worth, troubles);
-  if (done_.size() > limits_.ranges_max) forget_ranges(now, troubles);
+  const bool may_free = !no_room_ || now >= free_due_;
+  if (done_.size() > limits_.ranges_max && may_free) forget_ranges(now, troubles);
+  free_by_reserve(now, worth, troubles);
+  if (now >= reserve_due_) take_reserve(now);
   if (now >= sync_due_) sync(now, troubles);
   if (now >= collapse_due_ || (collapse_waits_ && all_read_)) collapse(now, troubles);
   return troubles;
@@ -121,13 +133,13 @@ std::uint64_t Ledger::least_bytes(Worth worth) const {
 // A front that cannot be stored stays in memory: freeing goes on by the in-band rule above the
 // stored one, and storing is tried again each second.
 void Ledger::store_front(TimePoint now, Troubles& troubles) {
-  if (front_ > checkpoint_.front()) {
+  const bool may_store = store_due_ == TimePoint::max() || now >= store_due_;
+  if (front_ > checkpoint_.front() && may_store) {
     collapse_due_ = std::min(collapse_due_, now + limits_.collapse_delay);
     if (const auto moved = checkpoint_.move_front(front_); !moved) {
-      if (store_due_ == TimePoint::max()) {
-        troubles.push_back({moved.error().message(), moved.error().kind() == ErrorKind::no_space});
-      }
-      store_due_ = std::min(store_due_, now + limits_.retry_delay);
+      store_due_ = now + limits_.retry_delay;
+      return troubles.push_back(
+          {moved.error().message(), moved.error().kind() == ErrorKind::no_space});
     }
   }
   if (now < store_due_) return;
@@ -145,19 +157,56 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
                            &done_,                     free_from(),
                            is_written_below(),         must_hold_strays()};
   const auto punches = reclaim_.plan(view, least, punches_max);
-  punch_failed_ = false;
-  for (const auto& each : punches) {
-    if (punch(each, troubles)) continue;
-    punch_failed_ = true;
-    free_due_ = now + limits_.retry_delay;
-    if (!each.in_band) break;
-  }
+  punch_all(punches, now, troubles);
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
   if (view.hold_strays) note_strays(now);
   const bool held = view.free_from > 0 || view.hold_below || view.hold_strays;
   if (held) free_due_ = std::min(free_due_, now + limits_.retry_delay);
   if (!punches.empty()) note_growth(now);
+}
+
+// Refused are the unaligned edges that btrfs cannot copy when it is full; at the limit of a quota all.
+void Ledger::punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now,
+                       Troubles& troubles) {
+  punch_failed_ = false;
+  no_room_.reset();
+  int tried = 0;
+  int refused = 0;
+  for (const auto& each : punches) {
+    ++tried;
+    const auto punched = punch(each, troubles);
+    if (punched) continue;
+    punch_failed_ = true;
+    free_due_ = now + limits_.retry_delay;
+    if (punched.error().kind() == ErrorKind::no_space && ++refused == tried)
+      no_room_ = punched.error();
+    if (!each.in_band || refused == kRefusalsPerPlan) break;
+  }
+  if (refused < tried) no_room_.reset();
+}
+
+bool Ledger::is_worth_reserve(Worth worth) const {
+  const bool at_end = worth == Worth::all && all_read_ && done_.empty();
+  return reclaim_.unfreed_bytes() >= (at_end ? kWorthAtEndBytes : limits_.reserve_worth_bytes);
+}
+
+// At once, since whoever appends wants the same room.
+void Ledger::free_by_reserve(TimePoint now, Worth worth, Troubles& troubles) {
+  is_stuck_ = false;
+  if (!no_room_ || !is_worth_reserve(worth)) return;
+  if (std::exchange(has_reserve_, false) && reserve_->give_up()) {
+    std::erase_if(troubles, [](const auto& trouble) { return trouble.is_no_space; });
+    store_due_ = reserve_due_ = now;
+    store_front(now, troubles);
+    free_blocks(now, {}, limits_.punches_per_turn_max, troubles);
+  }
+  is_stuck_ = no_room_.has_value();
+}
+
+void Ledger::take_reserve(TimePoint now) {
+  has_reserve_ = reserve_->take().ok();
+  reserve_due_ = has_reserve_ ? TimePoint::max() : now + limits_.reserve_delay;
 }
 
 // Where the file ended when a collapse was noted may be inside of a record, of which one half must
@@ -170,23 +219,22 @@ Position Ledger::free_from() const {
   return std::max(noted > 0 ? std::max(noted, kept_until_) : 0, shows ? format_shown_until_ : 0);
 }
 
-bool Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
+Status Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   if (punch.in_band && !punch.stray && is_crossed_at(punch.settled)) {
     is_crossed_ = true;
-    return false;
+    return Error(ErrorKind::busy, 0, file_.path() + ": written across");
   }
   const auto base = checkpoint_.base();
   const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
   if (freed) {
     freed_bytes_ += reclaim_.freed(punch);
     if (punch.stray) strays_.erase(punch.settled);
-    return true;
+    return freed;
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
-  // btrfs, 100 % full, refuses unaligned edges; whole blocks below the front still work there.
   if (!no_space || !punch.in_band) troubles.push_back({freed.error().message(), no_space});
   if (freed.error().kind() == ErrorKind::io) checkpoint_.distrust();
-  return false;
+  return freed;
 }
 
 // The lowest ranges go first, each only once the file itself says that it is done.
@@ -247,6 +295,8 @@ std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {
   Troubles troubles;
   store_front(now, troubles);
   free_blocks(now, {}, done_.size() + 2, troubles);
+  free_by_reserve(now, Worth::all, troubles);
+  if (now >= reserve_due_) take_reserve(now);
   remember_kept();
   const auto clean = clean_to();
   const auto finished = checkpoint_.finish();

@@ -14,6 +14,7 @@
 #include "buffer/interval_set.h"
 #include "buffer/kept_bytes.h"
 #include "buffer/reclaim.h"
+#include "buffer/reserve.h"
 #include "buffer/strays.h"
 
 namespace punchline {
@@ -26,7 +27,12 @@ struct LedgerLimits {
   Duration retry_delay = std::chrono::seconds(1);
   Duration collapse_delay = std::chrono::seconds(1);  ///< Since the front moved.
   Duration collapse_retry_delay = std::chrono::minutes(1);
-  std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above.
+  std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above, see must_pause().
+  /// The reserve is given up to free so much, or all there is at the end of the buffer. btrfs gives
+  /// an extent back as a whole or not at all, and one may have 128 MiB; and there must be room to
+  /// take the reserve again before somebody else has that.
+  std::uint64_t reserve_worth_bytes = 256ULL << 20;
+  Duration reserve_delay = std::chrono::seconds(10);  ///< Until that is tried again.
   std::size_t ranges_max = 64 * 1024;             ///< Done ranges remembered above the front.
   std::size_t punches_per_turn_max = 256;
   CollapseLimits collapse;  ///< By default never, as long as no unit is given.
@@ -65,8 +71,8 @@ class Ledger {
     bool is_no_space = false;
   };
 
-  /// Both must outlive this; `checkpoint` has been started.
-  Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits);
+  /// All must outlive this; `checkpoint` has been started. `reserve` may be nullptr.
+  Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve = nullptr);
 
   /// The format has been settled (Checkpoint::settle_format()).
   void set_format(Format format) { reclaim_.set_format(format); }
@@ -89,8 +95,13 @@ class Ledger {
   std::uint64_t unfreed_bytes() const { return reclaim_.unfreed_bytes(); }
   /// Bytes freed so far.
   std::uint64_t freed_bytes() const { return freed_bytes_; }
-  /// Confirmed bytes cannot be freed fast enough, or not be noted: offer nothing more for now.
+  /// Confirmed bytes cannot be freed fast enough, or not be noted: offer nothing more for now. But
+  /// for want of room nothing stops: nobody knows when there is some again.
   bool must_pause() const;
+  /// Neither can the front be set nor anything be freed for want of room, and there is no reserve
+  /// that would help; else nullptr. What comes after the front that is stored comes again after a
+  /// restart.
+  const Error* no_room() const { return is_stuck_ ? &*no_room_ : nullptr; }
 
   /// The file has grown, so there is something to make durable.
   void note_growth(TimePoint now);
@@ -115,7 +126,9 @@ class Ledger {
   std::vector<Trouble> finish(TimePoint now);
 
   /// When settle() should be called next, if nothing else happens; TimePoint::max() for never.
-  TimePoint due() const { return std::min({free_due_, sync_due_, store_due_, collapse_due_}); }
+  TimePoint due() const {
+    return std::min({free_due_, sync_due_, store_due_, collapse_due_, reserve_due_});
+  }
 
  private:
   using Troubles = std::vector<Trouble>;
@@ -125,7 +138,11 @@ class Ledger {
   std::uint64_t least_bytes(Worth worth) const;
   void free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
                    Troubles& troubles);
-  bool punch(const Reclaim::Punch& punch, Troubles& troubles);
+  void punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now, Troubles& troubles);
+  Status punch(const Reclaim::Punch& punch, Troubles& troubles);
+  bool is_worth_reserve(Worth worth) const;
+  void free_by_reserve(TimePoint now, Worth worth, Troubles& troubles);
+  void take_reserve(TimePoint now);
   void forget_ranges(TimePoint now, Troubles& troubles);
   Position free_from() const;
   void sync(TimePoint now, Troubles& troubles);
@@ -155,6 +172,8 @@ class Ledger {
   BufferFile& file_;
   Checkpoint& checkpoint_;
   LedgerLimits limits_;
+  Reserve* reserve_;
+  bool has_reserve_ = false;
   Reclaim reclaim_;
   IntervalSet done_;  // above front_
   IntervalSet strays_;
@@ -174,11 +193,14 @@ class Ledger {
   bool all_read_ = true;
   bool collapse_waits_ = false;  // for all to be read
   bool punch_failed_ = false;      // the last one did; its range is tried again
+  std::optional<Error> no_room_;   // the last plan was refused by that altogether
+  bool is_stuck_ = false;          // so it was, and no reserve helped
   TimePoint free_due_ = TimePoint::max();
   TimePoint sync_due_ = TimePoint::max();
   TimePoint note_due_ = TimePoint::min();  // to sync for the sake of strays not before
   TimePoint store_due_ = TimePoint::max();
   TimePoint collapse_due_ = TimePoint::max();
+  TimePoint reserve_due_ = TimePoint::max();  // to take it
 };
 
 }  // namespace punchline

@@ -76,6 +76,15 @@ Result<ProbeReport> probe_for(const BufferConfig& config, const PosixFile& file,
   return probe_file(file);
 }
 
+void prepare_reserve(const BufferConfig& config, const std::string& filesystem,
+                     OpenBuffer& opened) {
+  if (!ReserveFile::is_needed_on(filesystem) || is_mounted_alone(*opened.file)) return;
+  auto creation = opened.file->creation_alike();
+  if (!creation) return;
+  creation->mode = 0600;
+  opened.reserve = std::make_unique<ReserveFile>(ReserveFile::path_for(config.path), *creation);
+}
+
 std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuffer& opened,
                                             Log& log) {
   const auto facts = opened.file->facts();
@@ -86,6 +95,7 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
     return std::nullopt;
   }
   opened.limits = limits_for(probe->filesystem, config, facts->block_bytes);
+  prepare_reserve(config, probe->filesystem, opened);
   if (const auto folder = forgetful_folder(*opened.file); folder && !config.is_quarantine)
     log.warning("{}: {}", config.path, forgotten_quarantine(config.path, *folder));
   // On a full disk it could not be tried: the kernel will say it when it comes to that.

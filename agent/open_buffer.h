@@ -13,6 +13,7 @@
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/probe.h"
+#include "buffer/reserve_file.h"
 
 namespace punchline {
 
@@ -24,6 +25,7 @@ struct OpenBuffer {
   std::unique_ptr<Lock> lock;
   std::unique_ptr<Checkpoint> checkpoint;
   LedgerLimits limits;           ///< As the filesystem likes it.
+  std::unique_ptr<ReserveFile> reserve;  ///< Where freeing may want room; else nullptr.
   std::uint64_t lost_bytes = 0;  ///< StartReport::lost_bytes.
 };
 

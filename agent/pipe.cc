@@ -32,7 +32,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
     : parts_(parts),
       config_(config),
       owner_(owner),
-      ledger_(parts.file, parts.checkpoint, limits),
+      ledger_(parts.file, parts.checkpoint, limits, parts.reserve),
       stray_watch_(ledger_, now),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
@@ -302,6 +302,8 @@ void Pipe::settle(TimePoint now) {
   for (const auto& trouble : ledger_.settle(now, worth)) {
     gauges_.say(trouble, now);
   }
+  if (const auto* no_room = ledger_.no_room())
+    gauges_.say_no_room(*no_room, ledger_.unfreed_bytes(), now);
   follow_base();
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     for (auto* pass : passes())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "buffer/quarantine.h"
@@ -13,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kShowDelay = 1s;
+constexpr Duration kNoRoomToldDelay = 5min;
 constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
 constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
@@ -186,6 +188,21 @@ void PipeGauges::say(const Ledger::Trouble& trouble, TimePoint now) {
 
 void PipeGauges::say(const Error& error, TimePoint now) {
   say({error.message(), error.kind() == ErrorKind::no_space}, now);
+}
+
+void PipeGauges::say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now) {
+  if (now < no_room_due_) return;
+  no_room_due_ = now + kNoRoomToldDelay;
+  const bool is_quota = refusal.code() == EDQUOT;
+  parts_.log.error(
+      "{}: {} that Kafka has cannot be freed, as {}: {}; what waits is delivered all the same, and "
+      "what is not freed comes again after a restart",
+      path_, counted(unfreed_bytes, "byte"),
+      is_quota ? "the quota that the file counts for is used up, and freeing takes room first"
+               : "its filesystem is full, and freeing takes room first",
+      is_quota ? "raise its limit (btrfs qgroup limit, xfs_quota, setquota), or remove other files "
+                 "that count for it"
+               : "make some room there");
 }
 
 bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {

@@ -74,6 +74,8 @@ class PipeGauges {
   /// Logs a trouble when it begins or changes, and when it is over.
   void say(const Ledger::Trouble& trouble, TimePoint now);
   void say(const Error& error, TimePoint now);
+  /// Nothing is freed for want of room, which only somebody else can make: each five minutes.
+  void say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now);
 
   /// Once a turn; sizes are looked up about once a second. True when the file has grown since.
   bool show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
@@ -121,6 +123,7 @@ class PipeGauges {
   std::uint64_t dropped_records_ = 0;
   std::string trouble_;  // being said; empty for none
   TimePoint trouble_at_;
+  TimePoint no_room_due_ = TimePoint::min();  // to be told again
 };
 
 }  // namespace punchline

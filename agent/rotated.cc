@@ -97,6 +97,7 @@ bool is_another_buffer(const std::string& path, const Config& all) {
 // What stands beside a buffer by our own doing.
 bool is_ours(std::string_view name) {
   return name.ends_with(".quarantine") || name.ends_with(".agent") ||
+         name.ends_with(".reserve") ||
          name.find(".orphan-") != std::string_view::npos ||
          name.find(".quarantine.unsynced-") != std::string_view::npos;
 }

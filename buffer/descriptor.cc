@@ -188,6 +188,13 @@ Status Descriptor::punch(ByteRange offsets) const {
   return {};
 }
 
+Status Descriptor::allocate(std::uint64_t bytes) const {
+  const int done =
+      uninterrupted([&] { return ::fallocate(fd_, 0, 0, static_cast<off_t>(bytes)); });
+  if (done < 0) return error(errno, "allocate");
+  return {};
+}
+
 Status Descriptor::collapse(ByteRange offsets) const {
   // Never repeated: had it been done before a signal came, the second one would cut out data.
   const int done = ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offsets.begin),

@@ -72,6 +72,8 @@ class Descriptor {
   /// lseek(2) SEEK_HOLE; `offset` itself at or behind the end.
   Result<std::uint64_t> next_hole(std::uint64_t offset) const;
 
+  /// fallocate(2) of the first `bytes`: blocks that read as NUL, where there are none yet.
+  Status allocate(std::uint64_t bytes) const;
   /// fallocate(2) PUNCH_HOLE | KEEP_SIZE.
   Status punch(ByteRange offsets) const;
   /// fallocate(2) COLLAPSE_RANGE; the one call that is not repeated after EINTR.

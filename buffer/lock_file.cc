@@ -1,10 +1,8 @@
 #include "buffer/lock_file.h"
 
-#include <cerrno>
 #include <memory>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "buffer/quarantine.h"
 
@@ -14,15 +12,6 @@ namespace {
 std::string identity_of(const struct statx& facts) {
   return std::to_string(facts.stx_dev_major) + ":" + std::to_string(facts.stx_dev_minor) + ":" +
          std::to_string(facts.stx_ino);
-}
-
-/// Whoever may write the buffer may lock here. Its owner is not ours to give, unless we are root.
-PosixFile::Creation like(const struct statx& buffer) {
-  PosixFile::Creation creation;
-  creation.mode = buffer.stx_mode & 0666U;
-  if (buffer.stx_gid != ::getegid()) creation.group = std::to_string(buffer.stx_gid);
-  if (::geteuid() == 0) creation.owner = buffer.stx_uid;
-  return creation;
 }
 
 }  // namespace
@@ -42,9 +31,9 @@ Result<LockFile> LockFile::on(const PosixFile& buffer, const PosixFile& lock_fil
 }
 
 Result<LockFile> LockFile::open(const PosixFile& buffer, const std::string& path) {
-  const auto facts = buffer.descriptor().facts();
-  if (!facts) return facts.error();
-  const auto made = PosixFile::create_if_missing(path, like(*facts));
+  const auto alike = buffer.creation_alike();  // whoever may write the buffer may lock here
+  if (!alike) return alike.error();
+  const auto made = PosixFile::create_if_missing(path, *alike);
   if (!made) return made.error();
   const auto found = PosixFile::open(path);
   if (!found) return found.error();

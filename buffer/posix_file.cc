@@ -107,6 +107,16 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path) {
       new PosixFile(std::move(*file), sane_block_bytes(filesystem->block_bytes)));
 }
 
+Result<PosixFile::Creation> PosixFile::creation_alike() const {
+  const auto facts = reading_.facts();
+  if (!facts) return facts.error();
+  Creation creation;
+  creation.mode = facts->stx_mode & 0666U;
+  if (facts->stx_gid != ::getegid()) creation.group = std::to_string(facts->stx_gid);
+  if (::geteuid() == 0) creation.owner = facts->stx_uid;
+  return creation;
+}
+
 Status PosixFile::open_for_writing() {
   if (writing_.valid()) return {};
   auto file = reading_.reopen(O_RDWR);

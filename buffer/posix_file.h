@@ -49,6 +49,9 @@ class PosixFile final : public BufferFile {
   /// `not_found` (no such folder), `no_space`, `io`.
   static Result<bool> create_if_missing(const std::string& path, const Creation& creation);
 
+  /// For a file beside it: its mode and group, and its owner where we are root and may give it.
+  Result<Creation> creation_alike() const;
+
   /// From here on punch() works, and nobody_writes() is false because of us. Harmless if repeated.
   Status open_for_writing();
   /// Takes that back, for a while.

@@ -93,6 +93,20 @@ std::string FsMounts::mount(const std::string& type, std::uint64_t bytes,
   return folder;
 }
 
+std::string FsMounts::mount_qgroup(std::uint64_t limit_bytes) {
+  const auto top = mount("btrfs", std::max<std::uint64_t>(512 << 20, 4 * limit_bytes));
+  if (top.empty()) return {};
+  const auto folder = top + "/subvolume";
+  if (!sh("btrfs quota enable " + quoted(top) + " && btrfs subvolume create " + quoted(folder))) {
+    return {};
+  }
+  return set_qgroup_limit(folder, limit_bytes) ? folder : "";
+}
+
+bool FsMounts::set_qgroup_limit(const std::string& folder, std::uint64_t limit_bytes) {
+  return sh("btrfs qgroup limit " + std::to_string(limit_bytes) + " " + quoted(folder));
+}
+
 std::string FsMounts::mount_image(const std::string& type, const std::string& image,
                                   const std::string& options) {
   if (base_.empty()) return {};

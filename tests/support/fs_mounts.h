@@ -25,6 +25,11 @@ class FsMounts {
   /// `options` are added to mkfs's (for tmpfs: mount's -o).
   std::string mount(const std::string& type, std::uint64_t bytes, const std::string& options = {});
 
+  /// A subvolume of a new btrfs with a qgroup that holds `limit_bytes`; "" as above.
+  std::string mount_qgroup(std::uint64_t limit_bytes);
+  /// Sets another limit for such a subvolume.
+  bool set_qgroup_limit(const std::string& folder, std::uint64_t limit_bytes);
+
   /// The folder `source` seen through bindfs(1), which has attributes and cannot punch; "" as
   /// above.
   std::string mount_bindfs(const std::string& source);

@@ -76,7 +76,14 @@ std::string MemoryFile::data_map() const {
 
 std::uint64_t MemoryFile::free_pages() const {
   const auto pages = space_bytes_ / kPageBytes;
-  return pages - std::min<std::uint64_t>(pages, now_.pages.size());
+  return pages - std::min<std::uint64_t>(pages, now_.pages.size() + reserved_pages_);
+}
+
+bool MemoryFile::reserve(std::uint64_t pages) {
+  reserved_pages_ = 0;
+  if (free_pages() < pages) return false;
+  reserved_pages_ = pages;
+  return true;
 }
 
 std::uint64_t MemoryFile::room_for(std::uint64_t bytes) const {
@@ -136,6 +143,7 @@ Status MemoryFile::punch(ByteRange offsets) {
   if (offsets.end > now_.size) return error(EINVAL, "punch beyond the end of");
   if (offsets.begin > offsets.end) return error(EINVAL, "punch backwards in");
   if (offsets.empty()) return {};
+  if (copies_on_write_ && free_pages() == 0) return error(EDQUOT, "punch");
   now_.zero(offsets);
   disk_.punched(offsets);
   ++modified_ns_;
@@ -189,7 +197,8 @@ Result<std::optional<std::string>> MemoryFile::attribute(std::string_view name) 
 Status MemoryFile::set_attribute(std::string_view name, std::string_view value) {
   if (auto failed = enter(Op::set_attribute, "set an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "set an attribute of");
-  if (free_pages() == 0) return error(ENOSPC, "set an attribute of");
+  if (free_pages() == 0)
+    return error(copies_on_write_ ? EDQUOT : ENOSPC, "set an attribute of");
   now_.attributes[std::string(name)] = value;
   disk_.set_attribute(name, value);
   return {};
@@ -198,6 +207,7 @@ Status MemoryFile::set_attribute(std::string_view name, std::string_view value) 
 Status MemoryFile::remove_attribute(std::string_view name) {
   if (auto failed = enter(Op::remove_attribute, "remove an attribute of")) return *failed;
   if (!attributes_supported_) return error(EOPNOTSUPP, "remove an attribute of");
+  if (copies_on_write_ && free_pages() == 0) return error(EDQUOT, "remove an attribute of");
   if (const auto found = now_.attributes.find(name); found != now_.attributes.end()) {
     now_.attributes.erase(found);
     disk_.set_attribute(name, std::nullopt);

@@ -6,9 +6,11 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "buffer/buffer_file.h"
+#include "buffer/reserve.h"
 #include "tests/support/memory_image.h"
 #include "tests/support/power.h"
 
@@ -56,6 +58,11 @@ class MemoryFile final : public BufferFile {
   /// At most so many bytes of pages; an append of ours that does not fit is short, then ENOSPC, and
   /// without a free page no attribute can be set, as on XFS.
   void set_space(std::uint64_t bytes) { space_bytes_ = bytes; }
+  /// Without a free page nothing can be punched or removed either, as on btrfs at the limit of a
+  /// qgroup: EDQUOT.
+  void set_copies_on_write(bool copies) { copies_on_write_ = copies; }
+  /// So many free pages become somebody else's; false: there are not so many. 0 gives them back.
+  bool reserve(std::uint64_t pages);
   /// How much of `bytes` would fit behind the end.
   std::uint64_t room_for(std::uint64_t bytes) const;
   /// Trivial SEEK_DATA and SEEK_HOLE, as on FUSE without lseek.
@@ -143,6 +150,8 @@ class MemoryFile final : public BufferFile {
   bool knows_holes_ = true;
   bool attributes_supported_ = true;
   std::uint64_t space_bytes_ = UINT64_MAX;
+  std::uint64_t reserved_pages_ = 0;
+  bool copies_on_write_ = false;
   std::array<Failure, kOps> failures_{};
   Failure any_failure_;
   std::array<std::uint64_t, kOps> calls_{};
@@ -150,6 +159,26 @@ class MemoryFile final : public BufferFile {
   std::uint64_t dies_at_ = UINT64_MAX;
   std::optional<std::uint64_t> torn_after_pages_;
   bool torn_ = false;
+};
+
+/// Some pages of a MemoryFile's space.
+class MemoryReserve final : public Reserve {
+ public:
+  explicit MemoryReserve(MemoryFile& file, std::uint64_t pages = 2) : file_(file), pages_(pages) {}
+  Status take() override {
+    if (!held_) held_ = file_.reserve(pages_);
+    return held_ ? Status() : Error(ErrorKind::no_space, 0, "reserve");
+  }
+  bool give_up() override {
+    if (held_) file_.reserve(0);
+    return std::exchange(held_, false);
+  }
+  bool is_held() const { return held_; }
+
+ private:
+  MemoryFile& file_;
+  std::uint64_t pages_;
+  bool held_ = false;
 };
 
 }  // namespace punchline::testing

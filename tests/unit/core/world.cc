@@ -124,7 +124,8 @@ void World::add_pipe() {
   const auto owner = forwarder_->next_owner();
   forwarder_->add(std::make_unique<Pipe>(
       Pipe::Parts{file, *checkpoint_, sink, *pool_, metrics(), *losses_, log,
-                  quarantines ? &store : nullptr, keys, old_keys},
+                  quarantines ? &store : nullptr, keys, old_keys, {},
+                  has_reserve ? &reserve : nullptr},
       config, limits, owner, now_));
 }
 

@@ -50,8 +50,10 @@ class World {
   ScriptedSink sink;
   KeptLog log;
   KeptStore store;
+  MemoryReserve reserve{file};
   Format format = Format::lines;  ///< Of what append() appends.
   bool quarantines = false;       ///< What is set aside goes to the store.
+  bool has_reserve = false;       ///< For when there is no room to free.
   bool keyed = false;             ///< In frames: each record's key is its first word.
   std::int64_t time_ms = -1;      ///< In frames: what they claim.
   /// The producer, one alone, has opened the file without O_APPEND: it goes on where it was, and a

@@ -44,6 +44,9 @@ class Life {
     if (producers == Producers::of_all_kinds) grow_ahead_or_start_over(seed);
     is_small_ = seed % 5 == 4 && !starts_over_ && world_.room_bytes == 0;
     if (is_small_) world_.file.set_space(4096U << (2 + seed % 4));
+    world_.file.set_copies_on_write(seed % 3 == 1);
+    world_.has_reserve = seed / 3 % 2 == 1;
+    world_.limits.reserve_worth_bytes = 8192;
     // Who has it open for writing would be written over by the closing of a tail. So that stays
     // open, and if the fence could not be stored either, nobody would know where it was torn.
     world_.file.set_writers(world_.own_offset);
