@@ -136,11 +136,7 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
   const bool may_store = store_due_ == TimePoint::max() || now >= store_due_;
   if (front_ > checkpoint_.front() && may_store) {
     collapse_due_ = std::min(collapse_due_, now + limits_.collapse_delay);
-    if (const auto moved = checkpoint_.move_front(front_); !moved) {
-      store_due_ = now + limits_.retry_delay;
-      return troubles.push_back(
-          {moved.error().message(), moved.error().kind() == ErrorKind::no_space});
-    }
+    if (!checkpoint_.move_front(front_)) store_due_ = now;  // with all else that is to be stored
   }
   if (now < store_due_) return;
   const auto stored = checkpoint_.store();
