@@ -191,9 +191,10 @@ bool Ledger::is_worth_reserve(Worth worth) const {
 void Ledger::free_by_reserve(TimePoint now, Worth worth, Troubles& troubles) {
   is_stuck_ = false;
   if (!no_room_ || !is_worth_reserve(worth)) return;
+  if (has_reserve_) reserve_due_ = now;
   if (std::exchange(has_reserve_, false) && reserve_->give_up()) {
     std::erase_if(troubles, [](const auto& trouble) { return trouble.is_no_space; });
-    store_due_ = reserve_due_ = now;
+    store_due_ = now;
     store_front(now, troubles);
     free_blocks(now, {}, limits_.punches_per_turn_max, troubles);
   }

@@ -18,11 +18,12 @@ std::string ReserveFile::path_for(const std::string& buffer_path) {
 Result<std::unique_ptr<PosixFile>> ReserveFile::open_ours() const {
   auto file = PosixFile::open(path_);
   if (!file) return file;
-  const auto facts = (*file)->facts();
+  const auto facts = (*file)->descriptor().facts();
   if (!facts) return facts.error();
   const auto data = (*file)->next_data(0);
   if (!data) return data.error();
-  if (facts->size <= kBytes && !data->has_value()) return file;
+  const bool is_ours = facts->stx_size <= kBytes && facts->stx_nlink == 1 && !data->has_value();
+  if (is_ours) return file;
   return Error(ErrorKind::refused, 0, path_ + " holds something, and so is not ours");
 }
 

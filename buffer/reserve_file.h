@@ -15,8 +15,8 @@ namespace punchline {
 /// owner and group as far as we may set them.
 ///
 /// It has a name, so that it is still there at a start after the quota has been filled. A file of
-/// that name with data in it, or a larger one, is somebody else's: it is refused, and never
-/// deleted. One serves a buffer, its quarantine and the files that it was renamed to.
+/// that name with data in it, a larger one, or one with a second name, is somebody else's: it is
+/// refused, and never deleted. One serves a buffer, its quarantine and the files that it was renamed to.
 class ReserveFile final : public Reserve {
  public:
   /// Under two writers that take what they get, setting the front and one punch went through in

@@ -22,32 +22,25 @@ namespace {
 
 constexpr std::uint64_t kMib = 1024 * 1024;
 
-FsMounts& mounts() {
-  static FsMounts all;
-  return all;
+void leave_out(const std::string& type, const FsMounts& mounts) {
+  std::cerr << "left out: " << type << ": " << mounts.why() << "\n";
 }
 
-/// The file `inner` in `folder` mounted on `outer`; nullptr where that cannot be done.
-std::unique_ptr<PosixFile> mounted(const std::string& inner, const std::string& outer,
-                                   const std::string& text) {
+/// A new file `inner` mounted on a new one, `outer`; nullptr where that cannot be done.
+std::unique_ptr<PosixFile> mounted(FsMounts& mounts, const std::string& inner,
+                                   const std::string& outer, const std::string& text) {
   write_file(inner, text);
   write_file(outer, "");
-  if (!mounts().sh("mount --bind '" + inner + "' '" + outer + "'")) {
-    std::cerr << "left out: " << mounts().why() << "\n";
-    return nullptr;
-  }
-  return opened(outer);
-}
-
-std::string left_out(const std::string& type) {
-  std::cerr << "left out: " << type << ": " << mounts().why() << "\n";
-  return "";
+  if (mounts.mount_file(inner, outer)) return opened(outer);
+  leave_out("a file alone", mounts);
+  return nullptr;
 }
 
 }  // namespace
 
 TEST_CASE("a file mounted alone says what its filesystem can, and stays as it is") {
   const TempDir folder("alone");
+  FsMounts mounts;
   const struct {
     const char* type;
     std::uint64_t bytes;
@@ -58,14 +51,15 @@ TEST_CASE("a file mounted alone says what its filesystem can, and stays as it is
                {"tmpfs", 32 * kMib, false}};
   for (const auto& kind : kinds) {
     INFO(kind.type);
-    const auto inside = mounts().mount(kind.type, kind.bytes);
+    const auto inside = mounts.mount(kind.type, kind.bytes);
     if (inside.empty()) {
-      left_out(kind.type);
+      leave_out(kind.type, mounts);
       continue;
     }
     for (const auto& text : {std::string(), std::string(5000, 'x'), std::string(3 * kMib, 'y')}) {
       const auto name = "/bytes-" + std::to_string(text.size());
-      const auto file = mounted(inside + name, folder.file(kind.type + std::to_string(text.size())), text);
+      const auto outer = folder.file(kind.type + std::to_string(text.size()));
+      const auto file = mounted(mounts, inside + name, outer, text);
       if (!file) return;
       struct stat before {};
       REQUIRE(::stat((inside + name).c_str(), &before) == 0);
@@ -90,13 +84,14 @@ TEST_CASE("a file mounted alone says what its filesystem can, and stays as it is
 TEST_CASE("a file of bindfs mounted alone cannot be punched, and one in its folder can") {
   const TempDir source("alone");
   const TempDir folder("alone");
-  const auto bindfs = mounts().mount_bindfs(source.path());
+  FsMounts mounts;
+  const auto bindfs = mounts.mount_bindfs(source.path());
   if (bindfs.empty()) {
-    left_out("bindfs");
+    leave_out("bindfs", mounts);
     return;
   }
-  const auto cannot = mounted(bindfs + "/a", folder.file("a"), "text\n");
-  const auto can = mounted(folder.file("b"), bindfs + "/b", "text\n");
+  const auto cannot = mounted(mounts, bindfs + "/a", folder.file("a"), "text\n");
+  const auto can = mounted(mounts, folder.file("b"), bindfs + "/b", "text\n");
   if (!cannot || !can) return;
   const auto refused = probe_file(*cannot);
   REQUIRE(refused.ok());
@@ -108,15 +103,15 @@ TEST_CASE("a file of bindfs mounted alone cannot be punched, and one in its fold
 }
 
 TEST_CASE("a folder that forgets is named where the file in it does not") {
-  const TempDir disk("alone");
-  const auto memory = mounts().mount("tmpfs", 32 * kMib);
-  const auto other = mounts().mount("ext4", 64 * kMib);
+  FsMounts mounts;
+  const auto memory = mounts.mount("tmpfs", 32 * kMib);
+  const auto other = mounts.mount("ext4", 64 * kMib);
   if (memory.empty() || other.empty()) {
-    left_out("tmpfs or ext4");
+    leave_out("tmpfs or ext4", mounts);
     return;
   }
-  const auto lasts = mounted(other + "/a", memory + "/a", "");
-  const auto forgets = mounted(memory + "/b", other + "/b", "");
+  const auto lasts = mounted(mounts, other + "/a", memory + "/a", "");
+  const auto forgets = mounted(mounts, memory + "/b", other + "/b", "");
   if (!lasts || !forgets) return;
   CHECK(forgetful_folder(*lasts) == "tmpfs");
   CHECK_FALSE(forgetful_folder(*forgets));

@@ -52,6 +52,10 @@ TEST_CASE("what somebody else keeps under the name of the reserve is left alone"
     REQUIRE(::truncate(path.c_str(), ReserveFile::kBytes + 1) == 0);
     CHECK(reserve.take().error().kind() == ErrorKind::refused);
   }
+  SECTION("a second name of a file") {
+    std::filesystem::create_hard_link(path, folder.file("other"));
+    CHECK(reserve.take().error().kind() == ErrorKind::refused);
+  }
   SECTION("a symbolic link") {
     std::filesystem::remove(path);
     std::filesystem::create_symlink("elsewhere", path);

@@ -135,6 +135,12 @@ std::string FsMounts::mount_bindfs(const std::string& source) {
   return folder;
 }
 
+bool FsMounts::mount_file(const std::string& inner, const std::string& name) {
+  if (!sh("mount --bind " + quoted(inner) + " " + quoted(name))) return false;
+  mounted_.push_back(name);
+  return true;
+}
+
 std::string FsMounts::mount_overlay(const std::string& source) {
   if (base_.empty()) return {};
   const auto folder = new_folder("overlay");

@@ -34,6 +34,10 @@ class FsMounts {
   /// above.
   std::string mount_bindfs(const std::string& source);
 
+  /// The file `inner` on the file `name`, as a container may have it; false as above. To be gone
+  /// before the folder of `name` is.
+  bool mount_file(const std::string& inner, const std::string& name);
+
   /// An overlay on a folder of ours, which should lie on ext4 or XFS; "" as above.
   std::string mount_overlay(const std::string& source);
 

@@ -23,7 +23,7 @@ struct Bench : Place {
     if (!inner.empty() && !around.empty()) {
       write_file(inner + "/inner", "");
       write_file(buffer, "");
-      if (mounts.sh("mount --bind '" + inner + "/inner' '" + buffer + "'")) return true;
+      if (mounts.mount_file(inner + "/inner", buffer)) return true;
     }
     std::cerr << "left out: " << mounts.why() << "\nnothing tested\n";
     return false;
