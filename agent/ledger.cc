@@ -162,7 +162,7 @@ void Ledger::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punche
   if (!punches.empty()) note_growth(now);
 }
 
-// Refused are the unaligned edges that btrfs cannot copy when it is full; at the limit of a quota all.
+// A full btrfs refuses unaligned edges, which it would have to copy; at the limit of a quota all.
 void Ledger::punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now,
                        Troubles& troubles) {
   punch_failed_ = false;

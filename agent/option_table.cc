@@ -194,8 +194,8 @@ constexpr Option kOptions[] = {
     {.scope = S::buffer,
      .key = "unfreed_bytes_max",
      .type = T::bytes,
-     .help = "No more records are offered while more than this is confirmed and cannot be freed, but "
-             "for want of room (a full quota), where it goes on",
+     .help = "No more records are offered while more than this is confirmed and cannot be freed, "
+             "but for want of room (a full quota), where it goes on",
      .environment = "PUNCHLINE_UNFREED_BYTES_MAX",
      .min = kMiB,
      .max = kTiB,

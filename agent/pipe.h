@@ -51,7 +51,7 @@ class Pipe {
     const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
     const KeySource* old_keys = nullptr;       ///< The same, by Checkpoint::spread().
     std::string host = {};                     ///< For the header punchline.host.
-    Reserve* reserve = nullptr;                ///< For when there is no room to free; may be nullptr.
+    Reserve* reserve = nullptr;                ///< For freeing without room; may be nullptr.
   };
 
   /// `owner` comes back in each Delivery for this pipe.
