@@ -26,9 +26,8 @@ bool StrayWatch::is_settled(const Stray& stray, TimePoint now) {
   const auto known = unended_.find(stray.range.begin);
   const bool stands = known != unended_.end() && known->second.end == stray.range.end;
   const auto since = stands ? known->second.since : now;
-  if (now >= since + kUnendedPatience) return true;
-  met_[stray.range.begin] = {stray.range.end, since};
-  return false;
+  met_[stray.range.begin] = {stray.range.end, since};  // also when nobody takes it yet
+  return now >= since + kUnendedPatience;
 }
 
 }  // namespace punchline

@@ -233,6 +233,20 @@ TEST_CASE("a frame below the front that is still being written is waited for") {
   CHECK(set_aside(world, kBelow) == 0);
 }
 
+TEST_CASE("what waits for others beside it is taken as soon as they are done") {
+  Story story;
+  auto& world = story.world;
+  world.sink.mute.insert(0);
+  world.file.producer_writes(0, story.frames("early", 5));
+  world.file.producer_writes(2000, "junk" + story.frames("late", 1));
+  pass(world, 8);
+  CHECK(set_aside(world, kBelow) == 0);
+  world.sink.mute.clear();
+  rest(world, 2);
+  CHECK(story.times("early", 5) == kOnce);
+  CHECK(story.times("late", 1) == kOnce);
+}
+
 TEST_CASE("a frame below the front that is larger than what is looked at is delivered") {
   Story story;
   auto& world = story.world;

@@ -67,7 +67,9 @@ void World::remember(Known& as, std::string_view payload) {
   const auto at = own_offset ? offset_ : file.size();
   auto& known = room_end_ < UINT64_MAX ? strays_ : as;
   auto& added = known[std::string(payload)] = {file.collapsed_bytes() + at, bytes, ++numbers_};
-  if (&known == &strays_) added.required = is_room_known(added.position);
+  // Where a collapse took its room away, NULs come before it, in lines a part of its line.
+  const bool leaves_gap = format == Format::lines && at > file.size();
+  if (&known == &strays_) added.required = is_room_known(added.position) && !leaves_gap;
   if (format == Format::frames && cuts_ > 0) {  // `punchline append` would be refused
     const auto standing = standing_format(file);
     REQUIRE((!standing || *standing != Format::lines));
@@ -80,6 +82,10 @@ void World::append_raw(std::string_view bytes) {
   if (room_bytes > 0) make_room(bytes.size());
   const bool shifted = std::exchange(collapsed_seen_, file.collapsed_bytes()) != collapsed_seen_;
   gaps_ += offset_ > file.size() || (room_bytes > 0 && shifted) ? 1 : 0;
+  if (room_bytes > 0 && offset_ > file.size()) {  // short, so it may arrive so (FORMAT.md, "Limits")
+    const std::string line(bytes.substr(0, bytes.find('\n')));
+    rests_.insert(std::string(offset_ - file.size(), '\0') + line);
+  }
   if (room_bytes > 0) return put_in_room(bytes);
   file.producer_writes(offset_, bytes);
   offset_ += bytes.size();
