@@ -182,7 +182,7 @@ class World {
   Known appended_;
   Known undeliverable_;
   Known strays_;
-  std::unordered_set<std::string> rests_;  // of lines written over in part, or with NULs before them
+  std::unordered_set<std::string> rests_;  // of lines written over in part, or behind NULs
   bool spread_changed_ = false;
   std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;
