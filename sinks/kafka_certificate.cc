@@ -51,13 +51,48 @@ std::optional<std::string> certificate_trouble(std::string_view facility, std::s
   return "certificate (" + std::string(name) + std::string(text.substr(failed + kFailed.size()));
 }
 
+namespace {
+
+/// In librdkafka's words or OpenSSL's, and in ours.
+struct OtherProtocol {
+  std::string_view said;
+  const char* words;
+};
+constexpr std::array<OtherProtocol, 5> kOtherProtocols = {{
+    {"SSL routines::unexpected eof while reading",
+     "no TLS is spoken at this port, or it is cut off: port and security.protocol may not fit"},
+    {"SSL routines::wrong version number",
+     "no TLS is spoken at this port: port and security.protocol do not fit"},
+    {"Request not valid in current SASL state",
+     "no SASL is spoken at this port: port and security.protocol do not fit"},
+    {"Invalid response size 1213486160",  // "HTTP"
+     "an HTTP server answers at this port"},
+    {"Idempotent producer not supported by any of the",
+     "what answers at this port is no broker that takes records (a controller's port?), or older "
+     "than Kafka 0.11"},
+}};
+
+const OtherProtocol* other_protocol(const std::string& text) {
+  const auto* found = std::find_if(
+      kOtherProtocols.begin(), kOtherProtocols.end(),
+      [&](const OtherProtocol& each) { return text.find(each.said) != std::string::npos; });
+  return found != kOtherProtocols.end() ? found : nullptr;
+}
+
+}  // namespace
+
+bool is_of_the_protocol(const std::string& text) {
+  return other_protocol(text) != nullptr;
+}
+
 std::string explained(const std::string& text, const std::string& trouble) {
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
   if (says("certificate verify failed") && !trouble.empty()) return trouble + "; " + text;
   if (says("SSL alert") && (says("certificate") || says("unknown ca"))) {
     return "the broker does not accept our certificate, or we have none; " + text;
   }
-  return text;
+  const auto* other = other_protocol(text);
+  return other != nullptr ? std::string(other->words) + "; " + text : text;
 }
 
 }  // namespace punchline

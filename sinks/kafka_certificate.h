@@ -22,7 +22,12 @@ int explain_certificate(rd_kafka_s* client, const char* broker, std::int32_t id,
 std::optional<std::string> certificate_trouble(std::string_view facility, std::string_view text);
 
 /// What librdkafka says of a failed connection, with plain words before it where its own are not:
-/// the last certificate_trouble() there was, or that the broker does not accept our certificate.
+/// the last certificate_trouble() there was, that the broker does not accept our certificate, or
+/// that something else is spoken at this port.
 std::string explained(const std::string& text, const std::string& trouble);
+
+/// The port and security.protocol do not fit, by what librdkafka says: neither certificates nor
+/// passwords are to blame.
+bool is_of_the_protocol(const std::string& text);
 
 }  // namespace punchline

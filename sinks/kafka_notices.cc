@@ -17,6 +17,7 @@ using Severity = Notice::Severity;
 
 /// What a broker says of our certificate comes as an alert, long after the handshake for us.
 bool is_denial(std::int32_t code, const std::string& text) {
+  if (is_of_the_protocol(text)) return false;
   return code == kSsl || code == kAuthentication || text.find("SSL alert") != std::string::npos;
 }
 
@@ -173,7 +174,7 @@ void KafkaNotices::not_taken(Lane lane, std::int32_t code, const std::string& to
 void KafkaNotices::other_error(std::int32_t code, const std::string& text,
                                std::vector<Notice>& notices) {
   if (!other_trouble_.insert(code).second) return;
-  notices.push_back({Severity::warning, code, "Kafka client: " + text});
+  notices.push_back({Severity::warning, code, "Kafka client: " + explained(text, "")});
 }
 
 void KafkaNotices::lost(std::int32_t code, const std::string& text, std::chrono::milliseconds delay,

@@ -40,6 +40,7 @@ constexpr std::array kRows = {
     Row{-184, "_QUEUE_FULL", kUnsent},
     Row{-181, "_SSL", kMaybe},
     Row{-169, "_AUTHENTICATION", kMaybe},
+    Row{-165, "_UNSUPPORTED_FEATURE", kMaybe},
     Row{-152, "_PURGE_QUEUE", kUnsent},
     Row{-151, "_PURGE_INFLIGHT", kUnsure},
     Row{-150, "_FATAL", kFatal},

@@ -400,6 +400,10 @@ TEST_CASE("a certificate's fault is put into words, and never forgiven") {
   CHECK(explained("ssl://k1: certificate verify failed", "certificate (x) has expired") ==
         "certificate (x) has expired; ssl://k1: certificate verify failed");
   CHECK(explained("Connection refused", "certificate (x) has expired") == "Connection refused");
+  const std::string no_tls = "SSL handshake failed: error:0A00010B:SSL routines::wrong version number";
+  CHECK(explained(no_tls, "").find("no TLS is spoken at this port") == 0);
+  CHECK(is_of_the_protocol(no_tls));
+  CHECK_FALSE(is_of_the_protocol("SSL handshake failed: certificate verify failed"));
 }
 
 TEST_CASE("missing rights are an alarm per topic, until records get through") {
