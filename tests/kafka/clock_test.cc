@@ -44,8 +44,11 @@ class Clocked {
   Agent& agent() { return agent_; }
   std::string buffer() const { return folder_.file("buffer"); }
 
-  Command command(const std::string& name) const {
-    auto command = punchline({name, "-b", buffer(), "--topic", "t", "--brokers",
+  Command command(const std::string& name) const { return command(name, buffer()); }
+  /// A buffer that no agent holds, so that Kafka alone is what is wrong.
+  Command check() const { return command("check", folder_.file("other")); }
+  Command command(const std::string& name, const std::string& path) const {
+    auto command = punchline({name, "-b", path, "--topic", "t", "--brokers",
                               kafka_.bootstrap(), "--listen", "127.0.0.1:0"});
     command.environment = clock_.environment();
     return command;
@@ -114,7 +117,7 @@ TEST_CASE("the clock is set in normal flow, while the broker is away, before a s
     INFO(text(step));
     Clocked stopping(kafka);
     stopping.append();
-    Process check(stopping.command("check"));
+    Process check(stopping.check());
     stopping.set(step);
     CHECK(stopping.agent().stop(kStop).code == 0);
     CHECK(check.finish(seconds(30)).code == 69);
