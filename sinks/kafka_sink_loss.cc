@@ -13,7 +13,7 @@ using namespace kafka_codes;
 namespace {
 
 constexpr std::chrono::seconds kStallLook{1};
-constexpr std::chrono::seconds kAskAfter{2};
+constexpr std::chrono::seconds kAskAfter{3};
 
 std::string log_set_back(const std::string& topic, std::int32_t partition, std::int64_t from,
                          std::int64_t to) {
