@@ -22,6 +22,16 @@ namespace {
 
 constexpr auto kBelow = SetAsideReason::written_below_front;
 
+// Stripes of one partition are delivered and freed, those of the other wait between them.
+void leave_stripes(World& world) {
+  world.quarantines = true;
+  world.config.stripe_bytes = 16384;
+  world.limits.free_bytes_min = 4096;
+  world.open();
+  world.sink.mute = {0};
+  append_many(world, 0, 1000);
+}
+
 }  // namespace
 
 TEST_CASE("lines written from offset 0 are kept, told once, and freed again") {
@@ -109,13 +119,8 @@ TEST_CASE("a restart takes nothing of its own for a stray") {
 
 TEST_CASE("what an agent of less than a second has left between what it freed is no stray") {
   World world(2, 1);
-  world.quarantines = true;
   world.format = GENERATE(Format::lines, Format::frames);
-  world.config.stripe_bytes = 16384;
-  world.limits.free_bytes_min = 4096;
-  world.open();
-  world.sink.mute = {0};
-  append_many(world, 0, 1000);
+  leave_stripes(world);
   world.turn(20);
   REQUIRE(world.file.calls(MemoryFile::Op::punch) > 0);
   world.file.fail(MemoryFile::Op::punch, ENOSPC, 1, MemoryFile::How::for_ever);
@@ -152,13 +157,8 @@ TEST_CASE("what a collapse has hidden before the front is no stray to the next s
 
 TEST_CASE("what is found between records that wait is not freed with them") {
   World world(2, 1);
-  world.quarantines = true;
   world.format = GENERATE(Format::lines, Format::frames);
-  world.config.stripe_bytes = 16384;
-  world.limits.free_bytes_min = 4096;
-  world.open();
-  world.sink.mute = {0};
-  append_many(world, 0, 1000);
+  leave_stripes(world);
   pass(world);
   REQUIRE(world.file.text()[20000] == '\0');
   const auto record = world.bytes_of(std::string(200, 's'));
