@@ -12,8 +12,8 @@ namespace punchline {
 class Reserve {
  public:
   virtual ~Reserve() = default;
-  /// Takes the room, or as much of it as there is, where it is not held. Errors: `no_space`; `refused` where something else has
-  /// the name; `denied`, `unsupported`, `io` as they come.
+  /// Takes the room, or as much of it as there is, where it is not held. Errors: `no_space`;
+  /// `refused` where something else has the name; `denied`, `unsupported`, `io` as they come.
   virtual Status take() = 0;
   /// Gives it to whoever asks next. False: there was none.
   virtual bool give_up() = 0;

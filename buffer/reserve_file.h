@@ -16,7 +16,8 @@ namespace punchline {
 ///
 /// It has a name, so that it is still there at a start after the quota has been filled. A file of
 /// that name with data in it, a larger one, or one with a second name, is somebody else's: it is
-/// refused, and never deleted. One serves a buffer, its quarantine and the files that it was renamed to.
+/// refused, and never deleted. One serves a buffer, its quarantine and the files that it was
+/// renamed to.
 class ReserveFile final : public Reserve {
  public:
   /// Under two writers that take what they get, setting the front and one punch went through in

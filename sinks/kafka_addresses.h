@@ -28,7 +28,8 @@ std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& add
 /// The entries of bootstrap.servers in `properties`, under either of its names.
 std::vector<std::string> bootstrap_servers(const KafkaProperties& properties);
 
-/// Asks each entry of bootstrap.servers by a client of its own, all at once, for at most about `timeout`. Blocks; any thread.
+/// Asks each entry of bootstrap.servers by a client of its own, all at once, for at most about
+/// `timeout`. Blocks; any thread.
 /// A name that stands for several machines is asked once: any of them answers. Ends early once
 /// `stopped`, where that is given.
 std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,

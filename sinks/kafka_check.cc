@@ -259,7 +259,9 @@ std::vector<KafkaFinding> ask_each(const KafkaProperties& properties,
                                                                : std::string(reason_in(
                                                                      answers[i].failure)))});
   }
-  if (findings.empty()) findings.push_back({true, "each broker answers at the address it advertises"});
+  if (findings.empty()) {
+    findings.push_back({true, "each broker answers at the address that it advertises"});
+  }
   return findings;
 }
 
@@ -271,9 +273,10 @@ bool KafkaCheck::Topic::missing() const {
 
 bool KafkaCheck::good() const {
   const auto is_good = [](const KafkaFinding& finding) { return finding.good; };
-  return broker.good && std::all_of(brokers.begin(), brokers.end(), is_good) && (!addresses || addresses->good) &&
+  return broker.good && std::all_of(brokers.begin(), brokers.end(), is_good) &&
+         (!addresses || addresses->good) &&
          std::all_of(topics.begin(), topics.end(),
-                                    [](const Topic& topic) { return topic.usable.good; });
+                     [](const Topic& topic) { return topic.usable.good; });
 }
 
 ServerName parse_server(const std::string& server) {

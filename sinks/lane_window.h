@@ -17,10 +17,10 @@ namespace punchline {
 ///     is in flight; again so after kIdleMax without traffic, since brokers forget idle producers.
 ///  W2 *Open.* As much as can be on the wire: 1.25 requests so that one is always filled (else it
 ///     waits for linger.ms), and what is delivered in kReportTime besides, at most four requests.
-///     More is no faster and makes librdkafka's broker thread spin. Nothing goes behind a flight that is
-///     older than kReportTime, as long as none had half a request within kRateTime: it would wait
-///     for the answer all the same, and where the broker is frozen that thread would spin till
-///     socket.timeout.ms.
+///     More is no faster and makes librdkafka's broker thread spin. Nothing goes behind a flight
+///     that is older than kReportTime, as long as none had half a request within kRateTime: it
+///     would wait for the answer all the same, and where the broker is frozen that thread would
+///     spin till socket.timeout.ms.
 ///  W3 *Careful.* After a refusal all of a flight settles before the next. Half of what holds the
 ///     suspect goes, then half of what is left of it: it ends up alone in its request. Behind it
 ///     twice as many after each flight that arrived, until as many have arrived as were in flight
