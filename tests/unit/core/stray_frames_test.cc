@@ -239,7 +239,7 @@ TEST_CASE("what waits for others beside it is taken as soon as they are done") {
   world.sink.mute.insert(0);
   world.file.producer_writes(0, story.frames("early", 5));
   world.file.producer_writes(2000, "junk" + story.frames("late", 1));
-  pass(world, 8);
+  pass(world, 7);
   CHECK(set_aside(world, kBelow) == 0);
   world.sink.mute.clear();
   rest(world, 2);
