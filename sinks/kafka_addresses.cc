@@ -117,9 +117,9 @@ std::vector<std::string> bootstrap_servers(const KafkaProperties& properties) {
 }
 
 std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
+                                        const std::vector<std::string>& servers,
                                         std::chrono::milliseconds timeout,
                                         const std::atomic<bool>* stopped) {
-  const auto servers = bootstrap_servers(properties);
   std::vector<Client> clients;
   for (const std::string& server : servers)
     clients.push_back(client_for(properties, server));
@@ -127,14 +127,14 @@ std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
   std::vector<KafkaAddress> addresses;
   for (const std::string& server : servers)
     addresses.push_back({server, {}});
-  std::size_t missing = servers.size();
-  while (missing > 0 && Clock::now() < deadline && !(stopped && *stopped)) {
-    for (std::size_t i = 0; i < servers.size(); ++i) {
+  const auto is_over = [&] { return Clock::now() >= deadline || (stopped && *stopped); };
+  for (bool waits = true; waits && !is_over();) {
+    waits = false;
+    for (std::size_t i = 0; i < servers.size() && !is_over(); ++i) {
       if (addresses[i].answered || !clients[i]) continue;
       addresses[i].answered = answers(clients[i].get(), deadline);
-      if (addresses[i].answered) --missing;
+      waits = waits || !addresses[i].answered;
     }
-    if (std::none_of(clients.begin(), clients.end(), [](const auto& each) { return !!each; })) break;
   }
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (!clients[i]) continue;
@@ -155,10 +155,11 @@ struct KafkaAddressQuestion::State {
 void KafkaAddressQuestion::ask(const KafkaProperties& properties) {
   if (state_) state_->stopped = true;
   state_.reset();
-  if (bootstrap_servers(properties).size() < 2) return;
+  const auto servers = bootstrap_servers(properties);
+  if (servers.size() < 2) return;
   auto state = std::make_shared<State>();
-  const auto started = start_quiet_thread([state, properties] {
-    auto several = several_clusters(ask_addresses(properties, kTimeout, &state->stopped));
+  const auto started = start_quiet_thread([state, properties, servers] {
+    auto several = several_clusters(ask_addresses(properties, servers, kTimeout, &state->stopped));
     const std::lock_guard lock(state->mutex);
     state->several = std::move(several);
     state->has_ended = true;

@@ -28,11 +28,12 @@ std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& add
 /// The entries of bootstrap.servers in `properties`, under either of its names.
 std::vector<std::string> bootstrap_servers(const KafkaProperties& properties);
 
-/// Asks each entry of bootstrap.servers by a client of its own, all at once, for at most about
-/// `timeout`. Blocks; any thread.
-/// A name that stands for several machines is asked once: any of them answers. Ends early once
-/// `stopped`, where that is given.
+/// Asks each of `servers`, whatever bootstrap.servers says, by a client of its own with the other
+/// properties: all at once, for at most about `timeout`. Blocks; any thread. A name that stands for
+/// several machines is asked once: any of them answers. Ends early once `stopped`, where that is
+/// given.
 std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
+                                        const std::vector<std::string>& servers,
                                         std::chrono::milliseconds timeout,
                                         const std::atomic<bool>* stopped = nullptr);
 

@@ -24,35 +24,6 @@ constexpr std::array<std::pair<int, const char*>, 10> kWords = {{
     {64, "is for another IP address than the one we connect to"},
 }};
 
-}  // namespace
-
-int explain_certificate(rd_kafka_s* /*client*/, const char* /*broker*/, std::int32_t /*id*/,
-                        int* x509_error, int /*depth*/, const char* /*certificate*/,
-                        std::size_t /*bytes*/, char* words, std::size_t words_bytes,
-                        void* /*opaque*/) {
-  if (*x509_error == 0) return 1;
-  const auto* found = std::find_if(kWords.begin(), kWords.end(),
-                                   [=](const auto& each) { return each.first == *x509_error; });
-  if (found != kWords.end()) {
-    std::snprintf(words, words_bytes, "%s", found->second);
-  } else {
-    std::snprintf(words, words_bytes, "is not valid: OpenSSL's verify error %d", *x509_error);
-  }
-  return 0;
-}
-
-std::optional<std::string> certificate_trouble(std::string_view facility, std::string_view text) {
-  constexpr std::string_view kBegin = "Certificate (";
-  constexpr std::string_view kFailed = " verification callback failed:";
-  const auto begin = text.find(kBegin);
-  const auto failed = text.rfind(kFailed);
-  if (facility != "SSLCERTVRFY" || begin == text.npos || failed == text.npos) return std::nullopt;
-  const auto name = text.substr(begin + kBegin.size(), failed - begin - kBegin.size());
-  return "certificate (" + std::string(name) + std::string(text.substr(failed + kFailed.size()));
-}
-
-namespace {
-
 /// In librdkafka's words or OpenSSL's, and in ours.
 struct OtherProtocol {
   std::string_view said;
@@ -80,6 +51,31 @@ const OtherProtocol* other_protocol(const std::string& text) {
 }
 
 }  // namespace
+
+int explain_certificate(rd_kafka_s* /*client*/, const char* /*broker*/, std::int32_t /*id*/,
+                        int* x509_error, int /*depth*/, const char* /*certificate*/,
+                        std::size_t /*bytes*/, char* words, std::size_t words_bytes,
+                        void* /*opaque*/) {
+  if (*x509_error == 0) return 1;
+  const auto* found = std::find_if(kWords.begin(), kWords.end(),
+                                   [=](const auto& each) { return each.first == *x509_error; });
+  if (found != kWords.end()) {
+    std::snprintf(words, words_bytes, "%s", found->second);
+  } else {
+    std::snprintf(words, words_bytes, "is not valid: OpenSSL's verify error %d", *x509_error);
+  }
+  return 0;
+}
+
+std::optional<std::string> certificate_trouble(std::string_view facility, std::string_view text) {
+  constexpr std::string_view kBegin = "Certificate (";
+  constexpr std::string_view kFailed = " verification callback failed:";
+  const auto begin = text.find(kBegin);
+  const auto failed = text.rfind(kFailed);
+  if (facility != "SSLCERTVRFY" || begin == text.npos || failed == text.npos) return std::nullopt;
+  const auto name = text.substr(begin + kBegin.size(), failed - begin - kBegin.size());
+  return "certificate (" + std::string(name) + std::string(text.substr(failed + kFailed.size()));
+}
 
 bool is_of_the_protocol(const std::string& text) {
   return other_protocol(text) != nullptr;

@@ -230,7 +230,8 @@ KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
 KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_point deadline) {
   const std::chrono::milliseconds left(milliseconds_to(deadline));
   const auto several =
-      several_clusters(ask_addresses(properties, std::min(left, kAddressPatience)));
+      several_clusters(ask_addresses(properties, bootstrap_servers(properties),
+                                     std::min(left, kAddressPatience)));
   if (!several) return {true, "all addresses that answer lead to one cluster"};
   return {false, "the addresses lead to different clusters, by their cluster ids: " + *several +
                      "; give those of one only"};
@@ -240,16 +241,11 @@ KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_po
 std::vector<KafkaFinding> ask_each(const KafkaProperties& properties,
                                    const std::vector<KafkaBroker>& brokers,
                                    Clock::time_point deadline) {
-  std::string servers;
+  std::vector<std::string> servers;
   for (const auto& each : brokers)
-    servers.append(servers.empty() ? "" : ",").append(each.address);
-  auto all = properties;
-  std::erase_if(all, [](const auto& each) {
-    return canonical_property(each.first) == "metadata.broker.list";
-  });
-  all.insert_or_assign("bootstrap.servers", servers);
+    servers.push_back(each.address);
   const std::chrono::milliseconds left(milliseconds_to(deadline));
-  const auto answers = ask_addresses(all, std::min(left, kAddressPatience));
+  const auto answers = ask_addresses(properties, servers, std::min(left, kAddressPatience));
   std::vector<KafkaFinding> findings;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (answers[i].answered) continue;

@@ -83,8 +83,7 @@ void World::append_raw(std::string_view bytes) {
   const bool shifted = std::exchange(collapsed_seen_, file.collapsed_bytes()) != collapsed_seen_;
   gaps_ += offset_ > file.size() || (room_bytes > 0 && shifted) ? 1 : 0;
   if (room_bytes > 0 && offset_ > file.size()) {  // short, so it may arrive so (FORMAT.md, "Limits")
-    const std::string line(bytes.substr(0, bytes.find('\n')));
-    rests_.insert(std::string(offset_ - file.size(), '\0') + line);
+    rests_.insert(std::string(offset_ - file.size(), '\0').append(bytes, 0, bytes.find('\n')));
   }
   if (room_bytes > 0) return put_in_room(bytes);
   file.producer_writes(offset_, bytes);
