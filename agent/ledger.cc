@@ -221,11 +221,15 @@ Status Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
     is_crossed_ = true;
     return Error(ErrorKind::busy, 0, file_.path() + ": written across");
   }
+  if (punch.stray && was_written_since(punch.settled)) {
+    free_due_ = TimePoint::min();  // the rest of it, by another plan
+    return {};
+  }
   const auto base = checkpoint_.base();
   const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
   if (freed) {
     freed_bytes_ += reclaim_.freed(punch);
-    if (punch.stray) strays_.erase(punch.settled);
+    if (punch.stray) forget_given_back(punch.settled);
     return freed;
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
@@ -279,6 +283,7 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
     if (*cut == 0) return;
     kept_.forget();  // a part of it was zeroed
     freed_bytes_ += reclaim_.cut_off(checkpoint_.base());
+    forget_given_back({0, checkpoint_.base()});
     return;
   }
   collapse_due_ = now + limits_.collapse_delay;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,8 +63,11 @@ class Ledger {
     unsettled_strays_.erase(range);
   }
   bool is_stray(ByteRange range) const { return strays_.contains(range); }
-  /// It is kept elsewhere: to be freed.
-  void settle_stray(ByteRange range, TimePoint now);
+  /// It is kept elsewhere: to be freed, unless something else than that, of which this is the
+  /// checksum, stands there by then. That is to be found again.
+  void settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now);
+  /// CRC-32C of what stands in `range` now; nothing where it cannot be read.
+  std::optional<std::uint32_t> checksum_of(ByteRange range) const;
 
   /// What went wrong in settle(), for the log and the metrics.
   struct Trouble {
@@ -140,6 +144,8 @@ class Ledger {
                    Troubles& troubles);
   void punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now, Troubles& troubles);
   Status punch(const Reclaim::Punch& punch, Troubles& troubles);
+  bool was_written_since(ByteRange given_back);
+  void forget_given_back(ByteRange range);
   bool is_worth_reserve(Worth worth) const;
   void free_by_reserve(TimePoint now, Worth worth, Troubles& troubles);
   void take_reserve(TimePoint now);
@@ -150,9 +156,9 @@ class Ledger {
   void begin_below(Position front);
   Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
   std::optional<ByteRange> first_unfreed_behind(Position end) const;
-  Status add_overwritten(std::vector<Stray>& found);
-  bool reaches(Position end, ByteRange changed) const;
-  static void add_unsure(ByteRange range, std::vector<Stray>& all);
+  Status find_below(std::size_t found_max, std::vector<Stray>& found);
+  Status leave_overwritten(IntervalSet& left);
+  void leave_reached(const std::vector<Stray>& found, IntervalSet& left);
   void forget_freed();
   void remember_kept();
   bool is_crossed_at(Position at);
@@ -178,6 +184,11 @@ class Ledger {
   IntervalSet done_;  // above front_
   IntervalSet strays_;
   IntervalSet unsettled_strays_;  // of these, those that settle_stray() has not been told of
+  struct GivenBack {
+    ByteRange range;
+    std::uint32_t checksum = 0;
+  };
+  std::map<Position, GivenBack> given_back_;  // the others, by where they begin
   StraySearch search_;
   KeptBytes kept_;
   Position kept_front_ = 0;  // when it was last brought up to date

@@ -1,9 +1,12 @@
 // The part of Ledger that watches what is done for those who write there all the same.
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 #include "agent/ledger.h"
+#include "buffer/crc32c.h"
 #include "buffer/lines.h"
 
 namespace punchline {
@@ -33,7 +36,7 @@ Position last_data_before(BufferFile& file, Position base, Position front) {
 void Ledger::begin_below(Position front) {
   const auto base = checkpoint_.base();
   const auto& freed = checkpoint_.freed();
-  const auto to = freed ? std::max(freed->to, base) : last_data_before(file_, base, front);
+  const auto to = freed ? std::clamp(freed->to, base, front) : last_data_before(file_, base, front);
   reclaim_ = Reclaim(limits_.block_bytes, to, checkpoint_.format());
   reclaim_.add({to, front});
   if (freed && freed->kept_checksum != 0 && freed->to >= base) {
@@ -43,15 +46,8 @@ void Ledger::begin_below(Position front) {
 
 Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   std::vector<Stray> found;
-  const auto base = checkpoint_.base();
   is_crossed_ = is_crossed_at(front_);
-  const ByteRange below{std::clamp(looked_below_, base, front_), front_};
-  const auto looked = add_strays(below, found_max, found);
-  if (!looked) return looked.error();
-  looked_below_ = *looked < front_ ? *looked : 0;
-  if (found.size() < found_max) {
-    if (const auto kept = add_overwritten(found); !kept) return kept.error();
-  }
+  if (const auto below = find_below(found_max, found); !below) return below.error();
   auto hole = done_.next(looked_above_);
   for (std::size_t holes = 0; hole && holes < kHolesPerLook && found.size() < found_max; ++holes) {
     const auto before = found.size();
@@ -64,6 +60,31 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
   for (const auto& stray : found)
     leave_unfreed(stray.range);
   return found;
+}
+
+// What its writer has gone on into is found as in what is clean, once it is not to be freed any
+// more. Frames of it are looked at soon: it grows with the front for as long as it waits.
+Status Ledger::find_below(std::size_t found_max, std::vector<Stray>& found) {
+  ByteRange below{std::clamp(looked_below_, checkpoint_.base(), front_), front_};
+  IntervalSet left;
+  for (bool has_left = true; has_left;) {
+    const auto left_before = left.bytes();
+    found.clear();
+    const auto looked = add_strays(below, found_max, found);
+    if (!looked) return looked.error();
+    looked_below_ = *looked < front_ ? *looked : 0;
+    if (const auto kept = leave_overwritten(left); !kept) return kept.error();
+    leave_reached(found, left);
+    has_left = left.bytes() > left_before;
+    if (const auto first = left.first()) below.begin = std::min(below.begin, first->begin);
+  }
+  for (auto& stray : found) {
+    const auto next = left.next(stray.range.begin);
+    const bool goes_on = next && next->begin < stray.range.end;
+    stray.ended = stray.ended || (goes_on && checkpoint_.format() == Format::frames);
+  }
+  remember_kept();
+  return {};
 }
 
 // From the moment it is found, whoever takes it when.
@@ -84,65 +105,41 @@ Result<Position> Ledger::add_strays(ByteRange range, std::size_t found_max,
       found);
 }
 
-// What a stray that ends at `end` goes on into. A frame has NULs in it, of which those at the end of
-// what is clean are not seen as a part of it.
+// What a stray that ends at `end` may go on into. A frame has NULs in it, of which those at the end
+// of what is clean are not seen as a part of it.
 std::optional<ByteRange> Ledger::first_unfreed_behind(Position end) const {
   const auto& unfreed = reclaim_.unfreed();
   if (checkpoint_.format() != Format::frames) return unfreed.find(end);
   const auto next = unfreed.next(end);
-  return next && next->begin < end + kGapBytesMin ? next : std::nullopt;
+  const auto known = strays_.next(end);
+  const bool is_near = next && next->begin < end + kGapBytesMin;
+  return is_near && !(known && known->begin < next->begin) ? next : std::nullopt;
 }
 
-// The writer may have gone on into what is not freed yet. Where no copy tells how far, all of that
-// counts, and what follows it.
-Status Ledger::add_overwritten(std::vector<Stray>& found) {
+// Where no copy tells how far a stray has gone on, all of that may be its.
+void Ledger::leave_reached(const std::vector<Stray>& found, IntervalSet& left) {
+  for (const auto& stray : found) {
+    const auto unfreed = first_unfreed_behind(stray.range.end);
+    if (!unfreed || unfreed->begin >= front_ || kept_.range().contains(unfreed->begin)) continue;
+    const ByteRange reached{unfreed->begin, std::min(unfreed->end, front_)};
+    leave_unfreed(reached);
+    left.insert(reached);
+  }
+}
+
+// From the first change of what is kept to the last; behind the end of the copy as well, where the
+// front has moved on since it was made.
+Status Ledger::leave_overwritten(IntervalSet& left) {
   forget_freed();
   const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
   if (!changed) return changed.error();
-  std::vector<Stray> all;
-  Position unsure_to = 0;  // up to here it may be either's
-  for (const auto& stray : found) {
-    const bool goes_on = !all.empty() && all.back().range.end == stray.range.begin;
-    if (goes_on && unsure_to == stray.range.begin) {
-      all.back() = {{all.back().range.begin, stray.range.end}, stray.ended};
-    } else {
-      all.push_back(stray);
-    }
-    const auto unfreed = first_unfreed_behind(stray.range.end);
-    if (!unfreed || stray.range.end >= front_ || kept_.range().contains(unfreed->begin)) continue;
-    unsure_to = std::min(unfreed->end, front_);
-    add_unsure({stray.range.end, unsure_to}, all);
-  }
-  for (const auto& range : *changed) {
-    const bool goes_on = !all.empty() && !all.back().ended && reaches(all.back().range.end, range);
-    if (!goes_on) all.push_back({range, true});
-    all.back() = {{all.back().range.begin, range.end}, true};
-  }
-  // Behind the end of the copy as well, where the front has moved on since it was made.
-  const auto kept_end = kept_.range().end;
-  const auto unsure = changed->empty() ? std::nullopt : reclaim_.unfreed().find(kept_end);
-  if (unsure && changed->back().end == kept_end && kept_end < front_) {
-    all.back().ended = checkpoint_.format() == Format::lines && ends_a_line(kept_end);
-    add_unsure({kept_end, std::min(unsure->end, front_)}, all);
-  }
-  found = std::move(all);
-  remember_kept();
+  if (changed->empty()) return {};
+  auto all = cover(changed->front(), changed->back());
+  const auto behind = reclaim_.unfreed().find(kept_.range().end);
+  if (behind && all.end == kept_.range().end) all.end = std::min(behind->end, front_);
+  leave_unfreed(all);
+  left.insert(all);
   return {};
-}
-
-// A frame may come into what is kept with bytes that stood there before.
-bool Ledger::reaches(Position end, ByteRange changed) const {
-  if (checkpoint_.format() != Format::frames) return end == changed.begin;
-  return end + kGapBytesMin > kept_.range().begin;
-}
-
-// Goes on in the last of `all` up to the first piece, unless that has been ended.
-void Ledger::add_unsure(ByteRange range, std::vector<Stray>& all) {
-  for (auto at = range.begin; at < range.end; at += StraySearch::kPieceBytes) {
-    const ByteRange piece{at, std::min(at + StraySearch::kPieceBytes, range.end)};
-    if (at > range.begin || all.empty() || all.back().ended) all.push_back({piece, true});
-    all.back() = {{all.back().range.begin, piece.end}, true};
-  }
 }
 
 // What comes there now is found as in all that is clean.
@@ -170,7 +167,8 @@ void Ledger::note_stray(ByteRange range) {
 
 // From the newline before the stored front on it is as by F2: the NULs must not run into what a
 // start reads.
-void Ledger::settle_stray(ByteRange range, TimePoint now) {
+void Ledger::settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now) {
+  given_back_[range.begin] = {range, checksum};
   const bool may_be_read = range.end >= checkpoint_.stored_front();
   if (may_be_read && checkpoint_.format() == Format::lines && ends_a_line(range.end)) {
     const ByteRange newline{range.end - 1, range.end};
@@ -181,6 +179,40 @@ void Ledger::settle_stray(ByteRange range, TimePoint now) {
   unsettled_strays_.erase(range);
   reclaim_.give_back(range);
   free_due_ = std::min(free_due_, now);
+}
+
+// Its writer may have begun at offset 0 once more while it waited to be zeroed.
+bool Ledger::was_written_since(ByteRange given_back) {
+  bool was_written = false;
+  auto at = given_back_.lower_bound(given_back.begin);
+  while (at != given_back_.end() && at->first < given_back.end) {
+    const auto [range, checksum] = at->second;
+    const bool is_same = checksum_of(range) == checksum;
+    at = is_same ? std::next(at) : given_back_.erase(at);
+    if (is_same) continue;
+    was_written = true;
+    reclaim_.take_back(range);
+    forget_stray(range);
+  }
+  return was_written;
+}
+
+void Ledger::forget_given_back(ByteRange range) {
+  strays_.erase(range);
+  given_back_.erase(given_back_.lower_bound(range.begin), given_back_.lower_bound(range.end));
+}
+
+std::optional<std::uint32_t> Ledger::checksum_of(ByteRange range) const {
+  std::array<char, 64 * 1024> memory;
+  std::uint32_t sum = 0;
+  for (auto at = range.begin; at < range.end;) {
+    const auto wanted = std::min<std::uint64_t>(memory.size(), range.end - at);
+    const auto read = file_.read_at(at - checkpoint_.base(), {memory.data(), wanted});
+    if (!read || *read == 0) return std::nullopt;
+    sum = crc32c({memory.data(), *read}, sum);
+    at += *read;
+  }
+  return sum;
 }
 
 bool Ledger::ends_a_line(Position end) {

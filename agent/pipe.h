@@ -146,7 +146,6 @@ class Pipe {
   bool pass_no_frame(ByteRange range);
   bool take_strays(const Delivery& delivery, TimePoint now);
   void take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now);
-  std::optional<std::uint32_t> checksum_of(ByteRange range);
   void look_at_waiting(TimePoint now);
   void tell_of_overwriting(ByteRange range, TimePoint now);
   Result<Pass::Fill> fill(Pass& pass, Position until);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "agent/pipe.h"
-#include "buffer/crc32c.h"
 #include "sinks/counted.h"
 
 namespace punchline {
@@ -82,7 +81,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
     const auto lane = lane_of(own_.record());
     if (lanes_.lags(lane) && !lanes_.is_open(lane)) return false;
     if (stray_frames_.is_suspect(range) && stray_frames_.is_offering()) return false;
-    const auto checksum = checksum_of(range);
+    const auto checksum = ledger_.checksum_of(range);
     ledger_.note_stray(range);
     if (!checksum || offer(own_, lane, range.end, now) == 0) return false;
     stray_frames_.offered(range, static_cast<std::int32_t>(lane), *checksum);
@@ -118,24 +117,11 @@ bool Pipe::take_strays(const Delivery& delivery, TimePoint now) {
 void Pipe::take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now) {
   const auto range = frame.range;
   if (outcome == Outcome::persisted) gauges_.count_stray_arrived(range);
-  const bool is_sent = outcome == Outcome::persisted && checksum_of(range) == frame.checksum;
+  const bool is_sent = outcome == Outcome::persisted && ledger_.checksum_of(range) == frame.checksum;
   const bool is_refused = outcome == Outcome::refused && !stray_frames_.refused(range);
-  if (is_sent) ledger_.settle_stray(range, now);
+  if (is_sent) ledger_.settle_stray(range, frame.checksum, now);
   if (is_sent || (is_refused && set_stray_aside(range))) return stray_frames_.pass(range);
   stray_frames_.add(range);
-}
-
-std::optional<std::uint32_t> Pipe::checksum_of(ByteRange range) {
-  std::array<char, 64 * 1024> memory;
-  std::uint32_t sum = 0;
-  for (auto at = range.begin; at < range.end;) {
-    const auto wanted = std::min<std::uint64_t>(memory.size(), range.end - at);
-    const auto read = parts_.file.read_at(at - parts_.checkpoint.base(), {memory.data(), wanted});
-    if (!read || *read == 0) return std::nullopt;
-    sum = crc32c({memory.data(), *read}, sum);
-    at += *read;
-  }
-  return sum;
 }
 
 // Who starts at offset 0 again writes over what waits as well.

@@ -165,10 +165,10 @@ bool Pipe::is_settled(ByteRange range) const {
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
-  for (const auto& [range, text] : settled.moved) {
+  for (const auto& [range, text, checksum] : settled.moved) {
     gauges_.count_quarantined(range);
     if (ledger_.is_stray(range)) {
-      ledger_.settle_stray(range, now);
+      ledger_.settle_stray(range, checksum, now);
       continue;
     }
     const bool has_room = text >= range.begin + kGapBytesMin;

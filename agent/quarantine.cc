@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "buffer/crc32c.h"
 #include "buffer/lines.h"
 #include "buffer/nuls.h"
 
@@ -92,12 +93,11 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
       settled.trouble = copied.error();
       break;
     }
-    bytes += copied->size();
-    const auto& range = waiting_[seen].range;
-    if (copied->empty()) {
-      too_large.push_back(range);
+    bytes += copied->range.end - copied->text;
+    if (copied->text == copied->range.end) {
+      too_large.push_back(copied->range);
     } else {
-      settled.moved.push_back({range, copied->begin});
+      settled.moved.push_back(*copied);
     }
   }
   if (!settled.moved.empty()) {
@@ -131,7 +131,7 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
   return all;
 }
 
-Result<ByteRange> Quarantine::copy(const Waiting& entry) {
+Result<Quarantine::Settled::Moved> Quarantine::copy(const Waiting& entry) {
   const auto base = checkpoint_.base();
   const auto& state = checkpoint_.state();
   const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
@@ -142,7 +142,7 @@ Result<ByteRange> Quarantine::copy(const Waiting& entry) {
     if (!text) return text.error();
     offsets.begin = *text;
   }
-  if (offsets.size() > kQuarantinedBytesMax) return ByteRange{};
+  if (offsets.size() > kQuarantinedBytesMax) return Settled::Moved{entry.range, entry.range.end, 0};
   memory_.resize(offsets.size());
   const auto read = file_.read_at(offsets.begin, memory_);
   if (!read) return read.error();
@@ -150,11 +150,12 @@ Result<ByteRange> Quarantine::copy(const Waiting& entry) {
     return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
   }
   const auto added = store_->add(label, content_of(label, memory_));
+  const auto checksum = crc32c(memory_);
   // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
   if (entry.reason == SetAsideReason::gap) offsets.begin += behind_room(memory_);
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
-  return ByteRange{base + offsets.begin, entry.range.end};
+  return Settled::Moved{entry.range, base + offsets.begin, checksum};
 }
 
 }  // namespace punchline

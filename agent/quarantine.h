@@ -59,6 +59,7 @@ class Quarantine {
     struct Moved {
       ByteRange range;
       Position text = 0;  ///< What stands before is not to be freed: NULs, and what came into them.
+      std::uint32_t checksum = 0;  ///< CRC-32C of the copy, from its first byte that is not NUL on.
     };
     std::vector<Moved> moved;      ///< Durable elsewhere: done.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
@@ -81,8 +82,8 @@ class Quarantine {
   };
   void overlook(ByteRange range);
   bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
-  /// What of it was copied; nothing: too large, it stays.
-  Result<ByteRange> copy(const Waiting& entry);
+  /// Nothing of it is text: too large, it stays.
+  Result<Settled::Moved> copy(const Waiting& entry);
 
   BufferFile& file_;
   const Checkpoint& checkpoint_;

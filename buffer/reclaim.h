@@ -57,6 +57,8 @@ class Reclaim {
 
   /// Text in [.., freed_to()), a stray, is kept elsewhere: it is to be freed again, to the byte.
   void give_back(ByteRange range) { given_back_.insert(range); }
+  /// Not after all.
+  void take_back(ByteRange range) { given_back_.erase(range); }
   bool has_given_back() const { return !given_back_.empty(); }
   /// All that is done and below is freed, or room, or a stray.
   Position freed_to() const { return freed_to_; }

@@ -126,6 +126,23 @@ TEST_CASE("what comes in the place of frames that are on their way is delivered 
   CHECK(story.times("second", 5).first >= 1);
 }
 
+TEST_CASE("what comes in the place of frames that wait to be freed is delivered too") {
+  Story story;
+  auto& world = story.world;
+  const std::size_t bytes = GENERATE(0, 10, 90);
+  world.file.fail(punchline::testing::MemoryFile::Op::punch, EIO, 1,
+                  punchline::testing::MemoryFile::How::for_ever);
+  world.file.producer_writes(0, story.frames("first", 20));
+  rest(world, 10);
+  REQUIRE(story.times("first", 20) == kOnce);
+  world.file.producer_writes(0, story.frames("other", 15, bytes));
+  world.file.heal();
+  rest(world, 10);
+  CHECK(story.times("other", 15) == kOnce);
+  CHECK(story.is_clean(0, 2000));
+  CHECK(world.store.contents.size() == (bytes == 0 ? 1 : 0));  // what is left of one of the first
+}
+
 TEST_CASE("a frame that begins in one which is on its way is delivered whole") {
   Story story;
   auto& world = story.world;
