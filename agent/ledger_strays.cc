@@ -127,16 +127,13 @@ void Ledger::leave_reached(const std::vector<Stray>& found, IntervalSet& left) {
   }
 }
 
-// From the first change of what is kept to the last; behind the end of the copy as well, where the
-// front has moved on since it was made.
+// From the first change of what is kept to the last.
 Status Ledger::leave_overwritten(IntervalSet& left) {
   forget_freed();
   const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
   if (!changed) return changed.error();
   if (changed->empty()) return {};
-  auto all = cover(changed->front(), changed->back());
-  const auto behind = reclaim_.unfreed().find(kept_.range().end);
-  if (behind && all.end == kept_.range().end) all.end = std::min(behind->end, front_);
+  const auto all = cover(changed->front(), changed->back());
   leave_unfreed(all);
   left.insert(all);
   return {};

@@ -145,7 +145,7 @@ class Pipe {
   bool pass_stray(ByteRange stretch, TimePoint now);
   bool pass_no_frame(ByteRange range);
   bool take_strays(const Delivery& delivery, TimePoint now);
-  void take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now);
+  void take_stray(const StrayFrames::Offered& frame, const Delivery& delivery, TimePoint now);
   void look_at_waiting(TimePoint now);
   void tell_of_overwriting(ByteRange range, TimePoint now);
   Result<Pass::Fill> fill(Pass& pass, Position until);

@@ -108,17 +108,19 @@ bool Pipe::pass_no_frame(ByteRange range) {
 bool Pipe::take_strays(const Delivery& delivery, TimePoint now) {
   const auto frames = stray_frames_.take(delivery);
   for (const auto& frame : frames)
-    if (!shrunk_) take_stray(frame, delivery.outcome, now);
+    if (!shrunk_) take_stray(frame, delivery, now);
   return !frames.empty() && frames.size() == delivery.records;
 }
 
 // What Kafka refuses again and again is set aside, be it alone or not: nothing waits for it. What
 // has come in the place of a frame meanwhile is looked at again.
-void Pipe::take_stray(const StrayFrames::Offered& frame, Outcome outcome, TimePoint now) {
+void Pipe::take_stray(const StrayFrames::Offered& frame, const Delivery& delivery, TimePoint now) {
   const auto range = frame.range;
-  if (outcome == Outcome::persisted) gauges_.count_stray_arrived(range);
-  const bool is_sent = outcome == Outcome::persisted && ledger_.checksum_of(range) == frame.checksum;
-  const bool is_refused = outcome == Outcome::refused && !stray_frames_.refused(range);
+  const bool has_arrived = delivery.outcome == Outcome::persisted;
+  if (has_arrived) gauges_.count_stray_arrived(range);
+  const bool is_sent = has_arrived && ledger_.checksum_of(range) == frame.checksum;
+  const bool is_refused =
+      delivery.outcome == Outcome::refused && !stray_frames_.refused(range, delivery.alone);
   if (is_sent) ledger_.settle_stray(range, frame.checksum, now);
   if (is_sent || (is_refused && set_stray_aside(range))) return stray_frames_.pass(range);
   stray_frames_.add(range);

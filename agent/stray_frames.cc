@@ -38,8 +38,10 @@ std::vector<StrayFrames::Offered> StrayFrames::take(const Delivery& delivery) {
   return found;
 }
 
-bool StrayFrames::refused(ByteRange frame) {
-  return ++refusals_[frame.begin] < kRefusalsMax;
+bool StrayFrames::refused(ByteRange frame, bool alone) {
+  auto& shared = refusals_[frame.begin];
+  shared += alone ? kSharedPerRefusal : 1;
+  return shared < kRefusalsMax * kSharedPerRefusal;
 }
 
 void StrayFrames::lose(std::int32_t partition) {

@@ -19,7 +19,8 @@ namespace punchline {
 /// what one look finds. Pure. One thread.
 class StrayFrames {
  public:
-  static constexpr int kRefusalsMax = 3;
+  static constexpr int kRefusalsMax = 3;       ///< Alone.
+  static constexpr int kSharedPerRefusal = 4;  ///< So many with others count as one.
 
   /// A stretch in which frames may stand.
   void add(ByteRange stretch) { waiting_.insert(stretch); }
@@ -43,7 +44,7 @@ class StrayFrames {
   std::vector<Offered> take(const Delivery& delivery);
   /// It was refused, with others or alone: to be offered again, without others from here. False
   /// where that has been so too often.
-  bool refused(ByteRange frame);
+  bool refused(ByteRange frame, bool alone);
   bool is_suspect(ByteRange frame) const { return refusals_.count(frame.begin) > 0; }
   bool is_offering() const { return !in_flight_.empty(); }
   /// What this partition has been given is to be offered again.
@@ -58,7 +59,7 @@ class StrayFrames {
   IntervalSet waiting_;
   IntervalSet settled_;
   std::map<Position, Offered> in_flight_;  // by where they begin
-  std::map<Position, int> refusals_;       // of those that are not settled
+  std::map<Position, int> refusals_;       // of those that are not settled, shared ones
 };
 
 }  // namespace punchline

@@ -191,6 +191,19 @@ TEST_CASE("frames below the front of which some are refused hold nothing up") {
   world.check_honest();
 }
 
+TEST_CASE("frames below the front are not set aside for records that are refused beside them") {
+  Story story;
+  auto& world = story.world;
+  world.sink.objects = [](const std::string& payload) { return payload.starts_with("poison"); };
+  for (int i = 0; i < 40; ++i)
+    world.append((i % 2 == 0 ? "poison " : "good ") + std::to_string(i));
+  world.file.producer_writes(0, story.frames("below", 8));
+  rest(world, 60);
+  CHECK(story.times("below", 8) == kOnce);
+  CHECK(set_aside(world, kBelow) == 0);
+  CHECK(world.store.contents.size() == 20);
+}
+
 TEST_CASE("frames below the front beside bytes that are none are told apart") {
   Story story;
   auto& world = story.world;
