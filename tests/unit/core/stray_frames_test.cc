@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/stray_frames.h"
 #include "tests/support/catch.h"
 #include "tests/unit/core/strays_story.h"
 
@@ -191,17 +192,17 @@ TEST_CASE("frames below the front of which some are refused hold nothing up") {
   world.check_honest();
 }
 
-TEST_CASE("frames below the front are not set aside for records that are refused beside them") {
-  Story story;
-  auto& world = story.world;
-  world.sink.objects = [](const std::string& payload) { return payload.starts_with("poison"); };
-  for (int i = 0; i < 40; ++i)
-    world.append((i % 2 == 0 ? "poison " : "good ") + std::to_string(i));
-  world.file.producer_writes(0, story.frames("below", 8));
-  rest(world, 60);
-  CHECK(story.times("below", 8) == kOnce);
-  CHECK(set_aside(world, kBelow) == 0);
-  CHECK(world.store.contents.size() == 20);
+TEST_CASE("a frame below the front is refused for good three times alone, or twelve with others") {
+  StrayFrames frames;
+  const ByteRange one{0, 60};
+  for (int i = 1; i < 12; ++i)
+    CHECK(frames.refused(one, false));
+  CHECK_FALSE(frames.refused(one, false));
+  frames.pass(one);
+  CHECK(frames.refused(one, true));
+  CHECK(frames.refused(one, true));
+  CHECK(frames.refused(one, false));
+  CHECK_FALSE(frames.refused(one, true));
 }
 
 TEST_CASE("frames below the front beside bytes that are none are told apart") {
