@@ -58,7 +58,7 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
   const auto loaded = load(from, memory);
   if (!loaded) return loaded.error();
   if (loaded->bytes.empty()) return ScanStep{from, ScanStep::End::end_of_data, 0};
-  if (loaded->bytes.front() == '\0') return pass_nuls(*loaded, items);
+  if (loaded->bytes.front() == '\0') return pass_nuls(*loaded, memory, items);
   const auto stop = decode(*loaded, until, items_max, items);
   if (stop.done > 0) return ScanStep{from + stop.done, ScanStep::End::more, 0};
   switch (stop.found) {
@@ -122,24 +122,45 @@ void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameH
                    static_cast<std::uint32_t>(at) + head.payload(), head.payload_bytes()});
 }
 
-/// N1. The size is taken first: what is appended between the two calls lies behind it. NULs up to
-/// the end of the file are nothing yet: a producer may have made them to write into.
-Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::vector<Item>& items) {
+/// N1. NULs up to the end of the file are nothing yet: a producer may have made them to write into.
+Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::span<char> memory,
+                                         std::vector<Item>& items) {
   const auto first = items.size();
-  auto end = loaded.from + nuls_at(loaded.bytes, 0);
-  if (end == loaded.from + loaded.bytes.size()) {
-    const auto facts = file_.facts();
-    if (!facts) return facts.error();
-    const auto data = file_.next_data(end - base_);
-    if (!data) return data.error();
-    const auto file_end = base_ + facts->size;
-    end = std::max(end, base_ + data->value_or(facts->size));
-    if (end >= file_end) {
-      return ScanStep{loaded.from, ScanStep::End::end_of_data, 0, file_end - loaded.from};
+  ByteRange nuls{loaded.from, loaded.from + nuls_at(loaded.bytes, 0)};
+  if (nuls.size() == loaded.bytes.size()) {
+    if (nuls_.begin == nuls.begin) nuls.end = std::max(nuls.end, nuls_.end);
+    nuls_ = {};
+    const auto behind = look_behind(nuls, memory);
+    if (!behind) return behind.error();
+    if (*behind == Behind::end_of_file) {
+      return ScanStep{nuls.begin, ScanStep::End::end_of_data, 0, nuls.size()};
+    }
+    if (*behind == Behind::more_nuls) {
+      nuls_ = nuls;
+      return ScanStep{nuls.begin, ScanStep::End::more, 0};
     }
   }
-  append_nuls({loaded.from, end}, items, first);
-  return ScanStep{end, ScanStep::End::more, 0};
+  append_nuls(nuls, items, first);
+  return ScanStep{nuls.end, ScanStep::End::more, 0};
+}
+
+/// What `nuls` ends at, which grows up to there, a bounded piece of the way. The size is taken
+/// first: what is appended between the calls lies behind it.
+Result<FrameScanner::Behind> FrameScanner::look_behind(ByteRange& nuls, std::span<char> memory) {
+  for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
+    const auto end = end_of_file();
+    if (!end) return end.error();
+    const auto data = file_.next_data(nuls.end - base_);
+    if (!data) return data.error();
+    nuls.end = std::max(nuls.end, *data ? base_ + **data : *end);
+    if (nuls.end >= *end) return Behind::end_of_file;
+    const auto loaded = load(nuls.end, memory);
+    if (!loaded) return loaded.error();
+    const auto more = nuls_at(loaded->bytes, 0);
+    nuls.end += more;
+    if (more < loaded->bytes.size()) return Behind::text;
+  }
+  return Behind::more_nuls;
 }
 
 /// A sound head whose frame is larger than the memory: its end tells whether it was torn.

@@ -61,7 +61,10 @@ class FrameScanner final : public Scanner {
   void take_frame(const Loaded& loaded, std::size_t at, const FrameHead& head,
                   std::vector<Item>& items);
 
-  Result<ScanStep> pass_nuls(const Loaded& loaded, std::vector<Item>& items);
+  enum class Behind : std::uint8_t { text, more_nuls, end_of_file };
+  Result<ScanStep> pass_nuls(const Loaded& loaded, std::span<char> memory,
+                             std::vector<Item>& items);
+  Result<Behind> look_behind(ByteRange& nuls, std::span<char> memory);
   Result<ScanStep> pass_large(const Loaded& loaded, const FrameHead& head, std::span<char> memory,
                               std::vector<Item>& items);
   Result<ScanStep> pass_incomplete(const Loaded& loaded, const FrameHead* head,
@@ -84,6 +87,7 @@ class FrameScanner final : public Scanner {
   Position base_;
   ReadRules rules_;
   std::optional<Damage> damage_;
+  ByteRange nuls_;  // longer than one step looks
   std::vector<std::uint32_t> salts_;  // of the file, and of frames met where one had to begin
 };
 

@@ -77,6 +77,21 @@ TEST_CASE("frames are read one behind the other, NULs between them skipped") {
   CHECK(drive.at == drive.file.size());
 }
 
+TEST_CASE("NULs that were written ahead wait, however many, and end where a frame stands") {
+  Drive drive;
+  const auto one = drive.make("one");
+  constexpr std::size_t kRoom = 1 << 20;
+  drive.append(one + std::string(kRoom, '\0'));
+  CHECK(drive.read() == "one|");
+  CHECK(drive.at == one.size());
+  drive.file.producer_writes(one.size(), drive.make("two"));
+  CHECK(drive.read() == "two|");
+  CHECK(drive.at < kRoom);
+  drive.append(drive.make("behind"));
+  CHECK(drive.read() == "behind|");
+  CHECK(drive.at == drive.file.size());
+}
+
 TEST_CASE("holes are jumped, NULs at the end of the file wait") {
   Drive drive;
   drive.append(drive.make("one"));
