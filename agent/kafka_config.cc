@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/secret_file.h"
+#include "sinks/chunk.h"
 
 namespace punchline {
 namespace {
@@ -27,11 +28,14 @@ KafkaProperties read_anew(const std::map<std::string, std::string>& files) {
 
 KafkaNeeds kafka_needs(const Config& config) {
   KafkaNeeds needs;
-  needs.in_flight_bytes_max = config.chunk_bytes_max;
   needs.record_bytes_max = 0;
   for (const auto& buffer : config.buffers) {
     needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
   }
+  // What ChunkPool lends beyond its bound; the client is asked for twice what it is told here.
+  const auto beyond = needs.record_bytes_max + config.buffers.size() * ChunkPool::kChunkBytes;
+  needs.in_flight_bytes_max =
+      std::max<std::size_t>(config.chunk_bytes_max, (config.chunk_bytes_max + beyond) / 2);
   return needs;
 }
 

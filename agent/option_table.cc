@@ -350,7 +350,9 @@ constexpr Option kOptions[] = {
     {.scope = S::top,
      .key = "chunk_bytes_max",
      .type = T::bytes,
-     .help = "Memory for records read and not yet settled, all buffers together",
+     .help = "Memory for records read and not yet settled, all buffers together. Beyond it a buffer "
+             "that holds nothing has 256 KiB, and one larger record at a time is read, so that none "
+             "waits for what others do not get back",
      .environment = "PUNCHLINE_CHUNK_BYTES_MAX",
      .min = kMiB,
      .max = 4 * kGiB,

@@ -59,10 +59,9 @@ Result<Pass::Fill> Pass::fill(Position until) {
   }
   drop();
   unfinished_bytes_ = room_bytes_ = 0;
-  chunk_ = pool_.lend(memory_bytes_);
+  chunk_ = pool_.lend(memory_bytes_, owner_);
   if (chunk_ == nullptr) return Fill::no_memory;
   chunk_->position = scanned_to_;
-  chunk_->owner = owner_;
   const auto step =
       scanner_->step(scanned_to_, until, chunk_->memory(), ChunkPool::kRecordsPerChunkMax, items_);
   if (!step) {

@@ -62,9 +62,14 @@ ChunkPool::~ChunkPool() {
   }
 }
 
-Chunk* ChunkPool::lend(std::size_t bytes) {
+bool ChunkPool::may_exceed(std::size_t bytes, std::uint32_t owner) const {
+  return bytes == kChunkBytes ? !held_.contains(owner) : extra_ == nullptr;
+}
+
+Chunk* ChunkPool::lend(std::size_t bytes, std::uint32_t owner) {
   bytes = std::max(bytes, kChunkBytes);
-  if (lent_bytes_ != 0 && lent_bytes_ + bytes > bytes_max_) return nullptr;
+  const bool fits = lent_bytes_ + bytes <= bytes_max_;
+  if (!fits && !may_exceed(bytes, owner)) return nullptr;
   Chunk* chunk = nullptr;
   if (bytes == kChunkBytes && !free_.empty()) {
     chunk = free_.back();
@@ -75,6 +80,9 @@ Chunk* ChunkPool::lend(std::size_t bytes) {
     chunk = chunks_.back().get();
   }
   lent_bytes_ += chunk->bytes_max();
+  if (!fits && bytes > kChunkBytes) extra_ = chunk;
+  ++held_[owner];
+  chunk->owner = owner;
   chunk->records.clear();
   chunk->extras.clear();
   chunk->headers.clear();
@@ -86,6 +94,9 @@ Chunk* ChunkPool::lend(std::size_t bytes) {
 
 void ChunkPool::take_back(Chunk& chunk) {
   lent_bytes_ -= chunk.bytes_max();
+  if (extra_ == &chunk) extra_ = nullptr;
+  const auto of_owner = held_.find(chunk.owner);
+  if (--of_owner->second == 0) held_.erase(of_owner);
   if (chunk.bytes_max() == kChunkBytes) {
     free_.push_back(&chunk);
     return;

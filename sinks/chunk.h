@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -128,7 +129,9 @@ class ChunkPool {
   static constexpr std::size_t kChunkBytes = 256 * 1024;
   static constexpr std::size_t kRecordsPerChunkMax = 8192;
 
-  /// At most `bytes_max` bytes are lent at a time; one chunk may always be lent, however large.
+  /// About `bytes_max` bytes are lent at a time. Nobody waits for what others do not give back: beyond
+  /// that an owner that holds nothing is lent a chunk of kChunkBytes, and one larger chunk at a time
+  /// goes to whoever asks first.
   explicit ChunkPool(std::size_t bytes_max) : bytes_max_(bytes_max) {}
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
@@ -136,7 +139,7 @@ class ChunkPool {
 
   /// A chunk with one hold (the caller's), no records, and room for `bytes` or kChunkBytes,
   /// whichever is more; nullptr when the bound is reached: wait for a release.
-  Chunk* lend(std::size_t bytes = kChunkBytes);
+  Chunk* lend(std::size_t bytes = kChunkBytes, std::uint32_t owner = 0);
 
   /// Frees the chunks that nobody needed since the last call; returns their bytes. To be called
   /// now and then, as once a minute.
@@ -148,12 +151,15 @@ class ChunkPool {
  private:
   friend class Chunk;
   void take_back(Chunk& chunk);
+  bool may_exceed(std::size_t bytes, std::uint32_t owner) const;
 
   std::size_t bytes_max_;
   std::size_t lent_bytes_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;  // all that exist
   std::vector<Chunk*> free_;                    // standard size, ready to lend, last in first out
   std::size_t idle_ = 0;                        // so many at its front since the last trim()
+  std::map<std::uint32_t, std::size_t> held_;   // chunks, by owner
+  const Chunk* extra_ = nullptr;                // a large one beyond the bound
 };
 
 inline const char* Record::data() const {

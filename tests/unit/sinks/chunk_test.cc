@@ -34,6 +34,34 @@ TEST_CASE("chunks are bounded, and one of any size may always be lent") {
   large->release(1);
 }
 
+TEST_CASE("an owner that holds nothing is lent a chunk, whatever others hold") {
+  ChunkPool pool(2 * kBytes);
+  const auto others = lend(pool, 2);
+  Chunk* first = pool.lend(kBytes, 1);
+  REQUIRE(first != nullptr);
+  CHECK(pool.lend(kBytes, 1) == nullptr);
+  Chunk* of_another = pool.lend(kBytes, 2);
+  CHECK(of_another != nullptr);
+  first->release(1);
+  first = pool.lend(kBytes, 1);
+  CHECK(first != nullptr);
+  give_back({first, of_another});
+  give_back(others);
+}
+
+TEST_CASE("one large chunk at a time is lent beside whatever others hold") {
+  ChunkPool pool(2 * kBytes);
+  const auto others = lend(pool, 2);
+  Chunk* large = pool.lend(10 * kBytes, 1);
+  REQUIRE(large != nullptr);
+  CHECK(pool.lend(10 * kBytes, 2) == nullptr);
+  large->release(1);
+  large = pool.lend(10 * kBytes, 2);
+  CHECK(large != nullptr);
+  give_back({large});
+  give_back(others);
+}
+
 TEST_CASE("a time that is refused becomes a header, which counts; no time stays none") {
   RecordExtra extra;
   extra.refuse_time();

@@ -27,9 +27,8 @@ Chunk& MiniForwarder::chunk_for(std::size_t bytes) {
   if (chunks_.empty() || chunks_.back()->common != common_ ||
       chunk_used_ + bytes > chunks_.back()->bytes_max() ||
       chunks_.back()->records.size() == ChunkPool::kRecordsPerChunkMax) {
-    chunks_.push_back(pool_.lend(bytes));
+    chunks_.push_back(pool_.lend(bytes, 7));
     chunks_.back()->position = end_;
-    chunks_.back()->owner = 7;
     chunks_.back()->common = common_;
     chunk_used_ = 0;
   }
