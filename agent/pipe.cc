@@ -96,7 +96,11 @@ void Pipe::lose_in_flight() {
 // Who fell behind goes first, so that a lane is level again before the main pass moves on.
 Pipe::Fed Pipe::feed(TimePoint now) {
   is_held_up_ = true;
-  if (has_shrunk(now) || !mapping_stands(now) || ledger_.must_pause()) return wait_without_chunks();
+  if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
+  if (ledger_.must_pause()) {
+    if (!blames_topic_) feed_strays(now);  // freeing may wait for what stands below the front
+    return wait_without_chunks();
+  }
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);
   drop_oldest(now);
   if (blames_topic_) return probe_topic(now);

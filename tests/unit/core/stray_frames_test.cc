@@ -192,6 +192,18 @@ TEST_CASE("frames below the front of which some are refused hold nothing up") {
   world.check_honest();
 }
 
+TEST_CASE("frames below the front are delivered while all else waits for what is to be freed") {
+  Story story;
+  auto& world = story.world;
+  world.crash();
+  world.limits.unfreed_bytes_max = 0;
+  world.open();
+  world.file.producer_writes(0, story.frames("below", 3));
+  pass(world, 5);
+  CHECK(world.metrics().state.get() == static_cast<std::uint64_t>(BufferState::paused));
+  CHECK(story.times("below", 3) == kOnce);
+}
+
 TEST_CASE("a frame below the front is refused for good three times alone, or twelve with others") {
   StrayFrames frames;
   const ByteRange one{0, 60};
