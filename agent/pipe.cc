@@ -98,7 +98,8 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   is_held_up_ = true;
   if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
   if (ledger_.must_pause()) {
-    if (!blames_topic_) feed_strays(now);  // freeing may wait for what stands below the front
+    // Freeing may wait for what stands below the front.
+    if (!blames_topic_ && rate_limit_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
   }
   if (parts_.checkpoint.format() == Format::none) return settle_format(now);

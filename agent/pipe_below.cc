@@ -79,7 +79,8 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   const auto inside = intersection(range, stretch);
   if (item.kind == Item::Kind::record && ledger_.is_done(range)) {
     const auto lane = lane_of(own_.record());
-    if (lanes_.lags(lane) && !lanes_.is_open(lane)) return false;
+    const bool is_free = ledger_.must_pause() && lanes_.is_due(lane, now);  // of all others
+    if (lanes_.lags(lane) && !lanes_.is_open(lane) && !is_free) return false;
     if (stray_frames_.is_suspect(range) && stray_frames_.is_offering()) return false;
     const auto checksum = ledger_.checksum_of(range);
     ledger_.note_stray(range);

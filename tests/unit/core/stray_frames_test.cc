@@ -199,9 +199,12 @@ TEST_CASE("frames below the front are delivered while all else waits for what is
   world.limits.unfreed_bytes_max = 0;
   world.open();
   world.file.producer_writes(0, story.frames("below", 3));
-  pass(world, 5);
+  world.sink.moods.fail_percent = 100;
+  pass(world, 2);
+  world.sink.moods.fail_percent = 0;
+  pass(world, 20);
   CHECK(world.metrics().state.get() == static_cast<std::uint64_t>(BufferState::paused));
-  CHECK(story.times("below", 3) == kOnce);
+  CHECK(story.times("below", 3).first >= 1);
 }
 
 TEST_CASE("a frame below the front is refused for good three times alone, or twelve with others") {
