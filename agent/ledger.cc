@@ -142,7 +142,7 @@ void Ledger::store_front(TimePoint now, Troubles& troubles) {
   const auto stored = checkpoint_.store();
   store_due_ = stored ? TimePoint::max() : now + limits_.retry_delay;
   if (!stored) {
-    troubles.push_back({stored.error().message(), stored.error().kind() == ErrorKind::no_space});
+    troubles.push_back(Trouble::of(stored.error()));
   }
   if (stored && !freed_noted_) note_freed_first();
 }
@@ -233,7 +233,7 @@ Status Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
     return freed;
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
-  if (!no_space || !punch.in_band) troubles.push_back({freed.error().message(), no_space});
+  if (!no_space || !punch.in_band) troubles.push_back(Trouble::of(freed.error()));
   if (freed.error().kind() == ErrorKind::io) checkpoint_.distrust();
   return freed;
 }
@@ -260,7 +260,7 @@ void Ledger::sync(TimePoint now, Troubles& troubles) {
     if (!strays_.empty()) free_due_ = std::min(free_due_, now);
     return;
   }
-  troubles.push_back({synced.error().message(), synced.error().kind() == ErrorKind::no_space});
+  troubles.push_back(Trouble::of(synced.error()));
   sync_due_ = now + limits_.retry_delay;
 }
 
@@ -288,9 +288,14 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
   }
   collapse_due_ = now + limits_.collapse_delay;
   if (cut.error().kind() == ErrorKind::busy) return;
-  if (cut.error().kind() == ErrorKind::unsupported) limits_.collapse.unit_bytes = 0;
+  auto trouble = Trouble::of(cut.error());
+  trouble.retry = limits_.collapse_retry_delay;
+  if (cut.error().kind() == ErrorKind::unsupported) {
+    limits_.collapse.unit_bytes = 0;
+    trouble.retry.reset();
+  }
   collapse_due_ = now + limits_.collapse_retry_delay;
-  troubles.push_back({cut.error().message(), cut.error().kind() == ErrorKind::no_space});
+  troubles.push_back(std::move(trouble));
 }
 
 std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {
@@ -305,8 +310,7 @@ std::vector<Ledger::Trouble> Ledger::finish(TimePoint now) {
   if (finished) {
     note_freed(clean);
   } else {
-    troubles.push_back(
-        {finished.error().message(), finished.error().kind() == ErrorKind::no_space});
+    troubles.push_back(Trouble::of(finished.error()));
   }
   return troubles;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/clock.h"
+#include "agent/trouble.h"
 #include "buffer/buffer_file.h"
 #include "buffer/byte_range.h"
 #include "buffer/checkpoint.h"
@@ -69,11 +70,7 @@ class Ledger {
   /// CRC-32C of what stands in `range` now; nothing where it cannot be read.
   std::optional<std::uint32_t> checksum_of(ByteRange range) const;
 
-  /// What went wrong in settle(), for the log and the metrics.
-  struct Trouble {
-    std::string text;
-    bool is_no_space = false;
-  };
+  using Trouble = punchline::Trouble;
 
   /// All must outlive this; `checkpoint` has been started. `reserve` may be nullptr.
   Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve = nullptr);

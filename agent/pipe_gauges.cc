@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration kShowDelay = 1s;
 constexpr Duration kNoRoomToldDelay = 5min;
-constexpr Duration kTroubleOver = 5s;  // troubles are tried again each second
 constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
 
@@ -62,7 +61,7 @@ PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
       allocated_(parts.metrics.allocated_bytes),
       high_water_(parts.checkpoint.front()),
       show_due_(now),
-      trouble_at_(now) {}
+      troubles_(parts.log, config.path) {}
 
 void PipeGauges::count_read(ByteRange range, std::size_t records) {
   parts_.metrics.records_read.add(parts_.losses.new_records(records));
@@ -178,16 +177,13 @@ void PipeGauges::count_confirmed(const Delivery& delivery) {
   parts_.metrics.bytes_confirmed.add(delivery.range.size());
 }
 
-void PipeGauges::say(const Ledger::Trouble& trouble, TimePoint now) {
+void PipeGauges::say(const Trouble& trouble, TimePoint now) {
   parts_.metrics.storage_errors.add(1);
-  trouble_at_ = now;
-  if (trouble.text == trouble_) return;
-  trouble_ = trouble.text;
-  parts_.log.error("{}; nothing is lost, trying again each second", trouble.text);
+  troubles_.met(trouble, now);
 }
 
 void PipeGauges::say(const Error& error, TimePoint now) {
-  say({error.message(), error.kind() == ErrorKind::no_space}, now);
+  say(Trouble::of(error), now);
 }
 
 void PipeGauges::say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now) {
@@ -209,10 +205,7 @@ bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint n
   show_counts(ledger, in_flight);
   show_waiting(ledger);
   say_set_aside(notes_.due(now));
-  if (!trouble_.empty() && now > trouble_at_ + kTroubleOver) {
-    parts_.log.info("{}: over: {}", path_, trouble_);
-    trouble_.clear();
-  }
+  troubles_.tell_of_ends(now);
   return now >= show_due_ && show_now(ledger, in_flight, now);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/metrics.h"
 #include "agent/set_aside_notes.h"
 #include "agent/tail_age.h"
+#include "agent/trouble_log.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
@@ -72,7 +73,7 @@ class PipeGauges {
   std::uint64_t unsettled_bytes() const;
 
   /// Logs a trouble when it begins or changes, and when it is over.
-  void say(const Ledger::Trouble& trouble, TimePoint now);
+  void say(const Trouble& trouble, TimePoint now);
   void say(const Error& error, TimePoint now);
   /// Nothing is freed for want of room, which only somebody else can make: each five minutes.
   void say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now);
@@ -121,8 +122,7 @@ class PipeGauges {
   bool stray_frames_told_ = false;
   ByteRange dropped_;  // since it was last told
   std::uint64_t dropped_records_ = 0;
-  std::string trouble_;  // being said; empty for none
-  TimePoint trouble_at_;
+  TroubleLog troubles_;
   TimePoint no_room_due_ = TimePoint::min();  // to be told again
 };
 

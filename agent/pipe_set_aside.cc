@@ -176,9 +176,9 @@ void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) 
     ledger_.done({has_room ? text : range.begin, range.end}, now);
   }
   if (!settled.trouble) return;
-  gauges_.say({"what is set aside stays in the buffer: " + settled.trouble->message(),
-               settled.trouble->kind() == ErrorKind::no_space},
-              now);
+  auto trouble = Trouble::of(*settled.trouble);
+  trouble.text.insert(0, "what is set aside stays in the buffer: ");
+  gauges_.say(trouble, now);
 }
 
 }  // namespace punchline
