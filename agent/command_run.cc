@@ -101,6 +101,7 @@ class Run {
 
   TimePoint started_{};
   TimePoint files_from_{};  // wakes by changed files are taken again from here on
+  bool watch_failed_ = false;
   TimePoint memory_due_{};
   TimePoint reconnect_due_ = TimePoint::max();
   std::string reconnect_failure_told_;  // since the last SIGHUP
@@ -250,9 +251,14 @@ void Run::give_memory_back(TimePoint now) {
 // Single appends come one event each; after one the next are left to gather for a millisecond.
 void Run::wake_pipes() {
   const auto changed = watch_.drain();
-  if (!changed) return;
-  buffers_->wake(*changed);
-  files_from_ = clock_now() + 1ms;
+  if (changed) {
+    buffers_->wake(*changed);
+    files_from_ = clock_now() + 1ms;
+    return;
+  }
+  files_from_ = clock_now() + 1s;  // it stays readable, and files are looked at each second anyway
+  if (std::exchange(watch_failed_, true)) return;
+  log_.error("{}; files are looked at each second", changed.error().message());
 }
 
 void Run::hear(int signal) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -27,31 +28,30 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::err;
 }
 
-bool needs_escape(char c, LogFormat format) {
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte < 0x20 || byte == 0x7f) return true;
-  return format == LogFormat::json && (c == '"' || c == '\\');
-}
-
-std::string escaped(std::string_view text, LogFormat format) {
+/// One line, whatever a path or a broker's text has in it.
+std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    if (!needs_escape(c, format)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
       out += c;
-    } else if (c == '"' || c == '\\') {
-      out += {'\\', c};
     } else {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+      out += fmt::format("\\u{:04x}", byte);
     }
   }
   return out;
 }
 
+/// As a JSON string; what is no UTF-8 becomes U+FFFD.
+std::string json_string(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 /// What was dropped is told by the first line that finds room again.
 class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit WriterSink(int fd) : writer_(fd) {}
+  WriterSink(int fd, LogFormat format) : writer_(fd), format_(format) {}
 
   std::uint64_t dropped() const { return writer_.dropped(); }
 
@@ -66,9 +66,10 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
 
  private:
-  static std::string dropped_text(std::uint64_t lines) {
-    return fmt::format("log: {} lines before this one are missing: nobody read them in time",
-                       lines);
+  std::string dropped_text(std::uint64_t lines) const {
+    const auto text = fmt::format(
+        "log: {} lines before this one are missing: nobody read them in time", lines);
+    return format_ == LogFormat::json ? json_string(text) : text;
   }
   bool write(spdlog::level::level_enum level, const std::string& text) {
     return write({"punchline", level, text});
@@ -80,6 +81,7 @@ class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   LogWriter writer_;
+  LogFormat format_;
   std::uint64_t told_ = 0;
 };
 
@@ -87,16 +89,17 @@ class StderrLog : public Log {
  public:
   StderrLog(LogLevel lowest, LogFormat format)
       : format_(format),
-        sink_(std::make_shared<WriterSink>(STDERR_FILENO)),
+        sink_(std::make_shared<WriterSink>(STDERR_FILENO, format)),
         logger_("punchline", sink_) {
     logger_.set_level(level_of(lowest));
     logger_.set_pattern(format == LogFormat::json
-                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":"%v"})"
+                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","text":%v})"
                             : "%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
   }
 
   void write(LogLevel level, std::string_view text) override {
-    logger_.log(level_of(level), "{}", escaped(text, format_));
+    logger_.log(level_of(level), "{}",
+                format_ == LogFormat::json ? json_string(text) : escaped(text));
   }
   std::uint64_t dropped() const override { return sink_->dropped(); }
 

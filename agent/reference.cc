@@ -18,6 +18,7 @@ struct ExitCodeInfo {
 };
 constexpr ExitCodeInfo kExitCodes[] = {
     {ExitCode::ok, "done; for run: everything there was is delivered, or it was told to stop"},
+    {ExitCode::damaged, "verify: the buffer is not sound, or has lost something"},
     {ExitCode::usage, "wrong flag or missing argument"},
     {ExitCode::data, "something was set aside, dropped or refused, everything else went through"},
     {ExitCode::unavailable, "Kafka could not be used in time"},
@@ -33,6 +34,7 @@ constexpr OptionScope kScopes[] = {OptionScope::command, OptionScope::buffer, Op
                                    OptionScope::http, OptionScope::top};
 
 std::string or_dash(const std::string& text) {
+  if (text == "\t") return "`\\t`";
   return text.empty() ? "-" : "`" + text + "`";
 }
 
@@ -52,7 +54,7 @@ std::string heading_of(OptionScope scope) {
 void append_options(std::string& page, OptionScope scope) {
   const bool in_file = scope != OptionScope::command;
   page += "\n### " + heading_of(scope) + "\n\n";
-  page += "| key | default | range | flag | environment | |\n|---|---|---|---|---|---|\n";
+  page += "| key | default | range | flag | environment | meaning |\n|---|---|---|---|---|---|\n";
   for (const auto& option : option_table()) {
     if (option.scope != scope) continue;
     page += fmt::format("| {} | {} | {} | {} | `{}` | {} |\n",
@@ -124,7 +126,7 @@ of the cluster that answers, how often it was another one, and the offsets that 
 are gone; and `clock_trouble`: `null`, or what the machine's clock says that cannot be and what
 becomes of records meanwhile, which stands in the text of `/readyz` too.
 
-| name | type | labels | unit | |
+| name | type | labels | unit | meaning |
 |---|---|---|---|---|
 )";
 

@@ -74,6 +74,12 @@ TEST_CASE("one event is one line, whatever its text") {
   CHECK_THAT(lines[0], EndsWith(" error: a\\u000ab\\u001b[31m\\u007f"));
 }
 
+TEST_CASE("as JSON each line is an object, also where the text is no UTF-8") {
+  const auto lines = logged(LogLevel::error, LogFormat::json, "/var/spool/\xff.buf: gone");
+  REQUIRE(lines.size() == 1);
+  CHECK(nlohmann::json::parse(lines[0])["text"] == "/var/spool/\xef\xbf\xbd.buf: gone");
+}
+
 TEST_CASE("as JSON each line is an object that gives the text back") {
   const auto* text = "say \"a\\b\"\n\x01 end";
   const auto lines = logged(LogLevel::error, LogFormat::json, text);

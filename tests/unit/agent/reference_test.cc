@@ -15,3 +15,8 @@ TEST_CASE("the committed reference page is what the tables say") {
   }
   CHECK(testing::read_file(path) == reference_page());
 }
+
+TEST_CASE("--help tells the meaning of each exit code") {
+  for (const char* code : {" 0", " 1", "64", "65", "69", "73", "74", "75", "78"})
+    CHECK_THAT(exit_codes_text(), Catch::Matchers::Contains(std::string("  ") + code + "  "));
+}
