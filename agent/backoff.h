@@ -17,7 +17,6 @@ class Backoff {
   /// The delay before the next try: from half to all of first * 2^failures, at most `most`.
   Millis next();
   void reset() { failures_ = 0; }
-  std::uint32_t failures() const { return failures_; }
 
  private:
   Millis first_;

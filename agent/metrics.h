@@ -22,7 +22,6 @@ namespace punchline {
 class Figure {
  public:
   void add(std::uint64_t n) { set(get() + n); }
-  void subtract(std::uint64_t n) { set(get() - n); }
   void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 

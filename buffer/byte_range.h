@@ -21,7 +21,6 @@ struct ByteRange {
   constexpr bool contains(ByteRange other) const {
     return begin <= other.begin && other.end <= end;
   }
-  constexpr bool overlaps(ByteRange other) const { return begin < other.end && other.begin < end; }
 
   friend constexpr bool operator==(ByteRange, ByteRange) = default;
 };

@@ -57,7 +57,6 @@ class LaneWindow {
   std::size_t records() const { return records_; }
   std::size_t payload_bytes() const { return payload_bytes_; }
   bool careful() const { return careful_goal_ != 0; }
-  bool proven() const { return proven_; }
 
  private:
   void settle(const Delivery& delivery);
