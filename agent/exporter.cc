@@ -124,6 +124,12 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
                                                     label("address", broker.address)});
       }
       break;
+    case OtherMetric::kafka_broker_throttle:
+      for (const auto& broker : metrics.kafka_brokers.get()) {
+        family.add(number(broker.throttle_ms) / 1000, {label("broker", std::to_string(broker.id)),
+                                                       label("address", broker.address)});
+      }
+      break;
     case OtherMetric::reconnecting:
       family.add(number(metrics.kafka_reconnecting.get()), {});
       break;

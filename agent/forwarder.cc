@@ -149,6 +149,7 @@ void Forwarder::show_trouble(TimePoint now) {
   if (now >= brokers_due_) {
     brokers_due_ = now + kBrokersDelay;
     metrics_.kafka_brokers.set(sink_.brokers());
+    metrics_.kafka_topics.set(sink_.topics());
   }
   auto trouble = sink_.trouble();
   if (trouble == trouble_) return;

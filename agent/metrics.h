@@ -172,6 +172,7 @@ struct Metrics {
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
   Figure kafka_away;              ///< 1 while nothing can go out.
   Shared<std::vector<BrokerState>> kafka_brokers;
+  Shared<std::vector<TopicState>> kafka_topics;
   Figure kafka_reconnecting;  ///< 1: SIGHUP has asked for a connection that does not stand yet.
 
   SharedText clock_trouble;  ///< Why the machine's clock is not believed; "" while it is.
@@ -228,6 +229,7 @@ enum class OtherMetric : std::uint8_t {
   lost_offsets,
   kafka_up,
   kafka_broker_up,
+  kafka_broker_throttle,
   reconnecting,
   buffer_open,
   clock_plausible,

@@ -121,6 +121,8 @@ and `verify` (buffer/FORMAT.md, "What was lost").
 `/status` has the same as JSON, with path and topic of each buffer, and `kafka_trouble`: `null`, or
 why no broker answers, no client can be made, or which broker or partition keeps records waiting,
 and for how long; also `kafka_brokers`: those of the cluster, with the address that each advertises;
+`kafka_topics`: whether the cluster says that there is no such topic, and how many of its partitions
+have no leader, or have records in flight of which none was confirmed for 5 s;
 `kafka_reconnecting`: what SIGHUP asked for does not stand yet; `kafka_cluster`: the id
 of the cluster that answers, how often it was another one, and the offsets that were confirmed and
 are gone; and `clock_trouble`: `null`, or what the machine's clock says that cannot be and what

@@ -74,10 +74,25 @@ ordered_json kafka_cluster(const Metrics& metrics) {
 
 ordered_json kafka_brokers(const Metrics& metrics) {
   auto brokers = ordered_json::array();
-  for (const auto& [id, address, trouble] : metrics.kafka_brokers.get()) {
-    brokers.push_back({{"id", id}, {"address", address}, {"trouble", text_or_null(trouble)}});
+  for (const auto& [id, address, trouble, throttle_ms] : metrics.kafka_brokers.get()) {
+    brokers.push_back({{"id", id},
+                       {"address", address},
+                       {"trouble", text_or_null(trouble)},
+                       {"throttle_ms", throttle_ms}});
   }
   return brokers;
+}
+
+ordered_json kafka_topics(const Metrics& metrics) {
+  auto topics = ordered_json::array();
+  for (const auto& topic : metrics.kafka_topics.get()) {
+    topics.push_back({{"topic", topic.name},
+                      {"missing", topic.missing},
+                      {"partitions", topic.partitions},
+                      {"without_leader", topic.without_leader},
+                      {"without_progress", topic.without_progress}});
+  }
+  return topics;
 }
 
 ordered_json buffer_status(const BufferMetrics& buffer) {
@@ -106,6 +121,7 @@ std::string status_json(const Metrics& metrics) {
                          {"kafka_up", metrics.kafka_away.get() == 0},
                          {"kafka_trouble", kafka_trouble(metrics)},
                          {"kafka_brokers", kafka_brokers(metrics)},
+                         {"kafka_topics", kafka_topics(metrics)},
                          {"kafka_reconnecting", metrics.kafka_reconnecting.get() != 0},
                          {"kafka_cluster", kafka_cluster(metrics)},
                          {"kafka_instances_renewed", metrics.kafka_instances_renewed.get()},

@@ -10,7 +10,10 @@
 #include <librdkafka/rdkafka.h>
 
 #include "buffer/quiet_thread.h"
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
+#include "sinks/kafka_connections.h"
+#include "sinks/kafka_stalls.h"
 
 namespace punchline {
 namespace {
@@ -38,7 +41,8 @@ std::vector<std::string> split(std::string_view list) {
 }
 
 /// nullptr where librdkafka does not accept the properties, or has no threads.
-Client client_for(const KafkaProperties& properties, const std::string& server) {
+Client client_for(const KafkaProperties& properties, const std::string& server,
+                  KafkaConnections& connections) {
   KafkaProperties all = connection_properties(properties);
   std::erase_if(all, [](const auto& each) {
     return canonical_property(each.first) == "metadata.broker.list" ||
@@ -49,23 +53,39 @@ Client client_for(const KafkaProperties& properties, const std::string& server) 
   auto conf = make_kafka_conf(all);
   if (!conf) return nullptr;
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR);
-  auto client = start_kafka_client(std::move(*conf), true);
+  auto client = start_kafka_client(std::move(*conf), true, &connections);
   return Client(client ? *client : nullptr);
 }
 
-constexpr std::chrono::milliseconds kStep{200};
+/// One address and the client that asks it.
+struct Asked {
+  std::unique_ptr<KafkaConnections> connections = std::make_unique<KafkaConnections>();
+  Client client = nullptr;  // ends before its connections
+};
 
-bool answers(rd_kafka_t* client, Clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+/// All that have not answered yet are asked within so long, each for its part: one that is away
+/// takes no time from the others.
+constexpr std::chrono::milliseconds kRound{200};
+
+std::string cluster_of(rd_kafka_t* client) {
+  char* id = rd_kafka_clusterid(client, 0);
+  if (id == nullptr) return {};
+  std::string cluster = id;
+  rd_kafka_mem_free(client, id);
+  return cluster;
+}
+
+/// The question makes it connect, and a connection asks by itself (rd_kafka_broker_connect_up): an
+/// answer that comes later than `wait` shows by the cluster's id.
+bool answers(rd_kafka_t* client, std::chrono::milliseconds wait) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  const auto wait = std::clamp(left, std::chrono::milliseconds(1), kStep);
   const auto failure =
       rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
   if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
-  return failure == RD_KAFKA_RESP_ERR_NO_ERROR;
+  return failure == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
 }
 
-/// What it said last; that all brokers are down only where it said nothing else.
+/// What it said last, in plain words; that all brokers are down only where it said nothing else.
 std::string failure_of(rd_kafka_t* client) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
   std::string last;
@@ -76,18 +96,16 @@ std::string failure_of(rd_kafka_t* client) {
     rd_kafka_event_destroy(event);
   }
   rd_kafka_queue_destroy(queue);
-  return last;
-}
-
-std::string cluster_of(rd_kafka_t* client) {
-  char* id = rd_kafka_clusterid(client, 0);
-  if (id == nullptr) return {};
-  std::string cluster = id;
-  rd_kafka_mem_free(client, id);
-  return cluster;
+  return explained(std::string(reason_in(last)), "");
 }
 
 }  // namespace
+
+std::string why_not(const std::string& said, std::span<const KafkaPeer> peers) {
+  if (!said.empty()) return said;
+  const std::string silence = silence_of(peers);
+  return silence.empty() ? "nothing came in time" : silence;
+}
 
 std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& addresses) {
   std::set<std::string> clusters;
@@ -120,26 +138,30 @@ std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
                                         const std::vector<std::string>& servers,
                                         std::chrono::milliseconds timeout,
                                         const std::atomic<bool>* stopped) {
-  std::vector<Client> clients;
-  for (const std::string& server : servers)
-    clients.push_back(client_for(properties, server));
-  const auto deadline = Clock::now() + timeout;
+  std::vector<Asked> asked(servers.size());
   std::vector<KafkaAddress> addresses;
-  for (const std::string& server : servers)
-    addresses.push_back({server, {}});
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    asked[i].client = client_for(properties, servers[i], *asked[i].connections);
+    addresses.push_back({servers[i], {}});
+  }
+  const auto deadline = Clock::now() + timeout;
   const auto is_over = [&] { return Clock::now() >= deadline || (stopped && *stopped); };
-  for (bool waits = true; waits && !is_over();) {
-    waits = false;
+  for (std::size_t waiting = servers.size(); waiting > 0 && !is_over();) {
+    const auto wait = std::max(kRound / static_cast<int>(waiting), std::chrono::milliseconds(1));
+    waiting = 0;
     for (std::size_t i = 0; i < servers.size() && !is_over(); ++i) {
-      if (addresses[i].answered || !clients[i]) continue;
-      addresses[i].answered = answers(clients[i].get(), deadline);
-      waits = waits || !addresses[i].answered;
+      if (addresses[i].answered || !asked[i].client) continue;
+      addresses[i].answered = answers(asked[i].client.get(), wait);
+      if (!addresses[i].answered) ++waiting;
     }
   }
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    if (!clients[i]) continue;
-    if (addresses[i].answered) addresses[i].cluster = cluster_of(clients[i].get());
-    if (!addresses[i].answered) addresses[i].failure = failure_of(clients[i].get());
+    auto& address = addresses[i];
+    rd_kafka_t* client = asked[i].client.get();
+    if (client != nullptr && address.answered) address.cluster = cluster_of(client);
+    if (address.answered) continue;
+    address.failure = why_not(client != nullptr ? failure_of(client) : "no client can be made",
+                              asked[i].connections->peers());
   }
   return addresses;
 }

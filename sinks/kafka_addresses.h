@@ -4,9 +4,11 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "sinks/kafka_peers.h"
 #include "sinks/kafka_settings.h"
 
 namespace punchline {
@@ -16,8 +18,11 @@ struct KafkaAddress {
   std::string server;   ///< As given: "k1:9092".
   std::string cluster;  ///< Its id; empty where nobody answered, or none was named.
   bool answered = false;
-  std::string failure = {};  ///< What librdkafka said last, where nobody answered; may be "".
+  std::string failure = {};  ///< Where nobody answered: why, as far as is known.
 };
+
+/// What librdkafka said last, else what is seen of the connections. Pure.
+std::string why_not(const std::string& said, std::span<const KafkaPeer> peers);
 
 /// "host:port", "[::1]:9092", as bootstrap.servers takes it. Pure.
 std::string server_name(const std::string& host, int port);

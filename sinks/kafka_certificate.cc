@@ -24,12 +24,23 @@ constexpr std::array<std::pair<int, const char*>, 10> kWords = {{
     {64, "is for another IP address than the one we connect to"},
 }};
 
+/// librdkafka's guesses, which lead astray: "broker version is < 0.10", "increase ...".
+constexpr std::array<std::string_view, 3> kGuesses = {": might be caused by",
+                                                      ": probably due to broker version", " (0.."};
+
+std::string without_guess(const std::string& text) {
+  auto end = text.size();
+  for (const auto guess : kGuesses)
+    end = std::min(end, text.find(guess));
+  return text.substr(0, end);
+}
+
 /// In librdkafka's words or OpenSSL's, and in ours.
 struct OtherProtocol {
   std::string_view said;
   const char* words;
 };
-constexpr std::array<OtherProtocol, 5> kOtherProtocols = {{
+constexpr std::array<OtherProtocol, 9> kOtherProtocols = {{
     {"SSL routines::unexpected eof while reading",
      "no TLS is spoken at this port, or it is cut off: port and security.protocol may not fit"},
     {"SSL routines::wrong version number",
@@ -38,6 +49,13 @@ constexpr std::array<OtherProtocol, 5> kOtherProtocols = {{
      "no SASL is spoken at this port: port and security.protocol do not fit"},
     {"Invalid response size 1213486160",  // "HTTP"
      "an HTTP server answers at this port"},
+    {"Invalid response size 352518",  // an alert of TLS
+     "TLS is spoken at this port: port and security.protocol do not fit"},
+    {"Invalid response size", "what answers at this port is not Kafka"},
+    {"ApiVersionRequest failed: Local: Timed out",
+     "nothing comes back that is Kafka's: another protocol's port, or a broker that stands still"},
+    {"Disconnected while requesting ApiVersion",
+     "the other side closes the connection at our first request: a TLS port, or not Kafka"},
     {"Idempotent producer not supported by any of the",
      "what answers at this port is no broker that takes records (a controller's port?), or older "
      "than Kafka 0.11"},
@@ -88,7 +106,7 @@ std::string explained(const std::string& text, const std::string& trouble) {
     return "the broker does not accept our certificate, or we have none; " + text;
   }
   const auto* other = other_protocol(text);
-  return other != nullptr ? std::string(other->words) + "; " + text : text;
+  return other != nullptr ? std::string(other->words) + "; " + without_guess(text) : text;
 }
 
 }  // namespace punchline

@@ -14,22 +14,24 @@
 #include "sinks/kafka_addresses.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
+#include "sinks/kafka_connections.h"
 #include "sinks/kafka_described.h"
 #include "sinks/kafka_notices.h"
-#include "sinks/kafka_stalls.h"
 
 namespace punchline {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// The first question to a broker.
+constexpr int kQuestionMs = 500;
 /// Once every broker has failed, a short while more is enough to see them fail again.
 constexpr std::chrono::seconds kAllDownPatience{2};
 /// A cluster that does not know the question gives no answer.
 constexpr std::chrono::milliseconds kSettingsPatience{3000};
 /// A producer asks for its id as soon as a broker is there.
 constexpr std::chrono::milliseconds kProducerIdPatience{2000};
-/// One broker has answered by then.
+/// One broker has answered by then; whatever that took, each address has time of its own.
 constexpr std::chrono::milliseconds kAddressPatience{3000};
 constexpr std::chrono::milliseconds kStep{100};
 
@@ -63,7 +65,7 @@ std::string given(const KafkaProperties& properties, std::string_view canonical)
   return {};
 }
 
-Result<Client> open_client(const KafkaProperties& properties) {
+Result<Client> open_client(const KafkaProperties& properties, KafkaConnections& connections) {
   KafkaProperties all = connection_properties(properties);
   all.insert_or_assign("log.queue", "true");  // and nobody reads it: stderr stays clean
   all.insert_or_assign("allow.auto.create.topics", "false");
@@ -74,7 +76,7 @@ Result<Client> open_client(const KafkaProperties& properties) {
   auto conf = make_kafka_conf(all);
   if (!conf) return conf.error();
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
-  auto client = start_kafka_client(std::move(*conf), true);
+  auto client = start_kafka_client(std::move(*conf), true, &connections);
   if (!client) return client.error();
   rd_kafka_set_log_queue(*client, nullptr);
   return Client(*client);
@@ -126,12 +128,14 @@ int milliseconds_to(Clock::time_point deadline) {
 }
 
 /// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
-KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline, Sayings& sayings,
+KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
+                        Clock::time_point deadline, Sayings& sayings,
                         std::vector<KafkaBroker>& known) {
-  do {
+  // Each waits longer than the one before: a slow cluster answers, too.
+  for (int wait = kQuestionMs; wait == kQuestionMs || Clock::now() < deadline; wait *= 2) {
     const rd_kafka_metadata_t* metadata = nullptr;
-    const int wait = std::min(milliseconds_to(deadline), 500);
-    const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait);
+    const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata,
+                                           std::min(milliseconds_to(deadline), wait));
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
       for (const auto& each : std::span(metadata->brokers, brokers))
@@ -144,9 +148,8 @@ KafkaFinding ask_broker(rd_kafka_t* client, Clock::time_point deadline, Sayings&
     if (were_up && sayings.all_down) {
       deadline = std::min(deadline, Clock::now() + kAllDownPatience);
     }
-  } while (Clock::now() < deadline);
-  return {false,
-          "no broker answers: " + (sayings.last.empty() ? "nothing came in time" : sayings.last)};
+  }
+  return {false, "no broker answers: " + why_not(sayings.last, connections.peers())};
 }
 
 /// Nothing where the brokers neither gave nor denied one in time.
@@ -227,11 +230,9 @@ KafkaCheck::Topic ask_topic(rd_kafka_t* client, const std::string& name,
   return topic;
 }
 
-KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_point deadline) {
-  const std::chrono::milliseconds left(milliseconds_to(deadline));
-  const auto several =
-      several_clusters(ask_addresses(properties, bootstrap_servers(properties),
-                                     std::min(left, kAddressPatience)));
+KafkaFinding compare_addresses(const KafkaProperties& properties) {
+  const auto several = several_clusters(
+      ask_addresses(properties, bootstrap_servers(properties), kAddressPatience));
   if (!several) return {true, "all addresses that answer lead to one cluster"};
   return {false, "the addresses lead to different clusters, by their cluster ids: " + *several +
                      "; give those of one only"};
@@ -239,21 +240,17 @@ KafkaFinding compare_addresses(const KafkaProperties& properties, Clock::time_po
 
 /// A bootstrap address that answers says nothing of those that records go to.
 std::vector<KafkaFinding> ask_each(const KafkaProperties& properties,
-                                   const std::vector<KafkaBroker>& brokers,
-                                   Clock::time_point deadline) {
+                                   const std::vector<KafkaBroker>& brokers) {
   std::vector<std::string> servers;
   for (const auto& each : brokers)
     servers.push_back(each.address);
-  const std::chrono::milliseconds left(milliseconds_to(deadline));
-  const auto answers = ask_addresses(properties, servers, std::min(left, kAddressPatience));
+  const auto answers = ask_addresses(properties, servers, kAddressPatience);
   std::vector<KafkaFinding> findings;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (answers[i].answered) continue;
     findings.push_back({false, "broker " + std::to_string(brokers[i].id) + " does not answer at " +
                                    brokers[i].address + ", which it advertises: " +
-                                   (answers[i].failure.empty() ? "nothing came in time"
-                                                               : std::string(reason_in(
-                                                                     answers[i].failure)))});
+                                   answers[i].failure});
   }
   if (findings.empty()) {
     findings.push_back({true, "each broker answers at the address that it advertises"});
@@ -304,16 +301,17 @@ Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
   if (check.names.empty()) {
     return Error(ErrorKind::refused, 0, "kafka property bootstrap.servers is not given");
   }
-  auto client = open_client(properties);
+  KafkaConnections connections;  // outlives its client
+  auto client = open_client(properties, connections);
   if (!client) return client.error();
   const auto deadline = Clock::now() + timeout;
   Sayings sayings;
   std::vector<KafkaBroker> brokers;
-  check.broker = ask_broker(client->get(), deadline, sayings, brokers);
+  check.broker = ask_broker(client->get(), connections, deadline, sayings, brokers);
   if (!check.broker.good) return check;
   const auto broker = brokers.empty() ? -1 : brokers.front().id;
-  check.brokers = ask_each(properties, brokers, deadline);
-  if (check.names.size() > 1) check.addresses = compare_addresses(properties, deadline);
+  check.brokers = ask_each(properties, brokers);
+  if (check.names.size() > 1) check.addresses = compare_addresses(properties);
   const std::chrono::milliseconds left(milliseconds_to(deadline));
   check.cluster = ask_cluster_settings(client->get(), broker, std::min(left, kSettingsPatience));
   if (check.cluster->ok() && !(*check.cluster)->version.empty()) {

@@ -26,13 +26,35 @@ constexpr std::int16_t kInitProducerId = 22;
 /// What socket(2) never says.
 constexpr int kRefusal = ECANCELED;
 
-/// tcp(7): milliseconds since the last byte came.
-bool heard_lately(int fd) {
+// include/net/tcp_states.h of the kernel.
+constexpr int kEstablished = 1;
+constexpr int kSynSent = 2;
+
+/// A connection without a byte for so long is worth a word.
+constexpr std::chrono::milliseconds kQuietMin{900};
+
+/// tcp(7); all zero where it cannot be had, which is no state there is. tcpi_last_data_recv counts
+/// milliseconds since the last byte came, or since the connection stands (tcp_finish_connect).
+tcp_info info_of(int fd) {
   tcp_info info{};
   socklen_t bytes = sizeof info;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return false;
-  return info.tcpi_bytes_received > 0 && info.tcpi_state == 1 /* TCP_ESTABLISHED */ &&
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return {};
+  return info;
+}
+
+bool heard_lately(int fd) {
+  const tcp_info info = info_of(fd);
+  return info.tcpi_bytes_received > 0 && info.tcpi_state == kEstablished &&
          info.tcpi_last_data_recv <= KafkaConnections::kFreshMax.count();
+}
+
+KafkaPeer::State state_of(int fd, Clock::duration age) {
+  const tcp_info info = info_of(fd);
+  if (info.tcpi_state == kSynSent && age >= kQuietMin) return KafkaPeer::State::unreached;
+  if (info.tcpi_state != kEstablished || info.tcpi_last_data_recv < kQuietMin.count()) {
+    return KafkaPeer::State::talking;
+  }
+  return info.tcpi_bytes_received == 0 ? KafkaPeer::State::mute : KafkaPeer::State::quiet;
 }
 
 /// One repetition: what is reached at last must be the cluster of now, not one of much later.
@@ -49,6 +71,14 @@ struct KafkaConnectionCalls {
 
   static int socket(int domain, int type, int protocol, void* opaque) {
     return of(opaque).open(domain, type, protocol);
+  }
+  static int connect(int fd, const sockaddr* address, int address_bytes, const char* server,
+                     void* opaque) {
+    return of(opaque).connect(fd, address, address_bytes, server);
+  }
+  static void throttle(rd_kafka_t* /*client*/, const char* /*server*/, std::int32_t broker,
+                       int milliseconds, void* opaque) {
+    of(opaque).throttled({broker, std::chrono::milliseconds(milliseconds)});
   }
   static int close(int fd, void* opaque) {
     of(opaque).close(fd);
@@ -72,8 +102,15 @@ struct KafkaConnectionCalls {
 void KafkaConnections::watch(rd_kafka_conf_s* conf) {
   rd_kafka_conf_set_opaque(conf, this);
   rd_kafka_conf_set_socket_cb(conf, KafkaConnectionCalls::socket);
+  rd_kafka_conf_set_connect_cb(conf, KafkaConnectionCalls::connect);
   rd_kafka_conf_set_closesocket_cb(conf, KafkaConnectionCalls::close);
+  if (!wake_fd_) return;
+  rd_kafka_conf_set_throttle_cb(conf, KafkaConnectionCalls::throttle);
   rd_kafka_conf_interceptor_add_on_new(conf, "punchline", KafkaConnectionCalls::made, this);
+}
+
+void KafkaConnections::wake() const {
+  if (wake_fd_) ::eventfd_write(*wake_fd_, 1);
 }
 
 /// Under the mutex.
@@ -89,7 +126,7 @@ bool KafkaConnections::may_open() {
   if (!silent_since_) silent_since_ = now;
   if (now - *silent_since_ >= kSilentMax) silent_for_long_ = true;
   refused_ = true;
-  ::eventfd_write(wake_fd_, 1);
+  wake();
   return false;
 }
 
@@ -102,8 +139,20 @@ int KafkaConnections::open(int domain, int type, int protocol) {
   const int fd = ::socket(domain, type | SOCK_CLOEXEC, protocol);
   if (fd < 0) return fd;
   if (has_id_) give_up_soon(fd);
-  connections_.push_back({fd, std::this_thread::get_id(), false, false, false});
+  connections_.push_back({.fd = fd, .thread = std::this_thread::get_id(), .since = Clock::now()});
   return fd;
+}
+
+/// librdkafka has made the socket non-blocking by then (rd_kafka_transport_new).
+int KafkaConnections::connect(int fd, const sockaddr* address, int address_bytes,
+                              const char* server) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Connection& each : connections_)
+      if (each.fd == fd) each.server = server;
+  }
+  if (::connect(fd, address, static_cast<socklen_t>(address_bytes)) == 0) return 0;
+  return errno == EINPROGRESS ? 0 : errno;
 }
 
 void KafkaConnections::close(int fd) {
@@ -113,7 +162,7 @@ void KafkaConnections::close(int fd) {
   if (closed == connections_.end()) return;
   if (closed->needs_vouching && !closed->vouched) beyond_vouching_ = true;
   connections_.erase(closed);
-  if (connections_.empty()) ::eventfd_write(wake_fd_, 1);
+  if (connections_.empty()) wake();
 }
 
 void KafkaConnections::answer(std::int16_t api, std::int32_t broker) {
@@ -125,7 +174,7 @@ void KafkaConnections::answer(std::int16_t api, std::int32_t broker) {
         return each.thread == std::this_thread::get_id();
       });
   if (from == connections_.end()) return;
-  if (api == kInitProducerId && !has_id_.exchange(true)) ::eventfd_write(wake_fd_, 1);
+  if (api == kInitProducerId && !has_id_.exchange(true)) wake();
   (api == kMetadata ? from->answered : from->needs_vouching) = true;
 }
 
@@ -149,6 +198,24 @@ bool KafkaConnections::vouched() const {
 std::set<std::int32_t> KafkaConnections::take_heard() {
   const std::lock_guard lock(mutex_);
   return std::exchange(heard_, {});
+}
+
+void KafkaConnections::throttled(const KafkaThrottle& throttle) {
+  const std::lock_guard lock(mutex_);
+  throttles_.push_back(throttle);
+}
+
+std::vector<KafkaThrottle> KafkaConnections::take_throttles() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(throttles_, {});
+}
+
+std::vector<KafkaPeer> KafkaConnections::peers() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<KafkaPeer> peers;
+  for (const Connection& each : connections_)
+    peers.push_back({each.server, state_of(each.fd, Clock::now() - each.since)});
+  return peers;
 }
 
 void KafkaConnections::metadata_seen() {

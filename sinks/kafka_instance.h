@@ -90,6 +90,8 @@ class KafkaInstance {
   bool missed() const { return missed_; }
   void miss() { missed_ = true; }
   std::set<std::int32_t> take_heard() { return connections_->take_heard(); }
+  std::vector<KafkaThrottle> take_throttles() { return connections_->take_throttles(); }
+  std::vector<KafkaPeer> peers() const { return connections_->peers(); }
   /// The id of the cluster that it talks to; empty while not known.
   std::string cluster() const { return watch_->cluster(); }
   /// A broker has answered its question for a producer id; fatal() tells where it was denied.

@@ -73,6 +73,7 @@ void KafkaNotices::connection_error(std::int32_t code, const std::string& text,
 
 std::string KafkaNotices::why() const {
   if (!cause_.empty()) return cause_;
+  if (!silence_.empty()) return silence_;
   return kafka_code_name(away_code_) + (away_code_ == kTimedOut ? ": nothing comes back" : "");
 }
 
@@ -109,6 +110,7 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
   }
   if (!answer.broker_answered) {
     away_code_ = answer.code;
+    silence_ = answer.silence;
     if (!std::exchange(away_, true)) tell_away(answer.code, notices);
     return;
   }

@@ -35,6 +35,7 @@ struct TopicAnswer {
   std::int32_t partitions = 0;  ///< 0 where code != 0.
   std::vector<KafkaPlace> places = {};  ///< By partition; as many.
   std::vector<KafkaBroker> brokers = {};
+  std::string silence = {};  ///< Where nobody answered: what is seen of our connections, or "".
   friend bool operator==(const TopicAnswer&, const TopicAnswer&) = default;
 };
 
@@ -78,6 +79,8 @@ class KafkaNotices {
   void remind(Time now, std::vector<Notice>& notices);
 
   bool broker_away() const { return away_; }
+  /// A connection has failed since a broker answered last.
+  bool failing() const { return !cause_.empty(); }
   /// Why no broker answers, as far as is known; "" while one does.
   std::string trouble() const { return away_ ? why() : ""; }
   /// The cluster has said last that there is no such topic.
@@ -101,6 +104,7 @@ class KafkaNotices {
 
   bool away_ = false;
   std::int32_t away_code_ = 0;      // of the question that nobody answered
+  std::string silence_;             // likewise
   std::optional<Time> away_since_;  // as remind() has seen it
   Time still_due_{};
   bool denied_ = false;             // by cause_

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "sinks/kafka_certificate.h"
 #include "sinks/kafka_codes.h"
 #include "sinks/kafka_outcome.h"
 
@@ -234,6 +235,7 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   pending_.clear();
   bool more = poll(main_, deliveries, notices);
   more = poll(side_, deliveries, notices) || more;
+  hear_brokers();
   hear_answers(notices);
   if (const auto several = addresses_.take_several()) {
     notices.push_back({Notice::Severity::error, kInconsistentClusterId,
@@ -308,13 +310,28 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   // The end of the instance: look_for_loss() asks for it.
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (saying.code == kNoResource) lacks_threads_ = true;
-  if (of_the_connection(saying.code)) {
+  if (of_the_connection(saying.code) || is_of_the_protocol(saying.text)) {
     stalls_.failed(saying.text);
     notices_.connection_error(saying.code, saying.text, notices);
     if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
     return;
   }
   notices_.other_error(saying.code, saying.text, notices);
+}
+
+/// What they have answered, and how slowly.
+void KafkaSink::hear_brokers() {
+  for (KafkaSupervisor* client : {&main_, &side_}) {
+    KafkaInstance* instance = client->reporting();
+    if (instance == nullptr) continue;
+    const auto heard = instance->take_heard();
+    if (!heard.empty()) silence_.heard(now_);
+    stalls_.heard(std::vector(heard.begin(), heard.end()), now_);
+    for (const auto& [broker, wait] : instance->take_throttles()) {
+      silence_.heard(now_ + wait);
+      stalls_.throttled(broker, wait, now_);
+    }
+  }
 }
 
 /// The side client asks too, since it has to know leaders; what it hears the main one hears.
@@ -326,15 +343,21 @@ void KafkaSink::hear_answers(std::vector<Notice>& notices) {
   if (!answers.empty()) learn_cluster(notices);
   for (const TopicAnswer& answer : answers)
     hear(answer, notices);
+  if (const auto none = silence_.take(now_, notices_.failing())) hear_nobody(*none, notices);
   hear_ends(notices);
 }
 
+void KafkaSink::hear_nobody(const TopicAnswer& answer, std::vector<Notice>& notices) {
+  if (!notices_.broker_away()) away_since_ = now_;
+  notices_.topic_answer(answer, routes_[answer.route].name, notices);
+}
+
 void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
+  if (!answer.broker_answered) return silence_.unanswered(answer, now_);
+  silence_.answered();
   Route& route = routes_[answer.route];
-  const bool was_away = notices_.broker_away();
   notices_.topic_answer(answer, route.name, notices);
-  if (notices_.broker_away() && !was_away) away_since_ = now_;
-  if (answer.broker_answered) lacks_threads_ = false;
+  lacks_threads_ = false;
   stalls_.learn(answer.brokers);
   if (answer.code != 0) return;
   if (route.closed_until > now_) route.closed_until = now_ + kClosedTime;
@@ -357,6 +380,8 @@ void KafkaSink::set_timer(bool more) {
   if (main_.taking() != nullptr) also(check_at_);
   if (main_.taking() != nullptr && notices_.denied()) also(away_since_ + limits_.denied_max);
   if (outstanding() > 0) also(stalls_due_);
+  if (const auto over = stalls_.due()) also(std::max(*over, stalls_due_));
+  if (const auto certain = silence_.due()) also(*certain);
   for (const Route& route : routes_) {
     if (route.closed_until > now_ && route.closed_until < now_ + kClosedUntilAnswer / 2) {
       also(route.closed_until);

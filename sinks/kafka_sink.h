@@ -12,6 +12,7 @@
 #include "sinks/kafka_addresses.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/kafka_settings.h"
+#include "sinks/kafka_silence.h"
 #include "sinks/kafka_stalls.h"
 #include "sinks/kafka_supervisor.h"
 #include "sinks/lane_window.h"
@@ -65,6 +66,7 @@ class KafkaSink final : public Sink {
   bool is_up() const override { return !notices_.broker_away() && main_.start_failure().empty(); }
   bool is_missing(RouteId route) const override { return notices_.is_missing(route); }
   std::vector<BrokerState> brokers() const override { return stalls_.brokers(); }
+  std::vector<TopicState> topics() const override;
   std::string cluster() const override { return cluster_; }
   std::uint64_t lost_places() const override { return lost_offsets_; }
   std::size_t outstanding() const override;
@@ -131,7 +133,9 @@ class KafkaSink final : public Sink {
   void learn_cluster(std::vector<Notice>& notices);
   void choose_client(LaneState& state);
   void hear(const KafkaSaying& saying, std::vector<Notice>& notices);
+  void hear_brokers();
   void hear_answers(std::vector<Notice>& notices);
+  void hear_nobody(const TopicAnswer& answer, std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);
   void condemn_both(std::int32_t code, const std::string& why, std::vector<Notice>& notices);
@@ -139,6 +143,7 @@ class KafkaSink final : public Sink {
   void look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notices);
   bool look_for_fatal(KafkaSupervisor& client, std::vector<Notice>& notices);
   void look_for_stalls(std::vector<Notice>& notices);
+  std::vector<KafkaPeer> peers() const;
   void look_for_stuck(std::vector<Notice>& notices);
   bool is_stuck(const LaneState& lane) const;
   void condemn(KafkaSupervisor& client, std::int32_t code, const std::string& why,
@@ -156,6 +161,7 @@ class KafkaSink final : public Sink {
   KafkaSupervisor main_;
   KafkaSupervisor side_;
   KafkaNotices notices_;
+  KafkaSilence silence_;
   KafkaStalls stalls_;
   Time stalls_due_{};
   std::vector<Route> routes_;

@@ -158,12 +158,6 @@ void KafkaSink::look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notic
 
 /// Whoever keeps records waiting is asked for: when nobody answers then, that is told instead.
 void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
-  for (KafkaSupervisor* client : {&main_, &side_}) {
-    KafkaInstance* instance = client->reporting();
-    if (instance == nullptr) continue;
-    const auto heard = instance->take_heard();
-    stalls_.heard(std::vector(heard.begin(), heard.end()), now_);
-  }
   if (now_ < stalls_due_) return;
   stalls_due_ = now_ + kStallLook;
   std::vector<KafkaStalls::Waiting> waiting;
@@ -178,8 +172,35 @@ void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
     }
   }
   if (KafkaInstance* main = main_.reporting(); ask && main != nullptr) main->watch().look_now();
+  if (ask) stalls_.seen(peers());
   if (notices_.broker_away()) waiting.clear();
   stalls_.look(waiting, now_, notices);
+}
+
+std::vector<KafkaPeer> KafkaSink::peers() const {
+  std::vector<KafkaPeer> peers;
+  for (const KafkaSupervisor* client : {&side_, &main_}) {
+    const KafkaInstance* instance = client->reporting();
+    if (instance == nullptr) continue;
+    const auto seen = instance->peers();
+    peers.insert(peers.end(), seen.begin(), seen.end());
+  }
+  return peers;
+}
+
+std::vector<TopicState> KafkaSink::topics() const {
+  std::vector<TopicState> topics;
+  for (RouteId id = 0; id < routes_.size(); ++id) {
+    const Route& route = routes_[id];
+    TopicState topic{route.name, notices_.is_missing(id), route.partitions, 0, 0};
+    for (const LaneState& lane : route.lanes) {
+      if (lane.place.leader < 0) ++topic.without_leader;
+      const bool waits = lane.window.records() != 0;
+      if (waits && now_ - lane.waiting_since >= KafkaStalls::kSilentMin) ++topic.without_progress;
+    }
+    topics.push_back(std::move(topic));
+  }
+  return topics;
 }
 
 /// librdkafka can stay with the wrong leader (#4976).

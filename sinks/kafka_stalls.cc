@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sinks/counted.h"
+#include "sinks/kafka_certificate.h"
 
 namespace punchline {
 namespace {
@@ -32,7 +33,13 @@ std::string partition_name(const KafkaStalls::Waiting& waiting) {
 /// Resolved, refused or never answered: it is the address that is wrong, or the way to it.
 bool is_of_the_address(std::string_view why) {
   return why.find("Connect to") != why.npos || why.find("resolve") != why.npos ||
-         why.find("Connection setup timed out") != why.npos;
+         why.find("Connection setup timed out") != why.npos ||
+         why.find("does not take the connection") != why.npos;
+}
+
+std::string throttle_text(const std::string& broker, std::chrono::milliseconds wait) {
+  return broker + " slows this client down, by up to " + std::to_string(wait.count()) +
+         " ms for an answer: a quota";
 }
 
 std::string replicas_in_sync(const KafkaPlace& place) {
@@ -51,7 +58,24 @@ std::string_view reason_in(std::string_view text) {
 }
 
 void KafkaStalls::failed(std::string_view text) {
-  if (const auto broker = broker_in(text)) brokers_[*broker].failure = reason_in(text);
+  const auto broker = broker_in(text);
+  if (broker) brokers_[*broker].failure = explained(std::string(reason_in(text)), "");
+}
+
+void KafkaStalls::throttled(std::int32_t id, std::chrono::milliseconds wait, Time now) {
+  if (id < 0 || wait <= wait.zero()) return;
+  Broker& broker = brokers_[id];
+  broker.throttled_until = std::max(broker.throttled_until, now + wait);
+  broker.throttle = std::max(broker.throttle, wait);
+}
+
+void KafkaStalls::seen(std::span<const KafkaPeer> peers) {
+  for (auto& [id, broker] : brokers_) {
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const KafkaPeer& each) {
+      return each.server == broker.address;
+    });
+    broker.silence = peer != peers.end() ? silence_of(*peer) : "";
+  }
 }
 
 void KafkaStalls::heard(std::span<const std::int32_t> brokers, Time now) {
@@ -67,7 +91,7 @@ void KafkaStalls::heard(std::span<const std::int32_t> brokers, Time now) {
 void KafkaStalls::learn(std::span<const KafkaBroker> brokers) {
   if (brokers.empty()) return;
   std::erase_if(brokers_, [&](const auto& known) {
-    return known.second.trouble.empty() &&
+    return known.second.trouble.empty() && known.second.throttle.count() == 0 &&
            std::none_of(brokers.begin(), brokers.end(),
                         [&](const KafkaBroker& each) { return each.id == known.first; });
   });
@@ -87,6 +111,8 @@ std::string KafkaStalls::name_of(std::int32_t id) const {
 
 void KafkaStalls::look(std::span<const Waiting> waiting, Time now, std::vector<Notice>& notices) {
   tell_ends(now, notices);
+  for (auto& [id, broker] : brokers_)
+    look_at_throttle(id, broker, now, notices);
   for (const Waiting& each : waiting)
     look(each, now, notices);
 }
@@ -101,7 +127,8 @@ void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& no
     text = " has no leader";
   } else {
     const Broker& broker = brokers_[leader];
-    if (!broker.trouble.empty()) return;
+    // A quota is told by itself; the broker reads nothing meanwhile.
+    if (!broker.trouble.empty() || now - broker.throttled_until < kSilentMin) return;
     const bool answers = now - broker.heard < kSilentMin && broker.failure.empty();
     if (!broker.failure.empty() || (!answers && waited >= kSilentMin)) {
       return blame(leader, waiting, now, notices);
@@ -121,14 +148,29 @@ void KafkaStalls::blame(std::int32_t id, const Waiting& waiting, Time now,
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now - waiting.since).count();
   broker.trouble = name_of(id) + ", which leads " + partition_name(waiting) +
                    (broker.failure.empty()
-                        ? ", has not answered for " + std::to_string(seconds) + " s"
+                        ? ", has not answered for " + std::to_string(seconds) + " s" +
+                              (broker.silence.empty() ? "" : ": " + broker.silence)
                         : ", cannot be used: " + broker.failure);
   broker.back = false;
   auto text = broker.trouble + "; what is for it waits, the rest goes on";
-  if (is_of_the_address(broker.failure)) {
+  if (is_of_the_address(broker.trouble)) {
     text += "; the address comes from its advertised.listeners: is it right from here?";
   }
   notices.push_back({Severity::warning, 0, std::move(text)});
+}
+
+void KafkaStalls::look_at_throttle(std::int32_t id, Broker& broker, Time now,
+                                   std::vector<Notice>& notices) {
+  if (now >= broker.throttled_until + kThrottleOver) {
+    broker.throttle = broker.throttle.zero();
+    if (!std::exchange(broker.throttle_told, false)) return;
+    notices.push_back({Severity::info, 0, name_of(id) + " slows this client down no more"});
+  } else if (broker.throttle >= kThrottleMin && !std::exchange(broker.throttle_told, true)) {
+    notices.push_back({Severity::warning, 0,
+                       throttle_text(name_of(id), broker.throttle) +
+                           " (producer_byte_rate or request_percentage) is used up; all goes on, "
+                           "as slowly as it allows"});
+  }
 }
 
 void KafkaStalls::tell_ends(Time now, std::vector<Notice>& notices) {
@@ -150,8 +192,10 @@ std::string KafkaStalls::trouble() const {
   const auto add = [&all](const std::string& text) {
     if (!text.empty()) all.append(all.empty() ? "" : "; ").append(text);
   };
-  for (const auto& [id, broker] : brokers_)
+  for (const auto& [id, broker] : brokers_) {
     add(broker.trouble);
+    if (broker.throttle_told) add(throttle_text(name_of(id), broker.throttle));
+  }
   for (const auto& [lane, stall] : stalls_)
     add(stall.text);
   return all;
@@ -160,9 +204,21 @@ std::string KafkaStalls::trouble() const {
 std::vector<BrokerState> KafkaStalls::brokers() const {
   std::vector<BrokerState> states;
   for (const auto& [id, broker] : brokers_) {
-    if (!broker.address.empty()) states.push_back({id, broker.address, broker.trouble});
+    if (broker.address.empty()) continue;
+    const auto throttle = static_cast<std::uint64_t>(broker.throttle.count());
+    states.push_back({id, broker.address, broker.trouble, throttle});
   }
   return states;
+}
+
+std::optional<KafkaStalls::Time> KafkaStalls::due() const {
+  std::optional<Time> due;
+  for (const auto& [id, broker] : brokers_) {
+    if (broker.throttle.count() == 0) continue;
+    const Time over = broker.throttled_until + kThrottleOver;
+    due = due ? std::min(*due, over) : over;
+  }
+  return due;
 }
 
 }  // namespace punchline

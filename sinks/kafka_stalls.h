@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sinks/kafka_notices.h"
+#include "sinks/kafka_peers.h"
 #include "sinks/sink.h"
 
 namespace punchline {
@@ -18,9 +19,9 @@ namespace punchline {
 /// "(after 0ms in state CONNECT, ...)" behind it. Pure.
 std::string_view reason_in(std::string_view text);
 
-/// Says which broker or partition keeps records waiting while others answer, and why: one sentence
-/// when that begins, one when it is over. That nobody answers at all KafkaNotices tells. Pure. One
-/// thread.
+/// Says which broker or partition keeps records waiting while others answer, and why, a quota
+/// included: one sentence when that begins, one when it is over. That nobody answers at all
+/// KafkaNotices tells. Pure. One thread.
 ///
 /// What matters is only a broker that leads a partition with records in flight: librdkafka connects
 /// to no other, and brokers close what is idle.
@@ -31,11 +32,20 @@ class KafkaStalls {
   static constexpr std::chrono::seconds kFailedMin{2};
   /// ... and one that was reached, and does not answer or confirm.
   static constexpr std::chrono::seconds kSilentMin{5};
+  /// A quota's delay is told from so much on ...
+  static constexpr std::chrono::milliseconds kThrottleMin{100};
+  /// ... and is over when none was in force for so long: brokers look at the mean of about eleven
+  /// seconds (quota.window.num, quota.window.size.seconds).
+  static constexpr std::chrono::seconds kThrottleOver{10};
 
   /// An error of librdkafka's; of a connection where it begins with a broker: "host:port/id: ...".
   void failed(std::string_view text);
   /// These have answered a request.
   void heard(std::span<const std::int32_t> brokers, Time now);
+  /// It lets us wait before it reads on.
+  void throttled(std::int32_t broker, std::chrono::milliseconds wait, Time now);
+  /// How far connections have come. (Of those that talk nothing need be said.)
+  void seen(std::span<const KafkaPeer> peers);
   /// What the cluster says of its brokers.
   void learn(std::span<const KafkaBroker> brokers);
   /// A record of this lane is persisted.
@@ -55,11 +65,17 @@ class KafkaStalls {
   std::string trouble() const;
   /// Those of the cluster, by id.
   std::vector<BrokerState> brokers() const;
+  /// When look() has to be called even if nothing is in flight: some delay may be over.
+  std::optional<Time> due() const;
 
  private:
   struct Broker {
     std::string address;  // as advertised; "" where metadata has not named it
     std::string failure;  // of a connection, since it last answered
+    std::string silence;  // of a connection, as seen last
+    Time throttled_until{};
+    std::chrono::milliseconds throttle{0};  // the longest of this episode; 0: there is none
+    bool throttle_told = false;
     Time heard{};
     std::string trouble;  // told
     bool back = false;    // it has answered since
@@ -74,6 +90,7 @@ class KafkaStalls {
   void look(const Waiting& waiting, Time now, std::vector<Notice>& notices);
   void blame(std::int32_t id, const Waiting& waiting, Time now, std::vector<Notice>& notices);
   void tell_ends(Time now, std::vector<Notice>& notices);
+  void look_at_throttle(std::int32_t id, Broker& broker, Time now, std::vector<Notice>& notices);
   std::string name_of(std::int32_t id) const;
 
   std::map<std::int32_t, Broker> brokers_;

@@ -17,6 +17,11 @@ namespace punchline {
 using Clock = std::chrono::steady_clock;
 
 struct KafkaWatch::State {
+  /// One question may hold up the end of the thread for so long; longer where the one before was
+  /// not answered, since some brokers only are slow.
+  static constexpr int kQuestionMs = 1000;
+  static constexpr int kQuestionMsMax = 4000;
+
   struct Topic {
     RouteId route = 0;
     rd_kafka_topic_t* handle = nullptr;
@@ -38,6 +43,7 @@ struct KafkaWatch::State {
   std::string cluster;
   std::vector<LogEnd> logs;  // whose ends are to be asked for
   int end_tries = 0;
+  int question_ms = kQuestionMs;  // as long as the next one may take
   std::vector<LogEnd> set_back;
   bool asked = true;
   bool vouching = false;
@@ -48,9 +54,8 @@ struct KafkaWatch::State {
 namespace {
 
 using State = KafkaWatch::State;
+constexpr int kQuestionMs = State::kQuestionMs;
 
-/// One question may hold up the end of the thread for so long.
-constexpr int kQuestionMs = 1000;
 constexpr std::chrono::milliseconds kRetryMin{1000};
 constexpr std::chrono::milliseconds kRetryMax{2000};
 constexpr int kEndTriesMax = 10;
@@ -59,11 +64,16 @@ std::size_t count(std::int32_t count) {
   return static_cast<std::size_t>(std::max(count, 0));
 }
 
-TopicAnswer ask(const State& state, RouteId route, rd_kafka_topic_t* topic) {
+TopicAnswer ask(const State& state, RouteId route, rd_kafka_topic_t* topic, int wait_ms) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  const auto failure = rd_kafka_metadata(state.client, 0, topic, &metadata, kQuestionMs);
+  const auto failure = rd_kafka_metadata(state.client, 0, topic, &metadata, wait_ms);
   if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) state.connections->metadata_seen();
-  if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) return {route, failure, false, 0};
+  if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return {.route = route,
+            .code = failure,
+            .broker_answered = false,
+            .silence = silence_of(state.connections->peers())};
+  }
   TopicAnswer answer{route, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, true, 0};
   for (const auto& broker : std::span(metadata->brokers, count(metadata->broker_cnt)))
     answer.brokers.push_back({broker.id, server_name(broker.host, broker.port)});
@@ -113,10 +123,12 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
     const RouteId route = state.topics[i].route;
     rd_kafka_topic_t* handle = state.topics[i].handle;
     lock.unlock();
-    const TopicAnswer answer = ask(state, route, handle);
+    const TopicAnswer answer = ask(state, route, handle, state.question_ms);
     lock.lock();
     if (answer.broker_answered) learn_cluster(state);
     hand_over(state, i, answer, wanted);
+    state.question_ms =
+        answer.broker_answered ? kQuestionMs : std::min(2 * state.question_ms, State::kQuestionMsMax);
     // The other topics would wait for the same.
     if (!answer.broker_answered) return Round::nobody_answered;
     if (answer.code != 0) result = Round::topic_missing;
@@ -129,7 +141,7 @@ void vouch(State& state, std::unique_lock<std::mutex>& lock) {
   if (state.topics.empty()) return;
   rd_kafka_topic_t* handle = state.topics.front().handle;
   lock.unlock();
-  ask(state, 0, handle);
+  ask(state, 0, handle, kQuestionMs);
   lock.lock();
   ::eventfd_write(state.wake_fd, 1);
 }
@@ -207,7 +219,7 @@ void watch(State& state) {
         pause = std::min(2 * pause, kRetryMax);
         break;
       case Round::nobody_answered:
-        // The question itself waits a second for a broker, and hears of one at once.
+        // The question itself waits a second and more for a broker, and hears of one at once.
         next = begin + std::chrono::milliseconds(kQuestionMs);
         break;
     }

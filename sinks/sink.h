@@ -60,7 +60,19 @@ struct BrokerState {
   std::int32_t id = 0;
   std::string address;  ///< "host:port", as the destination names it.
   std::string trouble;  ///< Why what waits for it cannot go out; "" while it can.
+  /// By a quota it has let us wait so long, lately; 0 while it does not.
+  std::uint64_t throttle_ms = 0;
   friend bool operator==(const BrokerState&, const BrokerState&) = default;
+};
+
+/// One of the places where records go to (Kafka: a topic).
+struct TopicState {
+  std::string name;
+  bool missing = false;               ///< The destination says that there is no such thing.
+  std::int32_t partitions = 0;        ///< 0 while not known.
+  std::int32_t without_leader = 0;    ///< Of those, as was said last.
+  std::int32_t without_progress = 0;  ///< Of those, with records in flight and none confirmed for 5 s.
+  friend bool operator==(const TopicState&, const TopicState&) = default;
 };
 
 /// How much may be offered to a lane right now.
@@ -124,6 +136,7 @@ class Sink {
   /// The destination says that there is no such thing.
   virtual bool is_missing(RouteId /*route*/) const { return false; }
   virtual std::vector<BrokerState> brokers() const { return {}; }
+  virtual std::vector<TopicState> topics() const { return {}; }
 
   /// The id of the cluster that answered last; "" while none is known.
   virtual std::string cluster() const { return {}; }

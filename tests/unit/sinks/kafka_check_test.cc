@@ -3,6 +3,7 @@
 #include "sinks/kafka_addresses.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/kafka_fixture.h"
+#include "tests/unit/sinks/silent_port.h"
 
 namespace punchline {
 namespace {
@@ -94,6 +95,41 @@ TEST_CASE("without a broker the reason is told, and before all of the time is ov
   CHECK(check->broker.text.find("no broker answers: ") == 0);
   CHECK(check->broker.text.size() > 30);
   CHECK(check->topics.empty());
+}
+
+TEST_CASE("a port that takes the connection and says nothing is told from one that is away") {
+  const SilentPort port;
+  const auto check =
+      check_kafka({{"bootstrap.servers", port.server()}}, {"t"}, std::chrono::seconds(2));
+  REQUIRE(check.ok());
+  CHECK(check->broker.text.find("no broker answers: connected to " + port.server() +
+                                ", but nothing comes back that is Kafka's") == 0);
+}
+
+TEST_CASE("addresses that are away take no time from those that answer") {
+  auto broker = start_broker();
+  const SilentPort port;
+  std::vector<std::string> servers(15, port.server());
+  servers.push_back(broker->bootstrap());
+  const auto answers = ask_addresses({}, servers, std::chrono::seconds(2));
+  REQUIRE(answers.size() == servers.size());
+  CHECK(answers.back().answered);
+  CHECK(answers.back().failure.empty());
+  CHECK_FALSE(answers.front().answered);
+  CHECK(answers.front().failure.find("connected to " + port.server()) == 0);
+}
+
+TEST_CASE("each address has time of its own, whatever the first answer took") {
+  auto broker = start_broker();
+  broker->set_delay(std::chrono::milliseconds(600));  // of each answer, the first included
+  const auto check = check_kafka({{"bootstrap.servers", broker->bootstrap()}}, {},
+                                 std::chrono::milliseconds(2200));
+  REQUIRE(check.ok());
+  INFO(check->broker.text);
+  REQUIRE(check->broker.good);
+  REQUIRE(check->brokers.size() == 1);
+  INFO(check->brokers[0].text);
+  CHECK(check->brokers[0].good);
 }
 
 TEST_CASE("properties that a client cannot have are refused") {

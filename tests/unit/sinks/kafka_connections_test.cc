@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
+#include "tests/unit/sinks/silent_port.h"
 
 namespace punchline {
 namespace {
@@ -140,6 +142,45 @@ TEST_CASE("I2: brokers of two clusters confirm nothing that is in neither") {
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
   CHECK(sink->losses() >= 1);
   CHECK(count_notices(forwarder, "another cluster answers") >= 1);
+}
+
+TEST_CASE("a connection on which nothing comes is seen, by the server's name") {
+  const SilentPort port;
+  KafkaConnections connections;
+  const Broker broker(connections);
+  REQUIRE(connections.connect(broker.fd, port.address(), sizeof(sockaddr_in), "k1:80") == 0);
+  CHECK(connections.peers() == std::vector{KafkaPeer{"k1:80", KafkaPeer::State::talking}});
+  CHECK(testing::eventually(std::chrono::seconds(10), [&] {
+    return connections.peers() == std::vector{KafkaPeer{"k1:80", KafkaPeer::State::mute}};
+  }));
+  broker.close();
+  CHECK(connections.peers().empty());
+}
+
+TEST_CASE("a port that says nothing is told as such, within seconds") {
+  const SilentPort port;
+  auto sink = open_sink(settings_for(port.server()));
+  MiniForwarder forwarder(*sink, "t");
+  REQUIRE(forwarder.run_until([&] { return !sink->trouble().empty(); }, milliseconds(10'000)));
+  CHECK(sink->trouble().find("connected to " + port.server() + ", but nothing comes back that is "
+                             "Kafka's") == 0);
+  CHECK(count_notices(forwarder, "no Kafka broker answers (connected to") == 1);
+}
+
+TEST_CASE("a cluster that answers each question late is not told as away") {
+  auto broker = start_broker();
+  REQUIRE(broker->create_topic("t", 1).ok());
+  KafkaLimits asking_often;
+  asking_often.metadata_interval = milliseconds(100);
+  auto sink = open_sink(settings_for(broker->bootstrap()), asking_often);
+  MiniForwarder forwarder(*sink, "t");
+  REQUIRE(forwarder.run_until([&] { return forwarder.partitions_known(); }));
+  broker->set_delay(milliseconds(1200));  // more than the question waits at first
+  for (int i = 0; i < 5; ++i) {
+    forwarder.append(100);
+    REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
+  }
+  CHECK(forwarder.notices().empty());
 }
 
 }  // namespace
