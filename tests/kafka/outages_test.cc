@@ -14,6 +14,7 @@
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
 #include "tests/support/kcat.h"
+#include "tests/support/occurrences.h"
 #include "tests/support/proxy.h"
 
 namespace punchline::testing {
@@ -122,6 +123,10 @@ void throttle(Scene& scene) {
   shared_cluster().limit_clients(kLinesPerSecond * 10);  // some 10 bytes for each line
   // Not at once: a broker looks at the mean of the last ten seconds.
   REQUIRE(eventually(kPatience, [&] { return scene.behind() > kLinesPerSecond; }));
+  CHECK(scene.agent().logs("slows this client down, by up to"));
+  CHECK(eventually(kPatience, [&] {
+    return scene.agent().metric("punchline_kafka_broker_throttle_seconds") > 0;
+  }));
   shared_cluster().limit_clients(0);
 }
 
@@ -140,7 +145,10 @@ TEST_CASE("what happens to three brokers, one after the other: all arrives, in o
   scene.during("all freeze", kMost, [](Scene& it) { freeze_these(it, kAll); });
   scene.during("too few replicas in sync", kMost, lack_replicas);
   scene.during("max.message.bytes lowered below what a request holds", 0, lower_the_limit);
+  const auto away = occurrences(scene.agent().log(), "no Kafka broker answers");
   scene.during("a quota throttles", 0, throttle);
+  CHECK(occurrences(scene.agent().log(), "no Kafka broker answers") == away);
+  CHECK(scene.agent().logs("slows this client down no more", kPatience));
   scene.close();
 }
 

@@ -106,6 +106,59 @@ TEST_CASE("a partition that confirms nothing although its leader answers is told
   CHECK(cluster.told[1].text == "partition 0 of topic 't' takes records again");
 }
 
+TEST_CASE("a quota's delay is told once an episode, with its end, and blames nobody for silence") {
+  Cluster cluster;
+  cluster.wait_for(1);
+  for (int i = 0; i < 3; ++i) {
+    cluster.stalls.throttled(2, seconds(8), cluster.now);
+    cluster.pass(8, {1, 3});
+  }
+  REQUIRE(cluster.told.size() == 1);
+  CHECK(cluster.told[0].text.find("broker 2 at k2:9092 slows this client down, by up to 8000 ms for "
+                                  "an answer: a quota (producer_byte_rate") == 0);
+  CHECK(cluster.stalls.trouble().find("broker 2 at k2:9092 slows this client down") == 0);
+  CHECK(cluster.stalls.brokers()[1] == BrokerState{2, "k2:9092", "", 8000});
+  CHECK(cluster.stalls.due() == cluster.now + KafkaStalls::kThrottleOver);
+  cluster.waiting.clear();
+  cluster.pass(10);
+  REQUIRE(cluster.told.size() == 2);
+  CHECK(cluster.told[1].text == "broker 2 at k2:9092 slows this client down no more");
+  CHECK(cluster.stalls.trouble().empty());
+  CHECK_FALSE(cluster.stalls.due());
+}
+
+TEST_CASE("a broker that says nothing after its quota's delay is told all the same") {
+  Cluster cluster;
+  cluster.wait_for(1);
+  cluster.stalls.throttled(2, seconds(8), cluster.now);
+  cluster.pass(12, {1, 3});
+  CHECK(cluster.told.size() == 1);
+  cluster.pass(1, {1, 3});
+  REQUIRE(cluster.told.size() == 2);
+  CHECK(cluster.told[1].text.find("broker 2 at k2:9092, which leads partition 1 of topic 't', has "
+                                  "not answered for 13 s") == 0);
+}
+
+TEST_CASE("a delay that nobody notices is no line") {
+  Cluster cluster;
+  cluster.stalls.throttled(2, std::chrono::milliseconds(99), cluster.now);
+  cluster.stalls.throttled(-1, seconds(8), cluster.now);
+  cluster.pass(20);
+  CHECK(cluster.told.empty());
+}
+
+TEST_CASE("a broker whose packets are dropped is told with what is seen of the connection") {
+  Cluster cluster;
+  cluster.wait_for(2);
+  const std::vector<KafkaPeer> seen = {{"k3:9092", KafkaPeer::State::unreached}};
+  cluster.stalls.seen(seen);
+  cluster.pass(20, {1, 2});
+  REQUIRE(cluster.told.size() == 1);
+  CHECK(cluster.told[0].text.find("has not answered for 5 s: k3:9092 does not take the connection: "
+                                  "packets are dropped on the way") != std::string::npos);
+  CHECK(cluster.told[0].text.find("is it right from here?") != std::string::npos);
+}
+
 TEST_CASE("what librdkafka says of no broker, or of one of bootstrap.servers, blames none") {
   Cluster cluster;
   cluster.wait_for(1);
