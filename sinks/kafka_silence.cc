@@ -6,7 +6,7 @@ namespace punchline {
 
 std::optional<KafkaSilence::Time> KafkaSilence::due() const {
   if (!none_) return std::nullopt;
-  return std::max(heard_, since_) + kMin;
+  return std::max({heard_, throttled_, since_}) + kMin;
 }
 
 std::optional<TopicAnswer> KafkaSilence::take(Time now, bool failing) {

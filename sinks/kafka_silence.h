@@ -16,8 +16,12 @@ class KafkaSilence {
   /// So long nothing at all has come from any broker, once a question was given up.
   static constexpr std::chrono::seconds kMin{2};
 
-  /// Some broker has answered something; or, `when` it reads on after a quota's delay.
-  void heard(Time when) { heard_ = std::max(heard_, when); }
+  /// Some broker has answered something.
+  void heard(Time now) { heard_ = now; }
+  /// It reads nothing until then, by a quota.
+  void throttled(Time until) { throttled_ = std::max(throttled_, until); }
+  /// A connection has failed: the next one is read at once.
+  void failed() { throttled_ = {}; }
   /// A question was given up.
   void unanswered(const TopicAnswer& answer, Time now) {
     if (!none_) since_ = now;
@@ -33,6 +37,7 @@ class KafkaSilence {
 
  private:
   Time heard_{};  // never
+  Time throttled_{};
   Time since_{};
   std::optional<TopicAnswer> none_;
 };

@@ -311,6 +311,7 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (saying.code == kNoResource) lacks_threads_ = true;
   if (of_the_connection(saying.code) || is_of_the_protocol(saying.text)) {
+    silence_.failed();
     stalls_.failed(saying.text);
     notices_.connection_error(saying.code, saying.text, notices);
     if (KafkaInstance* main = main_.reporting()) main->watch().look_now();  // does anybody answer?
@@ -328,7 +329,7 @@ void KafkaSink::hear_brokers() {
     if (!heard.empty()) silence_.heard(now_);
     stalls_.heard(std::vector(heard.begin(), heard.end()), now_);
     for (const auto& [broker, wait] : instance->take_throttles()) {
-      silence_.heard(now_ + wait);
+      silence_.throttled(now_ + wait);
       stalls_.throttled(broker, wait, now_);
     }
   }

@@ -83,6 +83,7 @@ void KafkaStalls::heard(std::span<const std::int32_t> brokers, Time now) {
     if (id < 0) continue;  // one of bootstrap.servers
     Broker& broker = brokers_[id];
     broker.heard = now;
+    broker.throttled_until = std::min(broker.throttled_until, now);  // it reads on
     broker.failure.clear();
     broker.back = true;
   }
@@ -128,7 +129,8 @@ void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& no
   } else {
     const Broker& broker = brokers_[leader];
     // A quota is told by itself; the broker reads nothing meanwhile.
-    if (!broker.trouble.empty() || now - broker.throttled_until < kSilentMin) return;
+    const bool throttled = broker.failure.empty() && now - broker.throttled_until < kSilentMin;
+    if (!broker.trouble.empty() || throttled) return;
     const bool answers = now - broker.heard < kSilentMin && broker.failure.empty();
     if (!broker.failure.empty() || (!answers && waited >= kSilentMin)) {
       return blame(leader, waiting, now, notices);

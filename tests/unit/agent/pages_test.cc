@@ -236,3 +236,19 @@ TEST_CASE("there is nothing elsewhere") {
   CHECK_FALSE(page_at("/metrics/", Metrics(), kNow));
   CHECK_FALSE(page_at("", Metrics(), kNow));
 }
+
+TEST_CASE("brokers and topics stand in /status, and what can be alarmed at among the metrics") {
+  Metrics metrics;
+  metrics.kafka_brokers.set({{1, "k1:9092", "", 0}, {2, "k2:9092", "it is away", 1500}});
+  metrics.kafka_topics.set({{"t", false, 12, 1, 2}, {"u", true, 0, 0, 0}});
+  const auto status = nlohmann::json::parse(page("/status", metrics).body);
+  CHECK(status["kafka_brokers"][0]["trouble"] == nullptr);
+  CHECK(status["kafka_brokers"][1]["throttle_ms"] == 1500);
+  CHECK(status["kafka_topics"].dump() ==
+        R"([{"missing":false,"partitions":12,"topic":"t","without_leader":1,"without_progress":2},)"
+        R"({"missing":true,"partitions":0,"topic":"u","without_leader":0,"without_progress":0}])");
+  const auto text = prometheus_text(metrics);
+  CHECK_THAT(text, Contains(R"(punchline_kafka_broker_up{broker="2",address="k2:9092"} 0)"));
+  CHECK_THAT(text, Contains(R"(punchline_kafka_broker_throttle_seconds{broker="2",)"
+                            R"(address="k2:9092"} 1.5)"));
+}

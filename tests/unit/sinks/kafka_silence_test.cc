@@ -37,11 +37,15 @@ TEST_CASE("a late answer is one, and a quota's delay is no silence") {
   silence.unanswered(kNone, kBegin);
   silence.answered();
   CHECK_FALSE(silence.take(kBegin + 60s, true));
-  silence.heard(kBegin + 30s);  // it reads on by then
   silence.heard(kBegin);
+  silence.throttled(kBegin + 30s);
   silence.unanswered(kNone, kBegin + 1s);
-  CHECK_FALSE(silence.take(kBegin + 31s, true));
-  CHECK(silence.take(kBegin + 32s, false));
+  CHECK_FALSE(silence.take(kBegin + 31s, false));
+  SECTION("it is over") { CHECK(silence.take(kBegin + 32s, false)); }
+  SECTION("its connection fails") {
+    silence.failed();
+    CHECK(silence.take(kBegin + 4s, true));
+  }
 }
 
 TEST_CASE("that nobody ever answered is told at once where connections fail, else a bit later") {

@@ -139,6 +139,28 @@ TEST_CASE("a broker that says nothing after its quota's delay is told all the sa
                                   "not answered for 13 s") == 0);
 }
 
+TEST_CASE("a broker that answers before its quota's delay is over, or fails, has no delay left") {
+  Cluster cluster;
+  cluster.wait_for(1);
+  cluster.stalls.throttled(2, seconds(490), cluster.now);
+  cluster.pass(30, {1, 3});
+  REQUIRE(cluster.told.size() == 1);
+  SECTION("answers") {
+    cluster.waiting.clear();
+    cluster.pass(1, {2});
+    cluster.pass(9);
+    CHECK(cluster.told.size() == 1);
+    cluster.pass(1);
+    CHECK(cluster.told.back().text == "broker 2 at k2:9092 slows this client down no more");
+  }
+  SECTION("fails") {
+    cluster.stalls.failed(kRefused);
+    cluster.pass(1, {1, 3});
+    REQUIRE(cluster.told.size() == 2);
+    CHECK(cluster.told[1].text.find("cannot be used: Connect to") != std::string::npos);
+  }
+}
+
 TEST_CASE("a delay that nobody notices is no line") {
   Cluster cluster;
   cluster.stalls.throttled(2, std::chrono::milliseconds(99), cluster.now);
