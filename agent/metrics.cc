@@ -159,8 +159,8 @@ constexpr OtherMetricInfo kOthers[] = {
       "answer; the address is the one it advertises"},
      OtherMetric::kafka_broker_up},
     {{"punchline_kafka_broker_throttle_seconds", kGauge, "broker,address", "seconds",
-      "How long this broker has let us wait before it read on, at most, by a quota that is used up; "
-      "0 once it has not for 10 s"},
+      "How long this broker has let us wait before it read on, at most, by a quota that is used "
+      "up; 0 once it has not for 10 s"},
      OtherMetric::kafka_broker_throttle},
     {{"punchline_kafka_reconnecting", kGauge, "", "boolean",
       "1 while the connection that SIGHUP asked for does not stand, and the one before goes on; "

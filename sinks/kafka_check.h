@@ -53,8 +53,8 @@ struct KafkaCheck {
 
 /// Looks at names, brokers and topics with `properties` (as given by the user or merged), for at
 /// most about `timeout` after the name lookups, beside up to six seconds for addresses that do not
-/// answer; and for about two seconds where every broker has failed by then. `refused` where librdkafka does not accept the properties or there are no
-/// bootstrap.servers. Blocks; any thread.
+/// answer; and for about two seconds where every broker has failed by then. `refused` where
+/// librdkafka does not accept the properties or there are no bootstrap.servers. Blocks; any thread.
 Result<KafkaCheck> check_kafka(const KafkaProperties& properties,
                                const std::vector<std::string>& topics,
                                std::chrono::milliseconds timeout);

@@ -14,14 +14,14 @@ std::string silence_of(const KafkaPeer& peer) {
     case KafkaPeer::State::talking:
       return {};
     case KafkaPeer::State::unreached:
-      return peer.server + " does not take the connection: packets are dropped on the way, or the " +
-             "machine is down";
+      return peer.server + " does not take the connection: packets are dropped on the way, or " +
+             "the machine is down";
     case KafkaPeer::State::mute:
       return "connected to " + peer.server + ", but nothing comes back that is Kafka's: another " +
              "protocol's port, or a broker that stands still";
     case KafkaPeer::State::quiet:
       return "connected to " + peer.server + ", but nothing comes back any more: a broker that " +
-             "stands still, or packets that are dropped on the way";
+             "stands still or waits for its replicas, or packets that are dropped on the way";
   }
   return {};
 }

@@ -8,8 +8,8 @@
 
 namespace punchline {
 
-/// Tells a late answer from none: a broker of a loaded machine, or one that lets us wait by a quota,
-/// answers, too. Pure. One thread.
+/// Tells a late answer from none: a broker of a loaded machine, or one that lets us wait by a
+/// quota, answers, too. Pure. One thread.
 class KafkaSilence {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -283,6 +283,7 @@ void KafkaSink::take(Delivery& delivery, std::vector<Notice>& notices) {
   state->window.reported(delivery, now_);
   if (ends_instance(delivery) && delivery.outcome != Outcome::refused) state->window.doubt();
   state->waiting_since = now_;
+  state->former = -1;
   if (delivery.outcome == Outcome::persisted) {
     success_ = now_;
     stalls_.arrived(delivery.lane);
@@ -320,21 +321,6 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   notices_.other_error(saying.code, saying.text, notices);
 }
 
-/// What they have answered, and how slowly.
-void KafkaSink::hear_brokers() {
-  for (KafkaSupervisor* client : {&main_, &side_}) {
-    KafkaInstance* instance = client->reporting();
-    if (instance == nullptr) continue;
-    const auto heard = instance->take_heard();
-    if (!heard.empty()) silence_.heard(now_);
-    stalls_.heard(std::vector(heard.begin(), heard.end()), now_);
-    for (const auto& [broker, wait] : instance->take_throttles()) {
-      silence_.throttled(now_ + wait);
-      stalls_.throttled(broker, wait, now_);
-    }
-  }
-}
-
 /// The side client asks too, since it has to know leaders; what it hears the main one hears.
 void KafkaSink::hear_answers(std::vector<Notice>& notices) {
   std::vector<TopicAnswer> answers;
@@ -346,11 +332,6 @@ void KafkaSink::hear_answers(std::vector<Notice>& notices) {
     hear(answer, notices);
   if (const auto none = silence_.take(now_, notices_.failing())) hear_nobody(*none, notices);
   hear_ends(notices);
-}
-
-void KafkaSink::hear_nobody(const TopicAnswer& answer, std::vector<Notice>& notices) {
-  if (!notices_.broker_away()) away_since_ = now_;
-  notices_.topic_answer(answer, routes_[answer.route].name, notices);
 }
 
 void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
@@ -370,8 +351,12 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
     const LaneState fresh({settings_.batch_bytes, settings_.batch_records});
     route.lanes.resize(count, fresh);
   }
-  for (std::size_t i = 0; i < answer.places.size(); ++i)
-    route.lanes[i].place = answer.places[i];
+  for (std::size_t i = 0; i < answer.places.size(); ++i) {
+    LaneState& lane = route.lanes[i];
+    const bool moved = lane.place.leader != answer.places[i].leader;
+    if (moved && lane.window.records() != 0 && lane.former < 0) lane.former = lane.place.leader;
+    lane.place = answer.places[i];
+  }
 }
 
 void KafkaSink::set_timer(bool more) {

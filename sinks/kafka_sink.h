@@ -96,6 +96,7 @@ class KafkaSink final : public Sink {
     bool aside = false;     // its client is the side one
     LogMark mark;
     KafkaPlace place;
+    std::int32_t former = -1;  // the leader that has got what is in flight, where it is another one
     std::uint64_t epoch = 0;
   };
   struct Route {

@@ -12,9 +12,6 @@ using namespace kafka_codes;
 
 namespace {
 
-constexpr std::chrono::seconds kStallLook{1};
-constexpr std::chrono::seconds kAskAfter{3};
-
 std::string log_set_back(const std::string& topic, std::int32_t partition, std::int64_t from,
                          std::int64_t to) {
   return "topic '" + topic + "' partition " + std::to_string(partition) +
@@ -156,53 +153,6 @@ void KafkaSink::look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notic
   if (instance->missed()) client.condemn(now_, true);
 }
 
-/// Whoever keeps records waiting is asked for: when nobody answers then, that is told instead.
-void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
-  if (now_ < stalls_due_) return;
-  stalls_due_ = now_ + kStallLook;
-  std::vector<KafkaStalls::Waiting> waiting;
-  bool ask = false;
-  for (RouteId route = 0; route < routes_.size(); ++route) {
-    const auto& lanes = routes_[route].lanes;
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
-      if (lanes[i].window.records() == 0) continue;
-      const Lane lane{route, static_cast<std::int32_t>(i)};
-      waiting.push_back({lane, routes_[route].name, lanes[i].place, lanes[i].waiting_since});
-      ask = ask || now_ - lanes[i].waiting_since >= kAskAfter;
-    }
-  }
-  if (KafkaInstance* main = main_.reporting(); ask && main != nullptr) main->watch().look_now();
-  if (ask) stalls_.seen(peers());
-  if (notices_.broker_away()) waiting.clear();
-  stalls_.look(waiting, now_, notices);
-}
-
-std::vector<KafkaPeer> KafkaSink::peers() const {
-  std::vector<KafkaPeer> peers;
-  for (const KafkaSupervisor* client : {&side_, &main_}) {
-    const KafkaInstance* instance = client->reporting();
-    if (instance == nullptr) continue;
-    const auto seen = instance->peers();
-    peers.insert(peers.end(), seen.begin(), seen.end());
-  }
-  return peers;
-}
-
-std::vector<TopicState> KafkaSink::topics() const {
-  std::vector<TopicState> topics;
-  for (RouteId id = 0; id < routes_.size(); ++id) {
-    const Route& route = routes_[id];
-    TopicState topic{route.name, notices_.is_missing(id), route.partitions, 0, 0};
-    for (const LaneState& lane : route.lanes) {
-      if (lane.place.leader < 0) ++topic.without_leader;
-      const bool waits = lane.window.records() != 0;
-      if (waits && now_ - lane.waiting_since >= KafkaStalls::kSilentMin) ++topic.without_progress;
-    }
-    topics.push_back(std::move(topic));
-  }
-  return topics;
-}
-
 /// librdkafka can stay with the wrong leader (#4976).
 void KafkaSink::look_for_stuck(std::vector<Notice>& notices) {
   for (const Route& route : routes_) {
@@ -238,17 +188,12 @@ void KafkaSink::lose_lanes(bool aside) {
     for (LaneState& lane : route.lanes) {
       if (lane.aside != aside) continue;
       lane.mark.renew();
+      lane.former = -1;
       if (lane.window.records() != 0) ++lane.epoch;
       lane.window.reopen();
       choose_client(lane);
     }
   }
-}
-
-std::string KafkaSink::trouble() const {
-  const std::string& failure = main_.start_failure();
-  if (!failure.empty()) return "no Kafka client can be made: " + failure;
-  return notices_.broker_away() ? notices_.trouble() : stalls_.trouble();
 }
 
 void KafkaSink::look_at_trial(std::vector<Notice>& notices) {

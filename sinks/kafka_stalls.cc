@@ -37,6 +37,16 @@ bool is_of_the_address(std::string_view why) {
          why.find("does not take the connection") != why.npos;
 }
 
+/// The first few, and how many more there are: a topic may have a thousand partitions.
+void tell_some(std::vector<Notice> all, const char* what, std::vector<Notice>& notices) {
+  const std::size_t told = std::min(all.size(), KafkaStalls::kToldMax);
+  notices.insert(notices.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(told));
+  if (told == all.size()) return;
+  notices.push_back({all.front().severity, 0,
+                     "and " + std::to_string(all.size() - told) + " more partitions or brokers " +
+                         what + "; /status has their number"});
+}
+
 std::string throttle_text(const std::string& broker, std::chrono::milliseconds wait) {
   return broker + " slows this client down, by up to " + std::to_string(wait.count()) +
          " ms for an answer: a quota";
@@ -114,8 +124,10 @@ void KafkaStalls::look(std::span<const Waiting> waiting, Time now, std::vector<N
   tell_ends(now, notices);
   for (auto& [id, broker] : brokers_)
     look_at_throttle(id, broker, now, notices);
+  std::vector<Notice> begun;
   for (const Waiting& each : waiting)
-    look(each, now, notices);
+    look(each, now, begun);
+  tell_some(std::move(begun), "keep records waiting", notices);
 }
 
 void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& notices) {
@@ -136,8 +148,11 @@ void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& no
       return blame(leader, waiting, now, notices);
     }
     if (waited < kSilentMin) return;
-    text = " confirms nothing although its leader, " + name_of(leader) + ", answers" +
-           replicas_in_sync(waiting.place);
+    text = waiting.former >= 0 && brokers_.contains(waiting.former)
+               ? " has a new leader, " + name_of(leader) + "; what the former one, " +
+                     name_of(waiting.former) + ", was sent is not answered yet"
+               : " confirms nothing although its leader, " + name_of(leader) + ", answers" +
+                     replicas_in_sync(waiting.place);
   }
   const auto name = partition_name(waiting);
   stalls_[waiting.lane] = {name + text, name, false};
@@ -176,23 +191,27 @@ void KafkaStalls::look_at_throttle(std::int32_t id, Broker& broker, Time now,
 }
 
 void KafkaStalls::tell_ends(Time now, std::vector<Notice>& notices) {
+  std::vector<Notice> over;
   for (auto& [id, broker] : brokers_) {
     if (broker.trouble.empty() || !broker.back) continue;
     broker.trouble.clear();
     broker.back_at = now;
-    notices.push_back({Severity::info, 0, name_of(id) + " answers again"});
+    over.push_back({Severity::info, 0, name_of(id) + " answers again"});
   }
   std::erase_if(stalls_, [&](const auto& each) {
     if (!each.second.over) return false;
-    notices.push_back({Severity::info, 0, each.second.name + " takes records again"});
+    over.push_back({Severity::info, 0, each.second.name + " takes records again"});
     return true;
   });
+  tell_some(std::move(over), "go on again", notices);
 }
 
 std::string KafkaStalls::trouble() const {
   std::string all;
-  const auto add = [&all](const std::string& text) {
-    if (!text.empty()) all.append(all.empty() ? "" : "; ").append(text);
+  std::size_t told = 0;
+  const auto add = [&](const std::string& text) {
+    if (text.empty() || ++told > kToldMax) return;
+    all.append(all.empty() ? "" : "; ").append(text);
   };
   for (const auto& [id, broker] : brokers_) {
     add(broker.trouble);
@@ -200,6 +219,7 @@ std::string KafkaStalls::trouble() const {
   }
   for (const auto& [lane, stall] : stalls_)
     add(stall.text);
+  if (told > kToldMax) all += "; and " + std::to_string(told - kToldMax) + " more";
   return all;
 }
 

@@ -32,6 +32,8 @@ class KafkaStalls {
   static constexpr std::chrono::seconds kFailedMin{2};
   /// ... and one that was reached, and does not answer or confirm.
   static constexpr std::chrono::seconds kSilentMin{5};
+  /// Of those that begin, end or last at once so many are named, the others counted.
+  static constexpr std::size_t kToldMax = 5;
   /// A quota's delay is told from so much on ...
   static constexpr std::chrono::milliseconds kThrottleMin{100};
   /// ... and is over when none was in force for so long: brokers look at the mean of about eleven
@@ -57,6 +59,7 @@ class KafkaStalls {
     std::string_view topic;
     KafkaPlace place;
     Time since{};  ///< Of its last report, or when it began to have something in flight.
+    std::int32_t former = -1;  ///< Led it when that was sent, and does no more.
   };
   /// To be called each second or so, with all of them.
   void look(std::span<const Waiting> waiting, Time now, std::vector<Notice>& notices);

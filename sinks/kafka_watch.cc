@@ -127,8 +127,8 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
     lock.lock();
     if (answer.broker_answered) learn_cluster(state);
     hand_over(state, i, answer, wanted);
-    state.question_ms =
-        answer.broker_answered ? kQuestionMs : std::min(2 * state.question_ms, State::kQuestionMsMax);
+    const int longer = std::min(2 * state.question_ms, State::kQuestionMsMax);
+    state.question_ms = answer.broker_answered ? kQuestionMs : longer;
     // The other topics would wait for the same.
     if (!answer.broker_answered) return Round::nobody_answered;
     if (answer.code != 0) result = Round::topic_missing;

@@ -70,8 +70,8 @@ struct TopicState {
   std::string name;
   bool missing = false;               ///< The destination says that there is no such thing.
   std::int32_t partitions = 0;        ///< 0 while not known.
-  std::int32_t without_leader = 0;    ///< Of those, as was said last.
-  std::int32_t without_progress = 0;  ///< Of those, with records in flight and none confirmed for 5 s.
+  std::int32_t without_leader = 0;    ///< As the destination said last.
+  std::int32_t without_progress = 0;  ///< With records in flight, and none confirmed for 5 s.
   friend bool operator==(const TopicState&, const TopicState&) = default;
 };
 

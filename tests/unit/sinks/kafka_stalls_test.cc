@@ -21,7 +21,7 @@ class Cluster {
     stalls.learn(known);
   }
   void wait_for(std::int32_t partition) {
-    waiting.push_back({{0, partition}, "t", {partition + 1, 3, 3}, now});
+    waiting.push_back({{0, partition}, "t", {partition + 1, 3, 3}, now, -1});
   }
   /// `answering` do so each second.
   void pass(int times, const std::vector<std::int32_t>& answering = {}) {
@@ -91,6 +91,14 @@ TEST_CASE("a partition that confirms nothing although its leader answers is told
                                     "broker 1 at k1:9092, answers: 1 of its 3 replicas are in sync") ==
           0);
   }
+  SECTION("another broker led it when its records were sent") {
+    cluster.waiting[0].former = 3;
+    cluster.pass(20, {1});
+    REQUIRE(cluster.told.size() == 1);
+    CHECK(cluster.told[0].text.find("partition 0 of topic 't' has a new leader, broker 1 at "
+                                    "k1:9092; what the former one, broker 3 at k3:9092, was sent "
+                                    "is not answered yet") == 0);
+  }
   SECTION("it has no leader") {
     cluster.waiting[0].place.leader = -1;
     cluster.pass(20, {1});
@@ -106,6 +114,23 @@ TEST_CASE("a partition that confirms nothing although its leader answers is told
   CHECK(cluster.told[1].text == "partition 0 of topic 't' takes records again");
 }
 
+TEST_CASE("of many partitions that wait a few are named, the others counted") {
+  Cluster cluster;
+  for (std::int32_t partition = 0; partition < 1000; ++partition)
+    cluster.waiting.push_back({{0, partition}, "t", {1, 3, 1}, cluster.now, -1});
+  cluster.pass(20, {1});
+  REQUIRE(cluster.told.size() == KafkaStalls::kToldMax + 1);
+  CHECK(cluster.told.back().severity == Notice::Severity::warning);
+  CHECK(cluster.told.back().text.find("and 995 more partitions or brokers keep records wait") == 0);
+  CHECK(cluster.stalls.trouble().ends_with("; and 995 more"));
+  for (const auto& each : cluster.waiting)
+    cluster.stalls.arrived(each.lane);
+  cluster.waiting.clear();
+  cluster.pass(1);
+  CHECK(cluster.told.size() == 2 * (KafkaStalls::kToldMax + 1));
+  CHECK(cluster.stalls.trouble().empty());
+}
+
 TEST_CASE("a quota's delay is told once an episode, with its end, and blames nobody for silence") {
   Cluster cluster;
   cluster.wait_for(1);
@@ -114,8 +139,8 @@ TEST_CASE("a quota's delay is told once an episode, with its end, and blames nob
     cluster.pass(8, {1, 3});
   }
   REQUIRE(cluster.told.size() == 1);
-  CHECK(cluster.told[0].text.find("broker 2 at k2:9092 slows this client down, by up to 8000 ms for "
-                                  "an answer: a quota (producer_byte_rate") == 0);
+  CHECK(cluster.told[0].text.find("broker 2 at k2:9092 slows this client down, by up to 8000 ms "
+                                  "for an answer: a quota (producer_byte_rate") == 0);
   CHECK(cluster.stalls.trouble().find("broker 2 at k2:9092 slows this client down") == 0);
   CHECK(cluster.stalls.brokers()[1] == BrokerState{2, "k2:9092", "", 8000});
   CHECK(cluster.stalls.due() == cluster.now + KafkaStalls::kThrottleOver);
