@@ -163,7 +163,7 @@ bool Buffers::wake_grown_quarantines() {
 
 void Buffers::look(TimePoint now) {
   for (auto& held : held_)
-    if (held->pipe->is_due_anew(now) && now >= held->anew_due) begin_anew(*held, now);
+    if (held->pipe->shrunk() && now >= held->anew_due) follow_truncation(*held, now);
   take_rotated(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
@@ -188,20 +188,34 @@ bool Buffers::is_lost(Held& held) {
   return true;
 }
 
+// Its state is of another file by now, and must not be found by the next start: so that is settled
+// at once, and once more when the reports for what was in flight are in.
+void Buffers::follow_truncation(Held& held, TimePoint now) {
+  if (!held.settled_anew) held.settled_anew = settle_anew(held, now).has_value();
+  if (held.settled_anew && held.pipe->is_due_anew(now)) begin_anew(held, now);
+}
+
+std::optional<std::unique_ptr<Checkpoint>> Buffers::settle_anew(Held& held, TimePoint now) {
+  auto checkpoint = settle_again(held.config, *held.buffer.file,
+                                 held.settled_anew ? nullptr : &parts_.log);
+  if (checkpoint) return std::move(*checkpoint);
+  parts_.log.error("{}: {}; trying again", held.config.path, checkpoint.error().message());
+  held.anew_due = now + kLookDelay;
+  return std::nullopt;
+}
+
 // Reports that are still to come for the old pipe free nothing, and are heard no more.
-void Buffers::begin_anew(Held& held, TimePoint now) {
-  auto checkpoint = settle_again(held.config, *held.buffer.file, parts_.log);
-  if (!checkpoint) {
-    parts_.log.error("{}: {}; trying again", held.config.path, checkpoint.error().message());
-    held.anew_due = now + kLookDelay;
-    return;
-  }
+bool Buffers::begin_anew(Held& held, TimePoint now) {
+  auto checkpoint = settle_anew(held, now);
+  if (!checkpoint) return false;
+  held.settled_anew = false;
   held.pipe->give_up(LossReason::truncated);
   parts_.watch.remove(held.pipe->owner());
   parts_.forwarder.remove(*held.pipe);
   held.buffer.checkpoint = std::move(*checkpoint);
   add_pipe(held, now);
   watch(held);
+  return true;
 }
 
 void Buffers::look_at_name(Held& held, TimePoint now) {
@@ -278,7 +292,7 @@ bool Buffers::finish(TimePoint now) {
   bool all = true;
   for (auto& held : held_) {
     held->pipe->finish(now);
-    if (held->pipe->shrunk()) held->pipe->give_up(LossReason::truncated);
+    if (held->pipe->shrunk()) finish_anew(*held, now);
     tell_of_new_name(*held);
     const bool saved = save_orphan(*held, Source::given_up);
     if (!saved) held->pipe->give_up(LossReason::deleted);
@@ -287,6 +301,11 @@ bool Buffers::finish(TimePoint now) {
     note_seen_at_end(*held);
   }
   return all;
+}
+
+void Buffers::finish_anew(Held& held, TimePoint now) {
+  if (!begin_anew(held, now)) return held.pipe->give_up(LossReason::truncated);
+  held.pipe->finish(now);
 }
 
 // On the file that has the name now, where one does: nobody finds the other any more.

@@ -76,6 +76,7 @@ class Buffers {
     bool rotated = false;                    // it never was another one here
     TimePoint busy{};                        // last seen not drained
     TimePoint anew_due{};                    // not to be begun anew before
+    bool settled_anew = false;               // truncated: the state on the file is a new one
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
     std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
@@ -101,7 +102,10 @@ class Buffers {
   void add_pipe(Held& held, TimePoint now);
   static std::optional<OpenFailure> find_old_keys(Held& held);
   void watch(const Held& held);
-  void begin_anew(Held& held, TimePoint now);
+  void follow_truncation(Held& held, TimePoint now);
+  std::optional<std::unique_ptr<Checkpoint>> settle_anew(Held& held, TimePoint now);
+  bool begin_anew(Held& held, TimePoint now);
+  void finish_anew(Held& held, TimePoint now);
   void look_at_name(Held& held, TimePoint now);
   void take_new_files(TimePoint now);
   static void look_at_quarantine(Held& held);

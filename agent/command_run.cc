@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +43,13 @@ using std::chrono::milliseconds;
 
 /// A file with a secret may be complete by then.
 constexpr auto kReconnectPause = 5s;
+
+template <std::size_t kFigures>
+std::uint64_t sum_of(const std::array<Figure, kFigures>& figures) {
+  return std::accumulate(
+      figures.begin(), figures.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Figure& figure) { return sum + figure.get(); });
+}
 
 TimePoint clock_now() {
   return std::chrono::steady_clock::now();
@@ -367,9 +376,7 @@ ExitCode Run::end(ExitCode code) {
   const bool saved = buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
     log_.info("{}: {} records confirmed, {} set aside, {} dropped, {} bytes waiting", buffer.path,
-              buffer.records_confirmed.get(),
-              buffer.records_read.get() - buffer.records_confirmed.get() -
-                  buffer.records_unsettled.get() - buffer.records_gone(),
+              buffer.records_confirmed.get(), sum_of(buffer.records_set_aside),
               buffer.records_dropped.get(), buffer.waiting_bytes.get());
   }
   const bool all_sent = !tell_what_stays();

@@ -1,6 +1,7 @@
 #include "agent/loss_account.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace punchline {
 namespace {
@@ -18,6 +19,16 @@ void LossAccount::add(LossReason reason, std::uint64_t records, std::uint64_t by
   metrics_.lost(reason, records, bytes);
 }
 
+void LossAccount::expect(LossReason reason, std::uint64_t records, std::uint64_t bytes) {
+  Losses more{};
+  loss_of(more, reason) = {1, records, bytes};
+  if (note_losses(file_, more)) punchline::add(expected_, more);
+}
+
+void LossAccount::settle_expected() {
+  punchline::add(too_many_, std::exchange(expected_, {}));
+}
+
 void LossAccount::add_unread(LossReason reason, std::uint64_t bytes) {
   metrics_.bytes_read.add(bytes);
   add(reason, 0, bytes);
@@ -32,9 +43,10 @@ Status LossAccount::store(TimePoint now) {
 
 Status LossAccount::store_on(BufferFile& file) {
   if (is_noted()) return {};
-  const auto noted = note_losses(file, pending_);
+  const auto noted = note_losses(file, pending_, &file == &file_ ? too_many_ : Losses{});
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted;
   pending_ = {};
+  too_many_ = {};
   return {};
 }
 

@@ -23,14 +23,20 @@ class LossAccount {
   /// Bytes that nobody has read, and that count as read so that the figures agree.
   void add_unread(LossReason reason, std::uint64_t bytes);
 
+  /// So much may be lost; how much is, add() is told later. Noted on its own file at once, for the
+  /// case that the agent is killed before. At most until settle_expected().
+  void expect(LossReason reason, std::uint64_t records, std::uint64_t bytes);
+  /// The next store() takes it back.
+  void settle_expected();
+
   /// Notes what is not noted yet, on another file than its own too. Errors as note_losses(), but
   /// for `unsupported`: then nothing is ever noted.
   Status store_on(BufferFile& file);
   /// The same on its own, each second after it could not be.
   Status store(TimePoint now);
-  bool is_noted() const { return !is_any(pending_); }
+  bool is_noted() const { return !is_any(pending_) && !is_any(too_many_); }
   /// When to call store(), if nothing else happens; TimePoint::max() for never.
-  TimePoint due() const { return is_any(pending_) ? store_due_ : TimePoint::max(); }
+  TimePoint due() const { return is_noted() ? TimePoint::max() : store_due_; }
 
   /// Counted as read by now, and about to be read again.
   void set_read_again(std::uint64_t records, std::uint64_t bytes);
@@ -43,7 +49,9 @@ class LossAccount {
 
   BufferFile& file_;
   BufferMetrics& metrics_;
-  Losses pending_{};  // not noted yet
+  Losses pending_{};   // not noted yet
+  Losses expected_{};  // noted, and not settled
+  Losses too_many_{};  // noted, and to be taken back
   TimePoint store_due_{};
   std::uint64_t again_records_ = 0;
   std::uint64_t again_bytes_ = 0;

@@ -289,7 +289,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
 }
 
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
-                                                 Log& log) {
+                                                 Log* log) {
   auto facts = start_facts(false);
   if (!facts) return facts.error();
   facts->truncated = true;  // it may have grown beyond its old front again by now
@@ -298,7 +298,7 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
   const auto report = checkpoint->start();
   if (const auto writable = file.open_for_writing(); !writable) return writable.error();
   if (!report) return report.error();
-  tell(config.path, *report, *checkpoint, log);
+  if (log != nullptr) tell(config.path, *report, *checkpoint, *log);
   return checkpoint;
 }
 

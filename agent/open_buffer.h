@@ -58,10 +58,10 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
 /// goes on to a topic by itself.
 std::optional<QuarantineContents> set_aside_before(const BufferConfig& config);
 
-/// Settles the state again, in a file that was truncated under us. The old checkpoint must not be
-/// used after it. Errors as Checkpoint::start().
+/// Settles the state again, in a file that was truncated under us, and tells so where there is a
+/// log. The old checkpoint must change nothing after it. Errors as Checkpoint::start().
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
-                                                 Log& log);
+                                                 Log* log);
 
 /// What becomes of a file whose rest is saved: it stays as it is, or will be gone at once, so that
 /// its blocks can be given to the copy.

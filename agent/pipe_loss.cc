@@ -44,6 +44,12 @@ void Pipe::note_truncation(std::uint64_t size) {
   gone_at_most_ = base + size >= end;
   const auto from = std::max(ledger_.front(), gone_at_most_ ? 0 : base + size);
   gone_ = {from, std::max(from, end)};
+  const auto bytes = ledger_.undone_bytes(gone_);
+  if (bytes == 0) return;
+  parts_.losses.expect(LossReason::truncated, 0, bytes);
+  parts_.log.warning("{}: truncated while up to {} waited: told what is gone of it as soon as Kafka "
+                     "has reported what is on its way",
+                     config_.path, counted(bytes, "byte"));
 }
 
 bool Pipe::is_due_anew(TimePoint now) {
@@ -53,6 +59,7 @@ bool Pipe::is_due_anew(TimePoint now) {
 }
 
 void Pipe::give_up(LossReason reason) {
+  parts_.losses.settle_expected();
   if (reason == LossReason::deleted) {
     const auto facts = parts_.file.facts();
     const auto end = facts ? parts_.checkpoint.base() + facts->size : main_.at();

@@ -65,6 +65,14 @@ void add(Losses& to, const Losses& more) {
   }
 }
 
+void take(Losses& from, const Losses& less) {
+  for (std::size_t i = 0; i < kLossReasons; ++i) {
+    from[i].times -= std::min(from[i].times, less[i].times);
+    from[i].records -= std::min(from[i].records, less[i].records);
+    from[i].bytes -= std::min(from[i].bytes, less[i].bytes);
+  }
+}
+
 std::string text_of(const Losses& losses) {
   std::string text;
   for (std::size_t i = 0; i < kLossReasons; ++i) {
@@ -92,10 +100,12 @@ Result<Losses> noted_losses(BufferFile& file) {
   return losses;
 }
 
-Status note_losses(BufferFile& file, const Losses& more) {
+Status note_losses(BufferFile& file, const Losses& more, const Losses& less) {
   auto losses = noted_losses(file);
   if (!losses) return losses.error();
   add(*losses, more);
+  take(*losses, less);
+  if (!is_any(*losses)) return file.remove_attribute(kLostAttribute);
   std::string text;
   for (std::size_t i = 0; i < kLossReasons; ++i)
     if ((*losses)[i].times > 0) text += line_of(static_cast<LossReason>(i), (*losses)[i]);

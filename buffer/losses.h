@@ -39,6 +39,7 @@ inline const Loss& loss_of(const Losses& losses, LossReason reason) {
 }
 bool is_any(const Losses& losses);
 void add(Losses& to, const Losses& more);
+void take(Losses& from, const Losses& less);  ///< Never below 0.
 /// "truncated: 3 records, 120 bytes; ..." for people; "" where nothing was lost.
 std::string text_of(const Losses& losses);
 
@@ -49,8 +50,8 @@ inline constexpr const char* kForgetLosses =
 /// What stands in the attribute; lines that do not read are passed over.
 /// Errors as BufferFile::attribute().
 Result<Losses> noted_losses(BufferFile& file);
-/// Adds to what stands there, whoever has written or removed it since. Errors as
-/// BufferFile::attribute() and set_attribute(): then nothing is added.
-Status note_losses(BufferFile& file, const Losses& more);
+/// Adds to what stands there, whoever has written or removed it since, and takes `less` from it.
+/// Errors as BufferFile::attribute() and set_attribute(): then nothing is changed.
+Status note_losses(BufferFile& file, const Losses& more, const Losses& less = {});
 
 }  // namespace punchline

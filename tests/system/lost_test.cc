@@ -78,6 +78,36 @@ TEST_CASE("truncated with records waiting: it stays to be seen until somebody fo
   check_forgettable(place.buffer);
 }
 
+// The reports for what is in flight are waited for, and it may end within that time.
+TEST_CASE("what is appended behind a truncation that the agent has seen is delivered, however it ends") {
+  Place place;
+  place.setup.before = {"env", "PUNCHLINE_STOP_TIMEOUT=1s"};
+  const auto frames = [&](const std::string& text) {
+    REQUIRE(place.append_lines(text, {"--format", "frames"}).exit.code == 0);
+  };
+  frames(numbered(1000));
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  place.broker->set_delay(seconds(10));
+  frames("gone\n");
+  REQUIRE(eventually(seconds(20),
+                     [&] { return agent.metric("punchline_in_flight_records") == 1; }));
+  fs::resize_file(place.buffer, 0);
+  REQUIRE(agent.logs("truncated while up to"));
+  frames(numbered(2000));
+  const bool is_killed = GENERATE(true, false);
+  if (is_killed) {
+    agent.kill9();
+  } else {
+    CHECK(agent.stop().code == 0);
+  }
+  CHECK_THAT(noted(place.buffer), Contains("truncated times=1"));
+  place.broker->set_delay(seconds(0));
+  CHECK(place.once().exit.code == 0);
+  const auto delivered = place.delivered();
+  CHECK(delivered.substr(delivered.size() - numbered(2000).size()) == numbered(2000));
+}
+
 TEST_CASE("truncated while no agent ran: the next run tells, and ends with 65") {
   const Place place;
   place.broker->set_leader("t", 0, -1);
