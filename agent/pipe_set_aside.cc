@@ -178,6 +178,7 @@ void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) 
   if (!settled.trouble) return;
   auto trouble = Trouble::of(*settled.trouble);
   trouble.text.insert(0, "what is set aside stays in the buffer: ");
+  trouble.retry = quarantine_.due() - now;
   gauges_.say(trouble, now);
 }
 

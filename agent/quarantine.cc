@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kWaitingMax = 4096;
 constexpr std::size_t kBytesPerTurnMax = 4 << 20;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
+constexpr Duration kSyncDelayMax = std::chrono::minutes(1);
 
 /// The first byte of `offsets` that is not NUL, or its end. The hole of a gap may be far larger
 /// than the line behind it.
@@ -79,7 +80,7 @@ void Quarantine::looked_again(Position until) {
 }
 
 void Quarantine::postpone(TimePoint now) {
-  due_ = now + kRetryDelay;
+  due_ = now + std::max(kRetryDelay, sync_delay_);
 }
 
 Quarantine::Settled Quarantine::settle(TimePoint now) {
@@ -101,7 +102,9 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     }
   }
   if (!settled.moved.empty()) {
-    if (const auto synced = store_->sync(); !synced) {
+    const auto synced = store_->sync();
+    sync_delay_ = synced ? Duration{} : std::clamp(2 * sync_delay_, kRetryDelay, kSyncDelayMax);
+    if (!synced) {
       settled.trouble = synced.error();
       settled.moved.clear();
       seen = 0;

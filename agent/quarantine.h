@@ -23,7 +23,7 @@ class SetAsideStore {
   /// Appends a copy; it is not durable yet. Errors: `no_space`, `io`, or why it cannot be opened.
   virtual Status add(const QuarantineLabel& label, std::string_view content) = 0;
   /// All copies since the last success are durable, their names too. After a failure none of them
-  /// may be trusted, and the next add() goes to a new file (fsync(2) tells of an error only once).
+  /// may be trusted, and all are to be made again (fsync(2) tells of an error only once).
   virtual Status sync() = 0;
 };
 
@@ -94,6 +94,7 @@ class Quarantine {
   ByteRange overlooked_;  // from the first to the last; others lie between
   std::string memory_;
   TimePoint due_{};
+  Duration sync_delay_{};  // after failed ones in a row, since each time the copies are made again
 };
 
 }  // namespace punchline

@@ -1,8 +1,5 @@
 #include "agent/quarantine_file.h"
 
-#include <filesystem>
-#include <system_error>
-
 #include "buffer/boot.h"
 
 namespace punchline {
@@ -66,16 +63,9 @@ Status QuarantineFile::sync() {
     writer_.reset();
     return removed();
   }
-  if (synced) return synced;
-  // What the failed sync has thrown away shows only when the cache is gone: begin a new file.
-  writer_.reset();
-  std::error_code ignored;
-  for (int number = 1; number < 1000; ++number) {
-    const auto aside = path_ + ".unsynced-" + std::to_string(number);
-    if (std::filesystem::exists(aside, ignored)) continue;
-    std::filesystem::rename(path_, aside, ignored);
-    break;
-  }
+  // The kernel may have thrown away what it could not write (fsync(2)). Made again behind it, copies
+  // write the page anew that holds the end of the good ones; what is torn between is damage.
+  if (!synced) writer_.reset();
   return synced;
 }
 

@@ -156,11 +156,22 @@ TEST_CASE("copies of which the sync failed are made again before anything is fre
   CHECK(world.checkpoint().front() < world.file.size());
   world.check_set_aside_kept();
   world.store.fails_sync = false;
-  world.advance(1s);
+  world.advance(1min);
   world.drain();
   CHECK(world.store.contents.size() == 1);
   CHECK(world.checkpoint().front() == world.file.size());
   world.check_all_arrived();
+}
+
+TEST_CASE("copies of which the sync fails again and again are made less and less often") {
+  World world(2, 4);
+  world.store.fails_sync = true;
+  live_with_one_poison_record(world);
+  for (int second = 0; second < 600; ++second) {
+    world.advance(1s);
+    world.turn();
+  }
+  CHECK(world.store.labels.size() < 30);
 }
 
 TEST_CASE("poison records that had to stay hold up nothing in the next run either") {
