@@ -51,7 +51,10 @@ void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
   }
   if (KafkaInstance* main = main_.reporting(); ask && main != nullptr) main->watch().look_now();
   if (ask) stalls_.seen(peers());
-  if (notices_.broker_away()) waiting.clear();
+  if (notices_.broker_away()) {
+    waiting.clear();
+    stalls_.nobody_answers(now_);
+  }
   stalls_.look(waiting, now_, notices);
 }
 

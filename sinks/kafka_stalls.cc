@@ -132,7 +132,8 @@ void KafkaStalls::look(std::span<const Waiting> waiting, Time now, std::vector<N
 
 void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& notices) {
   const auto leader = waiting.place.leader;
-  const auto since = leader < 0 ? waiting.since : std::max(waiting.since, brokers_[leader].back_at);
+  const auto back_at = leader < 0 ? Time{} : brokers_[leader].back_at;
+  const auto since = std::max({waiting.since, answered_from_, back_at});
   const auto waited = now - since;
   if (waited < kFailedMin || stalls_.contains(waiting.lane)) return;
   std::string text;

@@ -53,6 +53,9 @@ class KafkaStalls {
   /// A record of this lane is persisted.
   void arrived(Lane lane);
 
+  /// Nobody answers now: this time counts against none of them.
+  void nobody_answers(Time now) { answered_from_ = now; }
+
   /// A lane with records in flight.
   struct Waiting {
     Lane lane;
@@ -96,6 +99,7 @@ class KafkaStalls {
   void look_at_throttle(std::int32_t id, Broker& broker, Time now, std::vector<Notice>& notices);
   std::string name_of(std::int32_t id) const;
 
+  Time answered_from_{};
   std::map<std::int32_t, Broker> brokers_;
   std::map<Lane, Stall> stalls_;  // of partitions whose leader is not to blame
 };

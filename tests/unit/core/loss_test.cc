@@ -62,6 +62,8 @@ TEST_CASE("truncated with records waiting: what is gone is told, counted and not
     CHECK(world.sink.log(0).size() == 10);
     CHECK(world.metrics().records_confirmed.get() == 10);
     CHECK_FALSE(world.log.has("are gone"));
+    CHECK(noted(world, LossReason::truncated).times == 1);  // who is killed now has said so
+    world.turn(2);
     CHECK(noted(world, LossReason::truncated).times == 0);
   }
   SECTION("and nothing waited") {
@@ -123,11 +125,12 @@ TEST_CASE("what could not be noted is noted as soon as it can be, once") {
   world.truncate(0);
   world.file.fail(MemoryFile::Op::set_attribute, ENOSPC, 1, MemoryFile::How::for_ever);
   world.turn(3);
-  CHECK(noted(world, LossReason::truncated).times == 0);
+  CHECK(noted(world, LossReason::truncated).records == 0);
   world.file.heal();
   world.advance(1s);
   world.turn(3);
   CHECK(noted(world, LossReason::truncated).records == 10);
+  CHECK(noted(world, LossReason::truncated).times == 1);
 }
 
 TEST_CASE("what drop_oldest drops is noted before the front passes it") {

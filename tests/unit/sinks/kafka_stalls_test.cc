@@ -59,6 +59,18 @@ TEST_CASE("a broker that cannot be reached is told once, with its address, the r
   CHECK(cluster.stalls.trouble().empty());
 }
 
+TEST_CASE("the time in which nobody answered counts against no partition") {
+  Cluster cluster;
+  cluster.wait_for(0);
+  cluster.now += seconds(20);
+  cluster.stalls.nobody_answers(cluster.now);
+  cluster.pass(4, {1});
+  CHECK(cluster.told.empty());
+  cluster.pass(2, {1});
+  REQUIRE(cluster.told.size() == 1);
+  CHECK(cluster.told[0].text.find("confirms nothing") != std::string::npos);
+}
+
 TEST_CASE("of a broker for which nothing waits nothing is told: brokers close what is idle") {
   Cluster cluster;
   cluster.stalls.failed("k2:9092/2: Disconnected (after 600000ms in state UP)");
