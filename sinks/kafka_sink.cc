@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "sinks/counted.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_codes.h"
 #include "sinks/kafka_outcome.h"
@@ -71,7 +72,7 @@ RouteId KafkaSink::open_route(const std::string& name) {
                                   [&](const Route& route) { return route.name == name; });
   if (known != routes_.end()) return static_cast<RouteId>(known - routes_.begin());
   const auto route = static_cast<RouteId>(routes_.size());
-  routes_.push_back({name, 0, {}, {}});
+  routes_.push_back({name, {}, {}, {}});
   side_.add_route(route, name);
   if (!main_.add_route(route, name)) {
     pending_.push_back({Notice::Severity::error, kTopicException,
@@ -82,7 +83,7 @@ RouteId KafkaSink::open_route(const std::string& name) {
 }
 
 std::int32_t KafkaSink::partition_count(RouteId route) const {
-  return route < routes_.size() ? routes_[route].partitions : 0;
+  return route < routes_.size() ? routes_[route].partitions.count() : 0;
 }
 
 const KafkaSink::LaneState* KafkaSink::find(Lane lane) const {
@@ -108,7 +109,8 @@ Room KafkaSink::room(Lane lane) const {
   const KafkaInstance* instance = client_of(*state).taking();
   if (instance == nullptr || instance->holds_reports()) return {};
   const Route& route = routes_[lane.route];
-  if (state->refusing || lane.partition >= route.partitions || now_ < route.closed_until) return {};
+  if (state->refusing || lane.partition >= route.partitions.open()) return {};
+  if (now_ < route.closed_until) return {};
   return state->window.room(share(), now_);
 }
 
@@ -332,6 +334,13 @@ void KafkaSink::hear_answers(std::vector<Notice>& notices) {
     hear(answer, notices);
   if (const auto none = silence_.take(now_, notices_.failing())) hear_nobody(*none, notices);
   hear_ends(notices);
+  ask_for_partitions();
+}
+
+void KafkaSink::ask_for_partitions() {
+  KafkaInstance* main = main_.reporting();
+  for (Route& route : routes_)
+    if (route.partitions.take_due(now_) && main != nullptr) main->watch().look_now();
 }
 
 void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
@@ -343,7 +352,13 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
   stalls_.learn(answer.brokers);
   if (answer.code != 0) return;
   if (route.closed_until > now_) route.closed_until = now_ + kClosedTime;
-  route.partitions = answer.partitions;
+  if (route.partitions.learn(answer.partitions, now_)) {
+    notices.push_back({Notice::Severity::warning, 0,
+                       "topic '" + route.name + "': a broker tells of " +
+                           counted(static_cast<std::uint64_t>(answer.partitions), "partition") +
+                           ", " + std::to_string(route.partitions.count()) +
+                           " were known: none of the others gets records until that is clear"});
+  }
   const auto count = static_cast<std::size_t>(answer.partitions);
   if (count > route.lanes.size()) {
     lanes_ += count - route.lanes.size();
@@ -369,6 +384,7 @@ void KafkaSink::set_timer(bool more) {
   if (const auto over = stalls_.due()) also(std::max(*over, stalls_due_));
   if (const auto certain = silence_.due()) also(*certain);
   for (const Route& route : routes_) {
+    if (const auto ask = route.partitions.due()) also(*ask);
     if (route.closed_until > now_ && route.closed_until < now_ + kClosedUntilAnswer / 2) {
       also(route.closed_until);
     }

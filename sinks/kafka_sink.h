@@ -17,6 +17,7 @@
 #include "sinks/kafka_supervisor.h"
 #include "sinks/lane_window.h"
 #include "sinks/log_mark.h"
+#include "sinks/partition_count.h"
 #include "sinks/sink.h"
 #include "sinks/wake_fd.h"
 
@@ -101,7 +102,7 @@ class KafkaSink final : public Sink {
   };
   struct Route {
     std::string name;
-    std::int32_t partitions = 0;
+    PartitionCount partitions;
     Time closed_until{};  // librdkafka refuses the topic
     std::vector<LaneState> lanes;
   };
@@ -136,6 +137,7 @@ class KafkaSink final : public Sink {
   void hear(const KafkaSaying& saying, std::vector<Notice>& notices);
   void hear_brokers();
   void hear_answers(std::vector<Notice>& notices);
+  void ask_for_partitions();
   void hear_nobody(const TopicAnswer& answer, std::vector<Notice>& notices);
   void hear(const TopicAnswer& answer, std::vector<Notice>& notices);
   void look_for_loss(std::vector<Notice>& notices);

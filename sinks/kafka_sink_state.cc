@@ -73,7 +73,7 @@ std::vector<TopicState> KafkaSink::topics() const {
   std::vector<TopicState> topics;
   for (RouteId id = 0; id < routes_.size(); ++id) {
     const Route& route = routes_[id];
-    TopicState topic{route.name, notices_.is_missing(id), route.partitions, 0, 0};
+    TopicState topic{route.name, notices_.is_missing(id), route.partitions.count(), 0, 0};
     for (const LaneState& lane : route.lanes) {
       if (lane.place.leader < 0) ++topic.without_leader;
       const bool waits = lane.window.records() != 0;

@@ -309,6 +309,31 @@ TEST_CASE("a topic is deleted, and made again later: what was not confirmed befo
   CHECK(account.duplicates <= lane_records_max(1));
 }
 
+TEST_CASE("a topic is made anew with fewer partitions: these get what is left") {
+  auto& kafka = shared_cluster();
+  kafka.create_topic("fewer", 3);
+  const TempDir folder("fewer");
+  const RunSetup setup{.buffer = folder.file("buffer"),
+                       .brokers = kafka.bootstrap(),
+                       .topic = "fewer",
+                       .before = {"env", "PUNCHLINE_STRIPE_BYTES=8192"}};
+  const auto corpus = LogCorpus::from_machine();
+  Agent agent(setup);
+  Producer(corpus, 0, setup.buffer, {.lines = 2'000}).join();
+  REQUIRE(agent.drains(kPatience));
+  kafka.delete_topic("fewer");
+  REQUIRE(agent.logs("does not exist", kPatience));
+  kafka.create_topic("fewer", 2);
+  Producer(corpus, 1, setup.buffer, {.lines = 2'000}).join();
+  REQUIRE(agent.drains(kPatience));
+  CHECK(agent.logs("a broker tells of 2 partitions, 3 were known"));
+  CHECK(agent.metric("punchline_partitions") == 2);
+  CHECK(agent.stop().code == 0);
+  const auto arrived = static_cast<std::uint64_t>(kafka.record_count("fewer"));
+  CHECK(arrived >= 2'000);
+  CHECK(arrived <= 2'000 + lane_records_max(3));
+}
+
 // The topic as its leader knows it, which for a moment may be nobody.
 bool holds_less(const Scene& scene, std::uint64_t records) {
   try {
