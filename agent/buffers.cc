@@ -329,6 +329,8 @@ bool Buffers::save_orphan(Held& held, Source source) {
   const auto same = file.same_file_as_path();
   if (same && *same) source = Source::kept;
   const auto path = orphan_path(held.config.path, to_string(checkpoint.state().uuid));
+  if (source == Source::given_up && held.buffer.reserve != nullptr)
+    (void)held.buffer.reserve->give_up();  // room for the copy
   const auto saved = save_rest(file, checkpoint, path, held.config, source);
   if (saved) {
     parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",

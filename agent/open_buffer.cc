@@ -103,14 +103,15 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
     opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
   }
   if (probe->punch.missing()) {
-    return OpenFailure{ExitCode::config, config.path + ": " + probe->punch.sentence};
+    return OpenFailure{ExitCode::config,
+                       config.path + ": punching holes " + probe->punch.sentence};
   }
-  for (const auto* each : {&probe->holes, &probe->attributes}) {
-    if (each->missing()) log.warning("{}: {}", config.path, each->sentence);
-  }
+  if (probe->holes.missing())
+    log.warning("{}: finding holes {}", config.path, probe->holes.sentence);
+  if (probe->attributes.missing())
+    log.warning("{}: extended attributes {}", config.path, probe->attributes.sentence);
   if (probe->punch.answer == Capability::Answer::unknown) {
-    log.warning("{}: freeing blocks could not be tried out: {}", config.path,
-                probe->punch.sentence);
+    log.warning("{}: punching holes {}", config.path, probe->punch.sentence);
   }
   return std::nullopt;
 }

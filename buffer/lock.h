@@ -109,7 +109,8 @@ class LockRequest {
  private:
   enum class Found : std::uint8_t { nobody, us, dead, maybe_dead, silent, alive, unknown };
   Result<Found> look_at_holder(const PosixFile& file, Clock::time_point now);
-  Found challenge(const Descriptor& file, const std::string& holder, Clock::time_point now);
+  Result<Found> challenge(const Descriptor& file, const std::string& holder,
+                          Clock::time_point now);
   Result<std::unique_ptr<Lock>> claim(const PosixFile& file, Found found, Clock::time_point now);
   Result<std::unique_ptr<Lock>> grant(const PosixFile& file, bool noted, std::string warning);
   Error busy(const PosixFile& file, bool undecided);

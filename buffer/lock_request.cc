@@ -1,5 +1,6 @@
 // How a newcomer gets the lock of a buffer (FORMAT.md, "Who may work on it").
 
+#include <cerrno>
 #include <thread>
 
 #include <fcntl.h>
@@ -73,8 +74,9 @@ Result<LockRequest::Found> LockRequest::look_at_holder(const PosixFile& file,
 }
 
 // Whoever's question it is that stands for so long unanswered: it proves the silence to all.
-LockRequest::Found LockRequest::challenge(const Descriptor& file, const std::string& holder,
-                                          Clock::time_point now) {
+Result<LockRequest::Found> LockRequest::challenge(const Descriptor& file,
+                                                  const std::string& holder,
+                                                  Clock::time_point now) {
   const auto ask = file.attribute(kAskAttribute);
   if (!ask) return Found::alive;
   const bool same = challenged_ == holder;
@@ -86,9 +88,11 @@ LockRequest::Found LockRequest::challenge(const Descriptor& file, const std::str
   if (same && **ask == ask_) return now < asked_at_ + kSilenceMin ? Found::unknown : Found::silent;
   asked_at_ = now;
   ask_ = *ask ? **ask : text_;
-  if (*ask || file.set_attribute(kAskAttribute, ask_)) return Found::unknown;
+  const auto asked = *ask ? Status() : file.set_attribute(kAskAttribute, ask_);
+  if (asked) return Found::unknown;
   challenged_.clear();
-  return Found::alive;  // for all we know
+  if (asked.error().code() == EROFS) return asked.error();  // nobody can work on it
+  return Found::alive;                                      // for all we know
 }
 
 Result<std::unique_ptr<Lock>> LockRequest::claim(const PosixFile& file, Found found,

@@ -165,7 +165,7 @@ Capability ask_for_punch(const Descriptor& file, ByteRange behind, std::string_v
   if (!punched && punched.error().kind() == ErrorKind::unsupported) {
     return failed(punched.error(), kNoPunch);
   }
-  if (!punched) return {Answer::unknown, punched.error().message()};
+  if (!punched) return {Answer::unknown, "cannot be tried: " + punched.error().message()};
   if (is_known_to_punch(filesystem)) return {Answer::yes, "works on this filesystem"};
   return {Answer::unknown, "is accepted; whether blocks go back " + std::string(kNoTrial)};
 }

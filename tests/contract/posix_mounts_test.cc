@@ -10,8 +10,11 @@
 
 #include "buffer/append_writer.h"
 #include "buffer/checkpoint.h"
+#include "buffer/host.h"
+#include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/probe.h"
+#include "tests/contract/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/fs_mounts.h"
 #include "tests/support/temp_dir.h"
@@ -19,6 +22,7 @@
 using namespace punchline;
 using punchline::testing::fill_up;
 using punchline::testing::FsMounts;
+using punchline::testing::opened;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
@@ -257,4 +261,17 @@ TEST_CASE("a read-only filesystem can be read, and opening for writing says what
   const auto writing = (*file)->open_for_writing();
   REQUIRE_FALSE(writing.ok());
   CHECK(writing.error().code() == EROFS);
+}
+
+TEST_CASE("a read-only filesystem is named, and not whoever was killed on it") {
+  const auto folder = mounted("tmpfs", 32 * kMib);
+  if (folder.empty()) return;
+  const auto path = folder + "/buffer";
+  write_file(path, "text\n");
+  const LockHolder killed{host_name(), 1, now_utc(), boot_text(), "1:2", "token"};
+  REQUIRE(writable(path)->set_attribute(kHolderAttribute, encode(killed)).ok());
+  REQUIRE(std::system(("mount -o remount,ro '" + folder + "'").c_str()) == 0);
+  const auto lock = LockRequest(LockFile::path_for(path)).wait(*opened(path));
+  REQUIRE_FALSE(lock.ok());
+  CHECK(lock.error().code() == EROFS);
 }

@@ -5,6 +5,9 @@
 #include <initializer_list>
 #include <iostream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
 #include "tests/support/fs_mounts.h"
@@ -59,17 +62,33 @@ void fill_and_drain(const std::string& folder, bool frees_at_once) {
   CHECK(agent.stop().code == 0);
 }
 
+// btrfs gives nothing of an extent back while any of it is in use.
+void write_in_extents(const std::string& path, const std::string& text) {
+  constexpr std::size_t kExtent = 256 * 1024;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  REQUIRE(file >= 0);
+  for (std::size_t at = 0; at < text.size(); at += kExtent) {
+    const auto piece = std::string_view(text).substr(at, kExtent);
+    REQUIRE(::write(file, piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()));
+    REQUIRE(::fsync(file) == 0);
+  }
+  ::close(file);
+}
+
 // More than the filesystem has room for a second time.
-void save_the_deleted(const std::string& folder) {
+void save_the_deleted(const std::string& folder, std::uint64_t left) {
   const auto buffer = folder + "/buffer";
   const std::string line(999, 'l');
   std::string lines;
   while (lines.size() < 8 * kMib)
     lines += line + "\n";
-  write_file(buffer, lines);
+  write_in_extents(buffer, lines);
   Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
   REQUIRE(agent.logs("fresh"));
-  fill_up(folder + "/filler", 3 * kMib);
+  REQUIRE(eventually(seconds(20), [&] {
+    return left > 0 || std::filesystem::exists(buffer + ".reserve");
+  }));
+  fill_up(folder + "/filler", left);
   std::filesystem::remove(buffer);
   CHECK(agent.stop().code == 0);
   INFO(agent.log());
@@ -116,7 +135,12 @@ TEST_CASE("a full filesystem is drained, and nothing that was appended is lost")
 
 TEST_CASE("a deleted buffer is saved where there is hardly room for a second one") {
   on_each({kExt4, kXfs, kTmpfs},
-          [](const Kind&, const std::string& folder) { save_the_deleted(folder); });
+          [](const Kind&, const std::string& folder) { save_the_deleted(folder, 3 * kMib); });
+}
+
+TEST_CASE("a deleted buffer is saved where its reserve is all the room that is left") {
+  on_each({kXfs, kBtrfs},
+          [](const Kind&, const std::string& folder) { save_the_deleted(folder, 0); });
 }
 
 }  // namespace punchline::testing
