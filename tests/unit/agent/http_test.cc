@@ -1,5 +1,6 @@
 #include "agent/http.h"
 
+#include <cerrno>
 #include <deque>
 #include <vector>
 
@@ -76,13 +77,14 @@ class Caller {
   void say(std::string_view text) const {
     (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL);  // it may be cut off
   }
-  /// All that comes until the server hangs up.
+  /// All that comes until the server hangs up, which it has to.
   std::string hear() const {
     std::string heard;
     char piece[4096];
-    for (ssize_t got = 0; (got = recv(socket_, piece, sizeof(piece), 0)) > 0;) {
+    ssize_t got = 0;
+    while ((got = recv(socket_, piece, sizeof(piece), 0)) > 0)
       heard.append(piece, static_cast<std::size_t>(got));
-    }
+    CHECK((got == 0 || errno == ECONNRESET));
     return heard;
   }
 
