@@ -89,6 +89,20 @@ TEST_CASE("below the front it says what is freed and what is not yet") {
   CHECK(view.picture.line() == std::string(16, '.') + std::string(16, '-') + std::string(32, '#'));
 }
 
+TEST_CASE("kept bytes that were written over are a stray, those that were hidden are none") {
+  auto file = half_done();
+  Checkpoint checkpoint(file, this_boot());
+  REQUIRE(checkpoint.start().ok());
+  checkpoint.note_freed(kPage, crc32c(std::string(kPage - 1, 'b') + "\n"));
+  REQUIRE(checkpoint.store().ok());
+  CHECK(seen(file).strays == 0);
+  REQUIRE(file.punch({kPage, 2 * kPage}).ok());  // by a collapse
+  CHECK(seen(file).strays == 0);
+  file.producer_writes(kPage, "over it\n");
+  CHECK(seen(file).strays == 1);
+  CHECK(seen(file).stray_bytes == 8);
+}
+
 TEST_CASE("what is done above the front is neither waiting nor freed below it") {
   auto file = half_done();
   file.producer_appends(std::string(kPage - 1, 'e') + "\n" + std::string(kPage - 1, 'f') + "\n");
