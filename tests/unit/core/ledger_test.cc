@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "buffer/crc32c.h"
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
 #include "tests/support/catch.h"
@@ -92,6 +93,21 @@ TEST_CASE("nothing is freed while somebody writes below the front") {
   REQUIRE(desk.file.punch({98'000, 98'014}).ok());  // it is kept elsewhere
   ledger.settle(kStart + 5s, Ledger::Worth::all);
   CHECK(ledger.freed_bytes() > 190'000);
+}
+
+TEST_CASE("what was freed before the first look is not taken for what was written over") {
+  Desk desk;
+  desk.open();
+  REQUIRE(desk.file.punch({0, 97'000}).ok());
+  REQUIRE(desk.checkpoint->move_front(100'000).ok());
+  desk.checkpoint->note_freed(97'000, crc32c(desk.file.text().substr(97'000, 3'000)));
+  REQUIRE(desk.checkpoint->store().ok());
+  auto& ledger = desk.open();
+  ledger.done({100'000, 200'000}, kStart);
+  ledger.settle(kStart + 1s, Ledger::Worth::all);
+  const auto strays = ledger.find_strays(1000);
+  REQUIRE(strays.ok());
+  CHECK(strays->empty());
 }
 
 TEST_CASE("what is done behind room is not freed while somebody writes in the room") {
