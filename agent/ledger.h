@@ -156,7 +156,6 @@ class Ledger {
   Status find_below(std::size_t found_max, std::vector<Stray>& found);
   Status leave_overwritten(IntervalSet& left);
   void leave_reached(const std::vector<Stray>& found, IntervalSet& left);
-  void forget_freed();
   void remember_kept();
   bool is_crossed_at(Position at);
   bool is_crossed_at(ByteRange done) {

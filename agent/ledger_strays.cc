@@ -129,7 +129,6 @@ void Ledger::leave_reached(const std::vector<Stray>& found, IntervalSet& left) {
 
 // From the first change of what is kept to the last.
 Status Ledger::leave_overwritten(IntervalSet& left) {
-  forget_freed();
   const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
   if (!changed) return changed.error();
   if (changed->empty()) return {};
@@ -137,14 +136,6 @@ Status Ledger::leave_overwritten(IntervalSet& left) {
   leave_unfreed(all);
   left.insert(all);
   return {};
-}
-
-// What comes there now is found as in all that is clean.
-void Ledger::forget_freed() {
-  const auto end = kept_.range().end;
-  if (end == 0) return;
-  const auto unfreed = reclaim_.unfreed().find(end - 1);
-  kept_.forget_below(unfreed ? unfreed->begin : end);
 }
 
 void Ledger::remember_kept() {

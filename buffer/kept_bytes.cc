@@ -56,14 +56,6 @@ void KeptBytes::expect(ByteRange range, std::uint32_t checksum) {
   bytes_.clear();
 }
 
-void KeptBytes::forget_below(Position begin) {
-  if (begin <= range_.begin) return;
-  if (begin >= range_.end || bytes_.size() != range_.size()) return forget();
-  bytes_.erase(0, begin - range_.begin);
-  range_.begin = begin;
-  checksum_ = crc32c(bytes_);
-}
-
 Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position base,
                                                       Format format) {
   std::vector<ByteRange> found;

@@ -24,8 +24,6 @@ class KeptBytes {
   /// Nothing but the checksum of `range` is known, from an earlier run.
   void expect(ByteRange range, std::uint32_t checksum);
   void forget() { *this = {}; }
-  /// What is below has been freed since.
-  void forget_below(Position begin);
 
   ByteRange range() const { return range_; }
   std::uint32_t checksum() const { return checksum_; }
