@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/buffer_view.h"
-#include "agent/verify.h"
+#include "agent/view/buffer_view.h"
+#include "agent/view/verify.h"
 #include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
 #include "buffer/crc32c.h"

@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "agent/config_error.h"
-#include "agent/config_load.h"
-#include "agent/listen_address.h"
-#include "agent/options.h"
+#include "agent/config/config_error.h"
+#include "agent/config/config_load.h"
+#include "agent/config/listen_address.h"
+#include "agent/config/options.h"
 #include "tests/fuzz/input.h"
 
 namespace punchline::fuzz {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 
 namespace punchline::fuzz {
 namespace {

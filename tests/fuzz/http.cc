@@ -1,7 +1,7 @@
 // Any bytes sent to the HTTP server, which answers or hangs up, and goes on serving: the next
 // client gets its page.
 
-#include "agent/http.h"
+#include "agent/show/http.h"
 
 #include <cerrno>
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/metrics.h"
+#include "agent/core/metrics.h"
 #include "tests/fuzz/input.h"
 
 namespace punchline::fuzz {

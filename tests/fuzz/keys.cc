@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/key_source.h"
+#include "agent/config/key_sources.h"
 #include "tests/fuzz/input.h"
 
 namespace punchline::fuzz {

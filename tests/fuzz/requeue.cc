@@ -2,7 +2,7 @@
 // headers, damaged, and others' bytes between them. Each goes once to the buffer as the record it
 // was, or stays as it is; with an interruption in between too.
 
-#include "agent/requeue.h"
+#include "agent/commands/requeue.h"
 
 #include <algorithm>
 #include <cstdlib>

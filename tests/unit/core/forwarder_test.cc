@@ -1,4 +1,4 @@
-#include "agent/forwarder.h"
+#include "agent/core/forwarder.h"
 
 #include <algorithm>
 #include <cerrno>

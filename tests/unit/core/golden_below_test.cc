@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-#include "agent/ledger.h"
+#include "agent/core/ledger.h"
 #include "buffer/crc32c.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"

@@ -1,4 +1,4 @@
-#include "agent/lanes.h"
+#include "agent/core/lanes.h"
 
 #include "tests/support/catch.h"
 

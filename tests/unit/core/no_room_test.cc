@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <optional>
 
-#include "agent/ledger.h"
+#include "agent/core/ledger.h"
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"
 

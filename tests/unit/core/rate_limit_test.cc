@@ -1,4 +1,4 @@
-#include "agent/rate_limit.h"
+#include "agent/core/rate_limit.h"
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"

@@ -1,4 +1,4 @@
-#include "agent/refusal_rate.h"
+#include "agent/core/refusal_rate.h"
 
 #include "tests/support/catch.h"
 

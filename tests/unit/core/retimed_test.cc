@@ -1,6 +1,6 @@
 // Frames with a time that the topic refuses.
 
-#include "agent/retimed.h"
+#include "agent/core/retimed.h"
 
 #include <algorithm>
 

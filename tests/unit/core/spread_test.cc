@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "agent/key_rule.h"
+#include "agent/core/key_rule.h"
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"
 

@@ -1,4 +1,4 @@
-#include "agent/stopping.h"
+#include "agent/core/stopping.h"
 
 #include "tests/support/catch.h"
 

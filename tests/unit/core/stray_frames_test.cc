@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "agent/stray_frames.h"
+#include "agent/core/stray_frames.h"
 #include "tests/support/catch.h"
 #include "tests/unit/core/strays_story.h"
 

@@ -1,4 +1,4 @@
-#include "agent/trouble_log.h"
+#include "agent/core/trouble_log.h"
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"

@@ -1,6 +1,6 @@
 // Whose fault a refusal is: the record's, or that of a topic which takes nothing.
 
-#include "agent/unjudged.h"
+#include "agent/core/unjudged.h"
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"

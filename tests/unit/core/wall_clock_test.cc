@@ -1,6 +1,6 @@
 // A machine's clock that cannot be right, and what becomes of records meanwhile.
 
-#include "agent/wall_clock.h"
+#include "agent/core/wall_clock.h"
 
 #include <algorithm>
 

@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "agent/forwarder.h"
+#include "agent/core/forwarder.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/scripted_sink.h"
 

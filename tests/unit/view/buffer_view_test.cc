@@ -1,4 +1,4 @@
-#include "agent/buffer_view.h"
+#include "agent/view/buffer_view.h"
 
 #include <functional>
 

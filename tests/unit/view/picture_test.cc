@@ -1,4 +1,4 @@
-#include "agent/picture.h"
+#include "agent/view/picture.h"
 
 #include "tests/support/catch.h"
 

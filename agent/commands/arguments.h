@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/commands/commands.h"
+#include "agent/config/config_load.h"
+
+namespace punchline {
+
+/// run and check take the same options.
+struct RunArguments {
+  bool check_only = false;
+  std::vector<FlagValue> flags;
+};
+struct DemoArguments {};
+
+struct VerifyArguments {
+  InspectOptions options;
+};
+
+/// --help or --version: print this and end well.
+struct Information {
+  std::string text;
+};
+
+using Arguments = std::variant<Information, RunArguments, DemoArguments, AppendOptions,
+                               InspectOptions, VerifyArguments, RequeueOptions>;
+
+/// Takes the command line apart. Throws ConfigError(usage).
+Arguments parse_arguments(int argc, const char* const* argv);
+
+}  // namespace punchline

@@ -1,0 +1,16 @@
+#include "agent/commands/progress.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+namespace punchline {
+
+void Progress::operator()(std::uint64_t at, std::uint64_t end) {
+  constexpr std::chrono::seconds kEach{2};
+  if (Clock::now() < told_ + kEach) return;
+  told_ = Clock::now();
+  std::fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 " MiB\n", command_.c_str(), at >> 20,
+               end >> 20);
+}
+
+}  // namespace punchline

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/clock.h"
+#include "agent/core/log.h"
+#include "agent/core/metrics.h"
+#include "agent/core/pipe.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// The control flow of the agent: what happens in which order, each time something has happened.
+///
+/// turn() does a bounded amount of work and says when to come back; events only wake it. All state
+/// belongs to the thread that calls it. No system calls, no clock, no Kafka in here.
+class Forwarder {
+ public:
+  /// All must outlive it.
+  Forwarder(Sink& sink, Metrics& metrics, Log& log) : sink_(sink), metrics_(metrics), log_(log) {}
+
+  /// The owner to make the next pipe with.
+  std::uint32_t next_owner() const { return next_owner_; }
+  /// Takes a pipe made with next_owner().
+  void add(std::unique_ptr<Pipe> pipe);
+  /// Lets a pipe go; reports for it that are still to come are dropped.
+  void remove(const Pipe& pipe);
+  std::size_t pipes() const { return pipes_.size(); }
+  Pipe& pipe(std::size_t at) { return *pipes_[at]; }
+
+  /// Deliveries -> done -> front -> free -> scan and offer -> what is due again -> figures.
+  /// Returns when to call it again if nothing wakes it before; `now` or earlier: at once.
+  TimePoint turn(TimePoint now);
+
+  /// Pipe::hold(), of all there are and those to come.
+  void hold(bool held);
+  /// Nothing complete waits in any buffer, as its file says at this moment.
+  bool drained_by_files();
+  /// Nothing more is offered; what can still be taken back is.
+  void stop();
+  /// After stop(): every report is in.
+  bool settled() const { return sink_.outstanding() == 0; }
+  /// What came in meanwhile; then Pipe::finish() is the last word.
+  void take_last_deliveries(TimePoint now);
+
+  /// Every pipe is drained (Pipe::drained()).
+  bool drained() const;
+  std::uint64_t set_aside_records() const;
+
+ private:
+  bool take_deliveries(TimePoint now);
+  Pipe* owner_of(const Delivery& delivery);
+  bool feed(TimePoint now);
+  void say(const Notice& notice);
+  void show_cluster();
+  void note_cluster(Pipe& pipe, TimePoint now);
+  void show_trouble(TimePoint now);
+  TimePoint unless_idle(TimePoint now);
+  std::uint64_t work_done() const;
+
+  Sink& sink_;
+  Metrics& metrics_;
+  Log& log_;
+  std::vector<std::unique_ptr<Pipe>> pipes_;
+  std::uint32_t next_owner_ = 0;
+  std::vector<Delivery> deliveries_;  // reused
+  std::vector<Notice> notices_;       // reused
+  std::uint64_t losses_ = 0;
+  std::string trouble_;       // of the sink, as shown
+  TimePoint brokers_due_{};   // to be shown
+  std::string cluster_;       // that answered last
+  bool changed_since_last_run_ = false;
+  int turns_without_work_ = 0;   // in a row, each due at once
+  std::uint64_t work_seen_ = 0;  // by the last of them
+  std::size_t next_fed_ = 0;  // whose turn it is to be fed first
+  bool held_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace punchline

@@ -1,0 +1,395 @@
+#include "agent/core/pipe.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "sinks/counted.h"
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Position kNoLimit = std::numeric_limits<Position>::max();
+constexpr int kChunksPerFeed = 8;
+constexpr Duration kLookDelay = 1s;  // the timer that alone suffices without inotify
+constexpr std::chrono::seconds kPartialToldAfter{60};
+constexpr Duration kSilentMax = 5s;       // of a partition with records in flight
+constexpr Duration kSilentToldAfter = 30s;
+constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
+
+std::uint32_t seed_from(const Uuid& uuid) {
+  std::uint32_t seed = 0;
+  std::memcpy(&seed, uuid.data(), sizeof seed);
+  return seed;
+}
+
+}  // namespace
+
+Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+           TimePoint now)
+    : parts_(parts),
+      config_(config),
+      owner_(owner),
+      ledger_(parts.file, parts.checkpoint, limits, parts.reserve),
+      stray_watch_(ledger_, now),
+      route_(parts.sink.open_route(config.topic)),
+      seed_(seed_from(parts.checkpoint.state().uuid)),
+      lanes_(0, seed_),
+      envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
+      side_pool_(ChunkPool::kChunkBytes),
+      dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), side_pool_,
+                owner),
+      looking_back_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(),
+                    side_pool_, owner),
+      main_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
+            owner, &envelope_),
+      own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
+           owner, &envelope_),
+      quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
+      rate_limit_(config.drain_rate),
+      probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
+      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.losses, parts.log}, config_, now),
+      until_(kNoLimit),
+      began_(now),
+      look_due_(now),
+      look_earliest_(now),
+      partial_since_(now) {
+  main_.restart(parts.checkpoint.front());
+}
+
+void Pipe::take(const Delivery& delivery, TimePoint now) {
+  const auto delay = lanes_.take(delivery, now);
+  const bool was_stray = take_strays(delivery, now);
+  if (delivery.outcome == Outcome::persisted) {
+    gauges_.count_confirmed(delivery);
+    parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
+    ledger_.done(delivery.range, now);  // only in memory, once its position means nothing any more
+    if (shrunk_) return;
+    refusal_rate_.arrived(delivery.records);
+    return hear_arrival(delivery, now);
+  }
+  if (shrunk_) return;
+  parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
+  const auto lane = static_cast<std::size_t>(delivery.lane.partition);
+  if (catching_up_ == lane) end_own_pass();
+  if (was_stray && lanes_.has_poison(lane)) return lanes_.forgive(lane, now);
+  if (!delay) return;
+  if (delivery.alone && lanes_.has_poison(lane) && !is_fault_of_clock(delivery)) {
+    return note_refused(delivery, now);
+  }
+  parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
+                   config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
+                   delay->count());
+}
+
+void Pipe::lose_in_flight() {
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
+    const auto epoch = parts_.sink.epoch({route_, static_cast<std::int32_t>(lane)});
+    if (!lanes_.lost(lane, epoch, ledger_.front())) continue;
+    stray_frames_.lose(static_cast<std::int32_t>(lane));
+    if (catching_up_ == lane) end_own_pass();
+  }
+}
+
+// Who fell behind goes first, so that a lane is level again before the main pass moves on.
+Pipe::Fed Pipe::feed(TimePoint now) {
+  is_held_up_ = true;
+  if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
+  if (ledger_.must_pause()) {
+    // Freeing may wait for what stands below the front.
+    if (!blames_topic_ && rate_limit_.is_open(now)) feed_strays(now);
+    return wait_without_chunks();
+  }
+  if (parts_.checkpoint.format() == Format::none) return settle_format(now);
+  drop_oldest(now);
+  if (blames_topic_) return probe_topic(now);
+  const bool more_strays = feed_strays(now);
+  const auto fed = is_relaxed() ? feed_relaxed(now) : feed_strict(now);
+  judge_at_end(now);
+  return more_strays ? Fed::more : fed;
+}
+
+Pipe::Fed Pipe::feed_strict(TimePoint now) {
+  if (!rate_limit_.is_open(now)) return Fed::waiting;
+  if (lanes_.lagging() > 0) {
+    const auto fed = feed_lagging(now);
+    if (fed == Fed::more) return fed;
+    if (lanes_.all_lag()) {
+      main_.drop();
+      return fed;
+    }
+  }
+  return feed_main(now);
+}
+
+// The main pass reads on whatever lags, so that what is appended now is sent as soon as it can be;
+// the backlog takes the room that is left.
+Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
+  if (at_end_) lanes_.open(main_.at());  // what has settled since
+  const auto live = feed_main(now);
+  if (!rate_limit_.is_open(now) || lanes_.lagging() == 0) return live;
+  const auto backlog = feed_lagging(now);
+  return live == Fed::more || backlog == Fed::more ? Fed::more : backlog;
+}
+
+// Nothing has been appended so far: the first record says in which format.
+Pipe::Fed Pipe::settle_format(TimePoint now) {
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
+  if (const auto settled = parts_.checkpoint.settle_format(); !settled) {
+    gauges_.say(settled.error(), now);
+  }
+  const auto format = parts_.checkpoint.format();
+  if (format == Format::none) return rest_at_end(now);
+  for (auto* pass : passes())
+    pass->set_format(format, rules());
+  ledger_.set_format(format);
+  at_end_ = false;
+  return Fed::more;
+}
+
+void Pipe::hold(bool held) {
+  if (std::exchange(held_, held) && !held) look_due_ = {};
+}
+
+// Whoever cannot go on leaves the memory to the other pipes.
+Pipe::Fed Pipe::wait_without_chunks() {
+  main_.drop();
+  own_.drop();
+  return Fed::waiting;
+}
+
+Pipe::Fed Pipe::stay_at_end() {
+  is_held_up_ = false;
+  return Fed::at_end;
+}
+
+Pipe::Fed Pipe::feed_main(TimePoint now) {
+  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
+  const bool can_offer = takes_any();
+  if (!can_offer && !main_.has_item(until_) && now < look_due_) return Fed::waiting;
+  for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
+    const auto filled = fill(main_, until_);
+    if (!filled) {
+      gauges_.say(filled.error(), now);
+      return Fed::waiting;
+    }
+    if (*filled == Pass::Fill::no_memory) return Fed::waiting;
+    if (*filled == Pass::Fill::end_of_data) return rest_at_end(now);
+    at_end_ = false;
+    room_ = {};
+    while (main_.has_item(until_)) {
+      if (pass_item(now)) continue;
+      if (!can_offer) look_due_ = now + kLookDelay;
+      if (lanes_.in_flight() == 0) main_.drop();
+      return Fed::waiting;
+    }
+  }
+  return Fed::more;
+}
+
+Pipe::Fed Pipe::rest_at_end(TimePoint now) {
+  const bool unmoved = at_end_ && changed_;
+  at_end_ = true;
+  changed_ = false;
+  look_due_ = now + kLookDelay;
+  look_earliest_ = now + kWakesTogether;
+  if (unmoved) stray_watch_.hurry(look_earliest_);
+  note_room();
+  if (look_for_shrinking()) return Fed::waiting;
+  close_partial_line(now);
+  if (is_relaxed()) lanes_.open(main_.at());
+  return stay_at_end();
+}
+
+// What a producer has made ahead neither waits nor is a part of the last line, and may be cut off.
+void Pipe::note_room() {
+  const auto begin = main_.at() + main_.unfinished_bytes();
+  room_ = {begin, begin + main_.room_bytes()};
+  if (parts_.checkpoint.is_all_room()) {
+    const auto facts = parts_.file.facts();
+    if (facts) room_.end = std::max(room_.begin, parts_.checkpoint.base() + facts->size);
+  }
+  gauges_.note_room(room_);
+}
+
+bool Pipe::pass_item(TimePoint now) {
+  const Item& item = main_.item();
+  switch (item.kind) {
+    case Item::Kind::nothing:
+      note_nothing(item);
+      ledger_.done(item.range, now);
+      break;
+    case Item::Kind::room:
+      note_nothing(item);
+      ledger_.pass_room(item.range, now);
+      break;
+    case Item::Kind::set_aside:
+      set_aside(item);
+      break;
+    case Item::Kind::record:
+      return pass_record(now);
+  }
+  main_.skip();
+  return true;
+}
+
+bool Pipe::pass_record(TimePoint now) {
+  if (lanes_.count() == 0) return false;
+  const auto range = main_.item().range;
+  const auto lane = lane_of(main_.record());
+  const bool seen = range.begin < gauges_.high_water();
+  if (seen && is_settled(range)) {
+    main_.skip();
+    return true;
+  }
+  if (!lanes_.lags(lane) || lanes_.is_open(lane)) {
+    auto until = std::min(until_, stripe_end(range.begin));
+    if (seen) until = std::min(until, gauges_.high_water());
+    if (offer(main_, lane, until, now) > 0) {
+      if (!seen) gauges_.count_read({range.begin, main_.taken_to()}, main_.taken());
+      return true;
+    }
+    if (!leave_behind(lane, now)) return false;
+  }
+  // Its own pass will meet it again.
+  if (!seen) gauges_.count_read(range, 1);
+  main_.skip();
+  return true;
+}
+
+void Pipe::end_own_pass() {
+  own_.drop();
+  catching_up_.reset();
+}
+
+void Pipe::close_partial_line(TimePoint now) {
+  const auto bytes = main_.unfinished_bytes();
+  if (bytes != partial_bytes_) {
+    partial_bytes_ = bytes;
+    partial_since_ = now;
+    partial_told_ = false;
+  }
+  if (bytes == 0 || !room_.empty() || until_ != kNoLimit) return;
+  if (parts_.checkpoint.format() != Format::lines) return;
+  if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
+  if (now < partial_since_ + config_.partial_timeout) return;
+  if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
+    gauges_.say(closed.error(), now);
+  }
+}
+
+// It counts as waiting, while there is nothing to send.
+void Pipe::tell_of_partial_line(TimePoint now) {
+  if (partial_told_ || now < partial_since_ + kPartialToldAfter) return;
+  partial_told_ = true;
+  parts_.log.info(
+      "{}: the last line has had no newline for {} s: {} for one; partial_timeout would close it",
+      config_.path, kPartialToldAfter / 1s, counted(partial_bytes_, "byte waits", "bytes wait"));
+}
+
+void Pipe::settle(TimePoint now) {
+  look_below(now);
+  if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
+  ledger_.note_reading(at_end_ && room_.empty());
+  const bool has_work =
+      ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
+  if (shrunk_ || !has_work) return;
+  if (look_for_shrinking()) return;
+  set_condemned_aside();
+  settle_quarantine(quarantine_.settle(now), now);
+  look_back(now);
+  const auto fences = parts_.checkpoint.careful_until();
+  const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
+                     : gauges_.is_near_limit() ? Ledger::Worth::blocks
+                                               : Ledger::Worth::large;
+  for (const auto& trouble : ledger_.settle(now, worth)) {
+    gauges_.say(trouble, now);
+  }
+  if (const auto* no_room = ledger_.no_room())
+    gauges_.say_no_room(*no_room, ledger_.unfreed_bytes(), now);
+  follow_base();
+  if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
+    for (auto* pass : passes())
+      pass->set_rules(rules());
+  }
+}
+
+// settle() may have collapsed the file, or seen that it was written across.
+void Pipe::follow_base() {
+  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || ledger_.is_crossed();
+  const auto base = parts_.checkpoint.base();
+  const auto cut = base - main_.base();
+  if (cut == 0) return;
+  for (auto* pass : passes()) {
+    if (pass->at() < base) pass->restart(ledger_.front());  // what is below is done
+    pass->set_base(base);
+  }
+  size_seen_ -= std::min(size_seen_, cut);
+  parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, cut, base);
+}
+
+void Pipe::show(TimePoint now) {
+  if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
+  if (gauges_.is_near_limit()) ledger_.free_soon(now);
+  parts_.metrics.partitions_silent.set(lanes_.silent_since(now - kSilentMax));
+  tell_of_silence(now);
+  if (held_ || ledger_.must_pause()) {
+    parts_.metrics.set_state(BufferState::paused);
+  } else if (drained()) {
+    parts_.metrics.set_state(BufferState::idle);
+  } else if (all_refused_) {
+    parts_.metrics.set_state(BufferState::refused);
+  } else if (is_stuck(now)) {
+    const bool is_missing = parts_.sink.is_missing(route_);
+    parts_.metrics.set_state(is_missing ? BufferState::topic_missing : BufferState::kafka_away);
+  } else {
+    parts_.metrics.set_state(BufferState::forwarding);
+  }
+}
+
+bool Pipe::is_stuck(TimePoint now) const {
+  const bool all_lag = lanes_.all_lag() && (!is_relaxed() || lanes_.in_flight() == 0);
+  return lanes_.count() == 0 || all_lag || lanes_.all_silent_since(now - kSilentMax);
+}
+
+// Where the sink has found no reason.
+void Pipe::tell_of_silence(TimePoint now) {
+  if (!lanes_.all_silent_since(now - kSilentToldAfter)) {
+    silence_told_ = silence_told_ && lanes_.all_silent_since(now - kSilentMax);
+    return;
+  }
+  if (silence_told_ || !parts_.sink.trouble().empty()) return;
+  silence_told_ = true;
+  parts_.log.warning(
+      "{}: nothing was confirmed for {} s although {}; no reason is known: `punchline check` asks "
+      "each broker",
+      config_.path, kSilentToldAfter / 1s,
+      counted(parts_.metrics.waiting_bytes.get(), "byte waits", "bytes wait"));
+}
+
+TimePoint Pipe::due(TimePoint now) const {
+  auto look = at_end_ && changed_ && !is_held_up_ ? look_earliest_ : now + kLookDelay;
+  if (shrunk_) return std::min(now + kLookDelay, parts_.losses.due());
+  if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
+  // One that is over is no reason: what else held this up ends with a report, or is due itself.
+  const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
+  return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
+                   rate, stray_watch_.due(), parts_.losses.due()});
+}
+
+Status Pipe::limit_to_present() {
+  const auto facts = parts_.file.facts();
+  if (!facts) return facts.error();
+  until_ = parts_.checkpoint.base() + facts->size;
+  return {};
+}
+
+bool Pipe::drained() const {
+  return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
+         stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() &&
+         (!changed_ || until_ != kNoLimit);
+}
+
+}  // namespace punchline

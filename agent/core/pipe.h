@@ -1,0 +1,259 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/core/clock.h"
+#include "agent/core/config.h"
+#include "agent/core/envelope.h"
+#include "agent/core/lanes.h"
+#include "agent/core/ledger.h"
+#include "agent/core/log.h"
+#include "agent/core/loss_account.h"
+#include "agent/core/metrics.h"
+#include "agent/core/pass.h"
+#include "agent/core/pipe_gauges.h"
+#include "agent/core/quarantine.h"
+#include "agent/core/rate_limit.h"
+#include "agent/core/refusal_rate.h"
+#include "agent/core/stray_frames.h"
+#include "agent/core/stray_watch.h"
+#include "agent/core/unjudged.h"
+#include "agent/core/waiting_block.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "sinks/chunk.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// One buffer on its way to one topic.
+///
+/// feed() reads and offers, take() hears what became of it, settle() remembers and frees. Records
+/// of a lane that fell behind are met again by a pass of their own (lanes.h). One thread; no call
+/// blocks but for fdatasync(2) in settle().
+class Pipe {
+ public:
+  /// What a pipe works on and with; all must outlive it.
+  struct Parts {
+    BufferFile& file;
+    Checkpoint& checkpoint;  ///< Started.
+    Sink& sink;
+    ChunkPool& pool;
+    BufferMetrics& metrics;
+    LossAccount& losses;
+    Log& log;
+    SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
+    const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
+    const KeySource* old_keys = nullptr;       ///< The same, by Checkpoint::spread().
+    std::string host = {};                     ///< For the header punchline.host.
+    Reserve* reserve = nullptr;                ///< For freeing without room; may be nullptr.
+  };
+
+  /// `owner` comes back in each Delivery for this pipe.
+  Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+       TimePoint now);
+
+  /// What feed() came to.
+  enum class Fed : std::uint8_t {
+    more,     ///< There is more to do at once.
+    waiting,  ///< For reports, room, memory, a delay, or the topic.
+    at_end,   ///< All complete records have been offered.
+  };
+
+  /// A report about records of this pipe.
+  void take(const Delivery& delivery, TimePoint now);
+  /// The epoch of some lanes in the sink has changed.
+  void lose_in_flight();
+  /// Reads and offers, a bounded amount.
+  Fed feed(TimePoint now);
+  /// Offers nothing until it is let go.
+  void hold(bool held);
+  /// Front, freeing, syncing.
+  void settle(TimePoint now);
+  /// Figures: at the end of a turn.
+  void show(TimePoint now);
+  /// The last settle(): frees and syncs all there is.
+  void finish(TimePoint now);
+
+  /// Records go to this cluster from now on: noted in the buffer. Returns the id that stood there,
+  /// "" for none.
+  std::string note_cluster(const std::string& id, TimePoint now);
+  const std::string& cluster() const { return cluster_; }
+  /// What is complete in the buffer, below the limit, and neither done nor set aside.
+  struct Rest {
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+    bool is_all = true;  ///< Else there may be more records in these bytes.
+  };
+  /// A complete record stands where the main pass has come to; nobody need have told us.
+  bool has_unread();
+  /// As of finish(), which reads 64 MiB at most for it.
+  const Rest& rest() const { return rest_; }
+
+  /// The file may have changed.
+  void wake() { changed_ = unlooked_ = true; }
+  /// When to come again if nothing else happens.
+  TimePoint due(TimePoint now) const;
+
+  /// From now on only what is complete below the present end of the file is forwarded.
+  Status limit_to_present();
+  /// Nothing is left that could be delivered (below the limit, where one is set).
+  bool drained() const;
+  std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
+  std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
+  /// The file became shorter than what was read of it: this pipe forwards nothing more, since
+  /// positions no longer say what they said. Begin anew from the checkpoint, when
+  /// is_due_anew().
+  bool shrunk() const { return shrunk_; }
+  /// What was in flight has arrived, and so is not lost, or has had its time. Call give_up() before
+  /// this one goes.
+  bool is_due_anew(TimePoint now);
+  /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
+  /// counted and told.
+  void give_up(LossReason reason);
+  std::uint64_t in_flight() const { return lanes_.in_flight(); }
+  const std::string& path() const { return parts_.file.path(); }
+  std::uint32_t owner() const { return owner_; }
+
+ private:
+  bool mapping_stands(TimePoint now);
+  Spread first_spread(const Spread& wanted);
+  bool waits_by_old_spread() const;
+  void spread_by(const Spread& spread);
+  std::size_t lane_of(const Record& record) const;
+  std::span<const Record> of_one_lane(std::span<const Record> run) const;
+  Position stripe_end(Position at) const;
+
+  std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
+  bool look_for_shrinking();
+  void note_truncation(std::uint64_t size);
+  std::uint64_t records_left();
+  bool has_shrunk(TimePoint now);
+  void follow_base();
+  Fed settle_format(TimePoint now);
+  void set_aside(const Item& item);
+  void look_back(TimePoint now);
+  void look_below(TimePoint now);
+  void take_stretch(const Stray& stray);
+  bool set_stray_aside(ByteRange range);
+  bool feed_strays(TimePoint now);
+  bool pass_stray(ByteRange stretch, TimePoint now);
+  bool pass_no_frame(ByteRange range);
+  bool take_strays(const Delivery& delivery, TimePoint now);
+  void take_stray(const StrayFrames::Offered& frame, const Delivery& delivery, TimePoint now);
+  void look_at_waiting(TimePoint now);
+  void tell_of_overwriting(ByteRange range, TimePoint now);
+  Result<Pass::Fill> fill(Pass& pass, Position until);
+  void note_refused(const Delivery& refused, TimePoint now);
+  bool is_fault_of_clock(const Delivery& refused);
+  bool retime(const Delivery& refused);
+  void hear_arrival(const Delivery& arrived, TimePoint now);
+  void judge_at_end(TimePoint now);
+  void set_condemned_aside();
+  void blame_topic(TimePoint now);
+  void take_up_again(TimePoint now);
+  Fed probe_topic(TimePoint now);
+  void note_nothing(const Item& item);
+  bool is_settled(ByteRange range) const;
+  void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
+  Fed wait_without_chunks();
+  bool is_relaxed() const { return config_.order == Order::relaxed; }
+  Fed feed_strict(TimePoint now);
+  Fed feed_relaxed(TimePoint now);
+  Fed feed_main(TimePoint now);
+  Fed feed_lagging(TimePoint now);
+  Fed catch_up(std::size_t lane, TimePoint now);
+  void end_own_pass();
+  Fed rest_at_end(TimePoint now);
+  Fed stay_at_end();
+  void note_room();
+  bool pass_item(TimePoint now);
+  bool pass_record(TimePoint now);
+  bool may_hold_more(std::size_t lane) const;
+  Room room(std::size_t lane) const;
+  bool takes_any() const;
+  std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
+  bool is_paced(const Pass& pass, std::size_t lane) const;
+  bool seeks_suspect(std::size_t lane) const {
+    return is_relaxed() && !lanes_[lane].suspects.empty();
+  }
+  void count_keyless(std::span<const Record> sent);
+  bool leave_behind(std::size_t lane, TimePoint now);
+  bool is_droppable(const Record& record) const;
+  void drop_oldest(TimePoint now);
+  void drop_item(const Item& item, TimePoint now);
+  void look_for_rest();
+  void count_rest(const Item& item);
+  void close_partial_line(TimePoint now);
+  void tell_of_partial_line(TimePoint now);
+  bool is_stuck(TimePoint now) const;
+  void tell_of_silence(TimePoint now);
+  ReadRules rules() const {
+    return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts(),
+            parts_.checkpoint.old_front(), ledger_.block_bytes()};
+  }
+
+  Parts parts_;
+  BufferConfig config_;
+  std::uint32_t owner_;
+  Ledger ledger_;
+  StrayWatch stray_watch_;
+  StrayFrames stray_frames_;
+  WaitingBlock waiting_;
+  TimePoint overwriting_told_ = TimePoint::min();
+  RouteId route_;
+  std::uint32_t seed_;
+  Lanes lanes_;
+  Envelope envelope_;
+  ChunkPool side_pool_;  // of its own: the other may be all in flight
+  Pass dropping_;        // gives up the oldest, where the operator wants that
+  Pass looking_back_;    // for what was too much to set aside at once
+  Position dropped_to_ = 0;
+  Pass main_;  // over everything, once
+  Pass own_;   // of the lane that is catching up
+  std::optional<std::size_t> catching_up_;
+  std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
+  Quarantine quarantine_;
+  Unjudged unjudged_;
+  RefusalRate refusal_rate_;
+  RateLimit rate_limit_;
+  bool retiming_told_ = false;
+  bool all_refused_ = false;   // told that the fault is not the records'
+  bool blames_topic_ = false;  // nothing but the first unjudged record is offered
+  TimePoint probe_due_{};      // when it is
+  Backoff probe_backoff_;
+  PipeGauges gauges_;
+
+  Spread spread_;                    // by which records are given to partitions
+  bool by_old_spread_ = false;       // it is that of an earlier run, for what was there by then
+  Position by_old_until_ = 0;        // where the file ended then
+  Position until_;                   // nothing that begins at or above is forwarded
+  bool changed_ = true;              // since the main pass last came to the end
+  bool unlooked_ = true;             // changed since it was last looked at for shrinking
+  bool at_end_ = false;              // the main pass has come to the end
+  bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
+  bool shrunk_ = false;
+  std::optional<TimePoint> shrunk_at_;  // as first asked
+  ByteRange gone_;               // of what was there before
+  bool gone_at_most_ = false;    // it has grown again since
+  bool held_ = false;
+  std::uint64_t size_seen_ = 0;  // of the file, without its room, when last looked at
+  ByteRange room_;               // NULs up to the end of the file, when that was last read
+  TimePoint began_;
+  TimePoint shrink_look_due_{};  // look at it even without a wake()
+  TimePoint look_due_;           // look for growth even without a wake()
+  TimePoint look_earliest_;      // wakes before are answered together
+  std::uint64_t partial_bytes_ = 0;
+  TimePoint partial_since_;
+  bool silence_told_ = false;
+  bool partial_told_ = false;
+  std::string cluster_;  // as noted by this run
+  Rest rest_;
+};
+
+}  // namespace punchline

@@ -1,0 +1,315 @@
+#include "agent/core/pipe_gauges.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "buffer/quarantine.h"
+#include "sinks/counted.h"
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kShowDelay = 1s;
+constexpr Duration kNoRoomToldDelay = 5min;
+constexpr std::size_t kSetAsideKeptMax = 4096;
+constexpr int kSegmentsCountedMax = 1000;
+
+// What is written over while it waits may become more records than were read.
+std::uint64_t without(const Figure& read, std::uint64_t settled,
+                      const std::array<Figure, kSetAsideReasons>& set_aside) {
+  for (const auto& each : set_aside)
+    settled += each.get();
+  return read.get() - std::min(read.get(), settled);
+}
+
+std::string remedy(SetAsideReason reason, const BufferConfig& config) {
+  switch (reason) {
+    case SetAsideReason::torn:
+      return "a crash or a dying writer left it, and it cannot be proved whole";
+    case SetAsideReason::spans_fence:
+      return "it was begun before a crash or an I/O error and ended after it";
+    case SetAsideReason::gap:
+      return "a producer writes without O_APPEND: open the buffer with >> or O_APPEND";
+    case SetAsideReason::oversize:
+      return fmt::format("it is longer than record_bytes_max, {}", config.record_bytes_max);
+    case SetAsideReason::damaged:
+      return "it is no sound frame";
+    case SetAsideReason::written_below_front:
+      return "a producer writes where everything was done already, as from offset 0: let it append "
+             "(StandardOutput=append:, >>, O_APPEND)";
+    case SetAsideReason::refused:  // the destination says why
+    case SetAsideReason::none:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
+
+PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
+    : parts_(parts),
+      config_(config),
+      path_(config.path),
+      in_flight_(parts.metrics.records_in_flight),
+      waiting_(parts.metrics.waiting_bytes),
+      logical_(parts.metrics.logical_bytes),
+      data_(parts.metrics.data_bytes),
+      allocated_(parts.metrics.allocated_bytes),
+      high_water_(parts.checkpoint.front()),
+      show_due_(now),
+      troubles_(parts.log, config.path) {}
+
+void PipeGauges::count_read(ByteRange range, std::size_t records) {
+  parts_.metrics.records_read.add(parts_.losses.new_records(records));
+  parts_.metrics.bytes_read.add(parts_.losses.new_bytes(range.size()));
+  high_water_ = range.end;
+}
+
+void PipeGauges::count_set_aside(const Item& item) {
+  if (item.range.begin < high_water_) return;
+  count_read(item.range, 1);
+  note_set_aside(item, remedy(item.reason, config_));
+}
+
+void PipeGauges::count_found(std::span<const Record> records) {
+  if (set_aside_.empty()) return;
+  for (const auto& record : records) {
+    const auto range = record.range();
+    if (!set_aside_.find(range.begin)) continue;
+    set_aside_.erase(range);
+    parts_.metrics.records_read.add(1);
+    parts_.metrics.bytes_read.add(range.size());
+  }
+}
+
+void PipeGauges::count_stray(const Item& item) {
+  parts_.metrics.records_read.add(1);
+  parts_.metrics.bytes_read.add(item.range.size());
+  note_set_aside(item, remedy(item.reason, config_));
+  set_aside_.erase(item.range);  // it is not among what waits
+}
+
+void PipeGauges::count_stray_arrived(ByteRange frame) {
+  parts_.metrics.records_read.add(1);
+  parts_.metrics.bytes_read.add(frame.size());
+  if (std::exchange(stray_frames_told_, true)) return;
+  parts_.log.warning(
+      "{}: frame at {} ({} bytes) delivered, written_below_front: {}; so are others like it", path_,
+      frame.begin, frame.size(), remedy(SetAsideReason::written_below_front, config_));
+}
+
+void PipeGauges::count_refused(const Item& item, const std::string& error) {
+  note_set_aside(item, "to this one alone Kafka answers " + error);
+}
+
+void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
+  parts_.metrics.set_aside(item.reason, 1, item.range.size());
+  ++set_aside_records_;
+  if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
+  if (const auto sentence = notes_.note(item, why)) {
+    const auto elsewhere = config_.is_quarantine ? "" : "in " + quarantine_path(path_) + " or ";
+    say_set_aside(*sentence + "; it is kept, " + elsewhere + "in its place, and the rest goes on");
+  }
+}
+
+void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {
+  if (sentence) parts_.log.warning("{}: {}", path_, *sentence);
+}
+
+void PipeGauges::count_quarantined(ByteRange range) {
+  set_aside_.erase(range);
+  parts_.metrics.records_quarantined.add(1);
+}
+
+void PipeGauges::count_dropped(ByteRange range) {
+  parts_.losses.add(LossReason::dropped, 1, range.size());
+  over_limit_bytes_ -= std::min(over_limit_bytes_, range.size());
+  dropped_ = dropped_records_++ == 0 ? range : cover(dropped_, range);
+}
+
+void PipeGauges::tell_of_dropped() {
+  if (dropped_records_ == 0) return;
+  parts_.log.warning("{}: full: {} dropped between positions {} and {}", path_,
+                     counted(dropped_records_, "record"), dropped_.begin, dropped_.end);
+  dropped_records_ = 0;
+}
+
+// Holes cost nothing, but a file has an end: 16 TiB on ext4.
+void PipeGauges::look_at_size(std::uint64_t size) {
+  if (size < size_told_from_) return;
+  while (size >= size_told_from_)
+    size_told_from_ *= 2;
+  parts_.log.warning(
+      "{}: its logical size is {} GiB, {} GiB of it data, and it is not collapsed ({}); ext4 ends "
+      "at "
+      "16 TiB, where appends fail: before that, stop the producers, let it drain, and move it away",
+      path_, size >> 30, data_.get() >> 30,
+      parts_.checkpoint.state().gap_seen ? "a producer without O_APPEND was here"
+                                         : "the filesystem cannot, or it holds too much data");
+}
+
+// What is set aside in place does not go away by dropping what could be delivered.
+void PipeGauges::look_at_limit(const Data& data) {
+  if (config_.bytes_max == 0) return;
+  const bool drops = config_.when_full == WhenFull::drop_oldest;
+  const auto data_bytes = data.bytes - (drops ? data.set_aside_bytes : 0);
+  over_limit_bytes_ = data_bytes - std::min(data_bytes, config_.bytes_max);
+  const bool over = over_limit_bytes_ > 0;
+  if (over == over_limit_told_) return;
+  over_limit_told_ = over;
+  static constexpr std::array kThen = {"it grows on", "append waits",
+                                       "the oldest records are dropped"};
+  if (over) {
+    const std::string aside = data_bytes < data.bytes ? " beside what is set aside in it" : "";
+    parts_.log.warning("{}: holds {} bytes{}, over bytes_max {}: {}", path_, data_bytes, aside,
+                       config_.bytes_max, kThen.at(static_cast<std::size_t>(config_.when_full)));
+  } else {
+    parts_.log.info("{}: below bytes_max again", path_);
+  }
+}
+
+void PipeGauges::count_confirmed(const Delivery& delivery) {
+  parts_.metrics.records_confirmed.add(delivery.records);
+  parts_.metrics.bytes_confirmed.add(delivery.range.size());
+}
+
+void PipeGauges::say(const Trouble& trouble, TimePoint now) {
+  parts_.metrics.storage_errors.add(1);
+  troubles_.met(trouble, now);
+}
+
+void PipeGauges::say(const Error& error, TimePoint now) {
+  say(Trouble::of(error), now);
+}
+
+void PipeGauges::say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now) {
+  if (now < no_room_due_) return;
+  no_room_due_ = now + kNoRoomToldDelay;
+  const bool is_quota = refusal.code() == EDQUOT;
+  parts_.log.error(
+      "{}: {} that Kafka has cannot be freed, as {}: {}; what waits is delivered all the same, and "
+      "what is not freed comes again after a restart",
+      path_, counted(unfreed_bytes, "byte"),
+      is_quota ? "the quota that the file counts for is used up, and freeing takes room first"
+               : "its filesystem is full, and freeing takes room first",
+      is_quota ? "raise its limit (btrfs qgroup limit, xfs_quota, setquota), or remove other files "
+                 "that count for it"
+               : "make some room there");
+}
+
+bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
+  show_counts(ledger, in_flight);
+  show_waiting(ledger);
+  say_set_aside(notes_.due(now));
+  troubles_.tell_of_ends(now);
+  return now >= show_due_ && show_now(ledger, in_flight, now);
+}
+
+std::uint64_t PipeGauges::unsettled_records() const {
+  const auto& metrics = parts_.metrics;
+  return without(metrics.records_read, metrics.records_confirmed.get() + metrics.records_gone(),
+                 metrics.records_set_aside);
+}
+
+std::uint64_t PipeGauges::unsettled_bytes() const {
+  const auto& metrics = parts_.metrics;
+  return without(metrics.bytes_read, metrics.bytes_confirmed.get() + metrics.bytes_gone(),
+                 metrics.bytes_set_aside);
+}
+
+void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
+  auto& metrics = parts_.metrics;
+  metrics.records_unsettled.set(unsettled_records());
+  metrics.bytes_unsettled.set(unsettled_bytes());
+  in_flight_.set(in_flight);
+  metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
+  metrics.front.set(ledger.front());
+  metrics.base.set(parts_.checkpoint.base());
+}
+
+bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
+  show_counts(ledger, in_flight);
+  show_due_ = now + kShowDelay;
+  const auto facts = parts_.file.facts();
+  if (!facts) return false;
+  const auto end = parts_.checkpoint.base() + facts->size;
+  if (end < ledger.front()) return false;  // truncated: what it holds is for another pipe to show
+  const bool grown = end != std::exchange(end_, end);
+  tail_age_.note(end, now);
+  show_waiting(ledger);  // first: who has seen the size asks what waits of it
+  logical_.set(facts->size);
+  allocated_.set(facts->allocated_bytes);
+  const auto data = data_from(ledger.front(), *facts);
+  data_.set(data.bytes);
+  look_at_size(facts->size);
+  look_at_limit(data);
+  tell_of_dropped();
+  if (waiting_.get() == 0) return grown;
+  const auto since = tail_age_.since(oldest_waiting(ledger));
+  show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
+  return grown;
+}
+
+// The oldest of all counts: a greater age is shown at once, a smaller one where the age was ours.
+void PipeGauges::show_age(std::chrono::milliseconds age) {
+  auto& oldest = parts_.metrics.oldest_unconfirmed_ms;
+  const auto ours = static_cast<std::uint64_t>(std::exchange(age_, age).count());
+  const auto now = static_cast<std::uint64_t>(age.count());
+  if (now > oldest.get() || oldest.get() == ours) oldest.set(now);
+}
+
+// By the end last seen: at most a second old.
+void PipeGauges::show_waiting(const Ledger& ledger) {
+  const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
+  const auto end = room_.end == end_ ? room_.begin : end_;
+  const auto above = end - std::min(end, ledger.front());
+  waiting_.set(above - std::min(above, settled));
+  if (above <= settled) show_age(0ms);
+}
+
+// From the block of the front on; with very many segments the blocks allocated must do.
+PipeGauges::Data PipeGauges::data_from(Position from, const FileFacts& facts) {
+  const auto base = parts_.checkpoint.base();
+  std::uint64_t at = whole_blocks({0, from - base}, facts.block_bytes).end;
+  Data found;
+  for (int segment = 0; segment < kSegmentsCountedMax; ++segment) {
+    const auto data = parts_.file.next_data(at);
+    if (!data || !*data || **data >= facts.size) return found;
+    const auto hole = parts_.file.next_hole(**data);
+    if (!hole) return found;
+    const ByteRange offsets{**data, std::min(*hole, facts.size)};
+    found.bytes += offsets.size();
+    found.set_aside_bytes += set_aside_in({base + offsets.begin, base + offsets.end});
+    at = *hole;
+  }
+  found.bytes = std::max(facts.allocated_bytes, found.set_aside_bytes);
+  return found;
+}
+
+std::uint64_t PipeGauges::set_aside_in(ByteRange segment) const {
+  std::uint64_t bytes = 0;
+  auto aside = set_aside_.next(segment.begin);
+  while (aside && aside->begin < segment.end) {
+    bytes += intersection(*aside, segment).size();
+    aside = set_aside_.next(aside->end);
+  }
+  return bytes;
+}
+
+// Behind the front there may be ranges that are done or set aside; those do not wait.
+Position PipeGauges::oldest_waiting(const Ledger& ledger) const {
+  Position at = ledger.front();
+  for (std::size_t step = 0; step <= 2 * kSetAsideKeptMax; ++step) {
+    const auto done = ledger.first_undone(at);
+    const auto aside = set_aside_.find(done);
+    if (!aside) return done;
+    at = aside->end;
+  }
+  return at;
+}
+
+}  // namespace punchline

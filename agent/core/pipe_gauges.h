@@ -1,0 +1,129 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "agent/core/clock.h"
+#include "agent/core/config.h"
+#include "agent/core/ledger.h"
+#include "agent/core/log.h"
+#include "agent/core/loss_account.h"
+#include "agent/core/metrics.h"
+#include "agent/core/set_aside_notes.h"
+#include "agent/core/tail_age.h"
+#include "agent/core/trouble_log.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "buffer/interval_set.h"
+#include "buffer/lines.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// What a pipe counts, shows and says. Each record is counted as read once, however often it is
+/// met. While a file that lost its name is forwarded beside the new one, both have gauges on the
+/// same figures. One thread.
+class PipeGauges {
+ public:
+  struct Parts {
+    BufferFile& file;
+    Checkpoint& checkpoint;
+    BufferMetrics& metrics;
+    LossAccount& losses;
+    Log& log;
+  };
+  PipeGauges(Parts parts, const BufferConfig& config, TimePoint now);
+  ~PipeGauges() { show_age({}); }
+  PipeGauges(const PipeGauges&) = delete;
+  PipeGauges& operator=(const PipeGauges&) = delete;
+
+  /// What begins below has been counted.
+  Position high_water() const { return high_water_; }
+  void count_read(ByteRange range, std::size_t records);
+  void count_set_aside(const Item& item);
+  /// Records that are on their way: those that stand where something was set aside in its place, as
+  /// in room that was written into since, count as read.
+  void count_found(std::span<const Record> records);
+  /// The same of what was written where all had been read.
+  void count_stray(const Item& item);
+  /// It was a frame, and has been confirmed.
+  void count_stray_arrived(ByteRange frame);
+  /// A record, counted as read before, is not taken by the destination, which says `error`.
+  void count_refused(const Item& item, const std::string& error);
+  /// A record was given up.
+  void count_dropped(ByteRange range);
+  /// It holds half of bytes_max or more: what is done is better freed than kept for larger punches.
+  bool is_near_limit() const {
+    return config_.bytes_max > 0 && data_.get() >= config_.bytes_max / 2;
+  }
+  /// By how much the buffer was over bytes_max when it was last measured, less what has been
+  /// dropped since.
+  std::uint64_t& over_limit_bytes() { return over_limit_bytes_; }
+  /// A range that was set aside is in the quarantine now.
+  void count_quarantined(ByteRange range);
+  void count_confirmed(const Delivery& delivery);
+  /// NULs up to the end of the file, which do not wait: a producer may have made them ahead.
+  void note_room(ByteRange room) { room_ = room; }
+  std::uint64_t set_aside_records() const { return set_aside_records_; }
+  /// Read, and neither confirmed, set aside nor lost, by now.
+  std::uint64_t unsettled_records() const;
+  std::uint64_t unsettled_bytes() const;
+
+  /// Logs a trouble when it begins or changes, and when it is over.
+  void say(const Trouble& trouble, TimePoint now);
+  void say(const Error& error, TimePoint now);
+  /// Nothing is freed for want of room, which only somebody else can make: each five minutes.
+  void say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now);
+
+  /// Once a turn; sizes are looked up about once a second. True when the file has grown since.
+  bool show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
+  bool show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
+  TimePoint due() const { return show_due_; }
+  /// What there is still to say: the pipe ends.
+  void say_the_rest(TimePoint now) { say_set_aside(notes_.rest(now)); }
+
+ private:
+  void show_counts(const Ledger& ledger, std::uint64_t in_flight);
+  void show_waiting(const Ledger& ledger);
+  void show_age(std::chrono::milliseconds age);
+  struct Data {
+    std::uint64_t bytes = 0;
+    std::uint64_t set_aside_bytes = 0;  // of these, in place
+  };
+  void look_at_limit(const Data& data);
+  void look_at_size(std::uint64_t size);
+  void note_set_aside(const Item& item, const std::string& why);
+  void say_set_aside(const std::optional<std::string>& sentence);
+  void tell_of_dropped();
+  Data data_from(Position from, const FileFacts& facts);
+  std::uint64_t set_aside_in(ByteRange segment) const;
+  Position oldest_waiting(const Ledger& ledger) const;
+
+  Parts parts_;
+  const BufferConfig& config_;
+  std::string path_;
+  Share in_flight_, waiting_, logical_, data_, allocated_;
+  std::chrono::milliseconds age_{};
+  std::uint64_t freed_bytes_ = 0;
+  Position high_water_;
+  Position end_ = 0;  // of the file, when last looked at
+  ByteRange room_;    // at its end, as long as it ends there
+  std::uint64_t set_aside_records_ = 0;
+  IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
+  SetAsideNotes notes_;
+  TailAge tail_age_;
+  TimePoint show_due_;
+  std::uint64_t size_told_from_ = 1ULL << 40;  // doubles each time
+  std::uint64_t over_limit_bytes_ = 0;
+  bool over_limit_told_ = false;
+  bool stray_frames_told_ = false;
+  ByteRange dropped_;  // since it was last told
+  std::uint64_t dropped_records_ = 0;
+  TroubleLog troubles_;
+  TimePoint no_room_due_ = TimePoint::min();  // to be told again
+};
+
+}  // namespace punchline

@@ -1,0 +1,185 @@
+// The part of Pipe that goes on without what cannot be delivered.
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/pipe.h"
+#include "sinks/kafka_outcome.h"
+
+namespace punchline {
+
+void Pipe::set_aside(const Item& item) {
+  if (ledger_.is_done(item.range)) return;
+  gauges_.count_set_aside(item);
+  quarantine_.take(item);
+  if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
+}
+
+// A chunk a turn, once all that waited has been moved. Each was counted when it was first met.
+void Pipe::look_back(TimePoint now) {
+  const auto range = quarantine_.overlooked(now);
+  if (range.empty()) return;
+  looking_back_.restart(std::max(range.begin, ledger_.front()));
+  const auto filled = looking_back_.fill(range.end);
+  if (!filled) {
+    quarantine_.postpone(now);
+    return gauges_.say(filled.error(), now);
+  }
+  while (looking_back_.has_item(range.end)) {
+    const auto& item = looking_back_.item();
+    const bool wanted = item.kind == Item::Kind::set_aside && !ledger_.is_done(item.range);
+    if (wanted && !quarantine_.take(item)) break;
+    looking_back_.skip();
+  }
+  const bool over = *filled == Pass::Fill::end_of_data;
+  quarantine_.looked_again(over ? range.end : looking_back_.at());
+  looking_back_.drop();
+}
+
+// A record that the destination refuses whenever it comes alone stays where it is for now, and the
+// lane goes on: whose fault it is shows when another one arrives.
+void Pipe::note_refused(const Delivery& refused, TimePoint now) {
+  if (retime(refused)) return lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
+  if (!unjudged_.note({refused.range, refused.lane.partition, refused.code})) return;
+  lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
+  if (std::exchange(blames_topic_, false)) at_end_ = false;  // what has come since has its turn
+  if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
+}
+
+// Lines go with the time of now: where that is refused they wait, and go with a later one.
+bool Pipe::is_fault_of_clock(const Delivery& refused) {
+  const bool is_given = parts_.checkpoint.format() != Format::lines;
+  if (is_given || !is_refusal_of_time(refused.code)) return false;
+  if (!std::exchange(all_refused_, true)) {
+    parts_.log.error(
+        "{}: topic {} refuses the time of now, which lines are sent with ({}): the clock of this "
+        "machine or of the broker is wrong, or the topic allows too little; trying again until it "
+        "takes them",
+        config_.path, config_.topic, kafka_code_name(refused.code));
+  }
+  return true;
+}
+
+// Where the operator wants it: what has a time of its own goes once more without it, and before the
+// lane goes on.
+bool Pipe::retime(const Delivery& refused) {
+  if (config_.timestamps == Timestamps::as_given || !is_refusal_of_time(refused.code)) return false;
+  if (parts_.checkpoint.format() != Format::frames) return false;
+  if (!envelope_.retimed().add(refused.range, ledger_.front())) return false;
+  if (!std::exchange(retiming_told_, true)) {
+    parts_.log.warning("{}: topic {} refuses the time of the record at position {}: it and others "
+                       "like it are sent with the time of now, their own in the header {}",
+                       config_.path, config_.topic, refused.range.begin, kTimestampHeader);
+  }
+  return true;
+}
+
+void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
+  if (unjudged_.count() == 0) {
+    all_refused_ = all_refused_ && lanes_.lagging() > 0;  // of one whose broker's clock is wrong
+    return;
+  }
+  if (unjudged_.holds(arrived.range)) return take_up_again(now);
+  unjudged_.condemn();
+  all_refused_ = blames_topic_ = false;
+  probe_backoff_.reset();
+}
+
+// Nothing is left that could tell, but for how many they are.
+void Pipe::judge_at_end(TimePoint now) {
+  const bool at_end = at_end_ && !changed_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
+  if (unjudged_.count() == 0 || !at_end) return;
+  if (refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
+  blame_topic(now);
+}
+
+// A few at a time where the quarantine cannot keep up.
+void Pipe::set_condemned_aside() {
+  for (; unjudged_.has_condemned(); unjudged_.pop_condemned()) {
+    const auto [range, partition, code] = unjudged_.first_condemned();
+    if (ledger_.is_done(range)) continue;
+    const auto name = kafka_code_name(code);
+    const Item item{range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
+    if (!quarantine_.take(item, {{partition, code, name}})) return;
+    gauges_.count_refused(item, name);
+  }
+}
+
+void Pipe::blame_topic(TimePoint now) {
+  blames_topic_ = true;
+  probe_due_ = now + probe_backoff_.next();
+  end_own_pass();
+  main_.drop();
+  if (std::exchange(all_refused_, true)) return;
+  parts_.log.error(
+      "{}: topic {} refuses each record it is given, {} so far ({}): taken for a fault of its "
+      "settings, nothing of that is set aside; trying again until it takes them",
+      config_.path, config_.topic, unjudged_.count(), kafka_code_name(unjudged_.first().code));
+}
+
+// The topic takes what it refused: all of it comes again, in order.
+void Pipe::take_up_again(TimePoint now) {
+  const auto from = unjudged_.first().range.begin;
+  unjudged_.acquit();
+  all_refused_ = blames_topic_ = false;
+  probe_backoff_.reset();
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
+    lanes_.leave_behind(lane, from, now);
+}
+
+// The first of what was refused, alone: if it arrives now, the topic has been mended.
+Pipe::Fed Pipe::probe_topic(TimePoint now) {
+  while (unjudged_.count() > 0 && ledger_.is_done(unjudged_.first().range))
+    unjudged_.forget(unjudged_.first().range);
+  if (unjudged_.count() == 0) {
+    blames_topic_ = false;
+    return Fed::more;
+  }
+  if (lanes_.in_flight() > 0 || now < probe_due_) return Fed::waiting;
+  const auto range = unjudged_.first().range;
+  own_.restart(range.begin);
+  const auto filled = fill(own_, range.end);
+  if (!filled) gauges_.say(filled.error(), now);
+  if (filled && *filled == Pass::Fill::items && own_.item().kind == Item::Kind::record) {
+    const auto lane = lane_of(own_.record());
+    if (offer(own_, lane, range.end, now) > 0) {
+      parts_.metrics.records_resent.add(1);
+      probe_due_ = now + probe_backoff_.next();
+    }
+  }
+  own_.drop();
+  return Fed::waiting;
+}
+
+// What an earlier run has delivered, between records that it had to leave in place, speaks for the
+// topic as well.
+void Pipe::note_nothing(const Item& item) {
+  constexpr std::uint64_t kFreedMin = 64;  // blank lines are shorter
+  const bool is_new = item.range.begin >= gauges_.high_water();
+  if (is_new && item.range.size() >= kFreedMin) refusal_rate_.arrived_before();
+}
+
+// Nothing of it is to be offered.
+bool Pipe::is_settled(ByteRange range) const {
+  return ledger_.is_done(range) || quarantine_.holds(range) || unjudged_.holds(range);
+}
+
+void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
+  for (const auto& [range, text, checksum] : settled.moved) {
+    gauges_.count_quarantined(range);
+    if (ledger_.is_stray(range)) {
+      ledger_.settle_stray(range, checksum, now);
+      continue;
+    }
+    const bool has_room = text >= range.begin + kGapBytesMin;
+    if (has_room) ledger_.pass_room({range.begin, text}, now);
+    ledger_.done({has_room ? text : range.begin, range.end}, now);
+  }
+  if (!settled.trouble) return;
+  auto trouble = Trouble::of(*settled.trouble);
+  trouble.text.insert(0, "what is set aside stays in the buffer: ");
+  trouble.retry = quarantine_.due() - now;
+  gauges_.say(trouble, now);
+}
+
+}  // namespace punchline

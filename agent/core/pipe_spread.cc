@@ -1,0 +1,88 @@
+// The part of Pipe that decides by what rule records are spread over partitions.
+
+#include <algorithm>
+
+#include "agent/core/key_rule.h"
+#include "agent/core/pipe.h"
+#include "buffer/crc32c.h"
+#include "sinks/counted.h"
+
+namespace punchline {
+
+// Which partition a record belongs to may change only while nothing is in flight; then all that is
+// not done is gone through again. What lags behind catches up by the old spread before: by the new
+// one it could come to a partition that has later records. Partitions that are gone take nothing
+// any more, so that there is nothing to wait for.
+// An agent that ended meanwhile has left to the next one to send by its spread what was there.
+bool Pipe::mapping_stands(TimePoint now) {
+  const auto told = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
+  if (told == lanes_.count() && !by_old_spread_) return true;
+  const bool may_wait = lanes_.count() > 0 && told >= lanes_.count();
+  if (may_wait && waits_by_old_spread()) return true;
+  if (lanes_.in_flight() > 0) return false;
+  const Spread wanted{static_cast<std::uint32_t>(told), crc32c(config_.topic),
+                      config_.stripe_bytes, key_rule_of(config_)};
+  const auto spread = lanes_.count() == 0 ? first_spread(wanted) : wanted;
+  const std::size_t count = spread.partitions;
+  if (lanes_.count() > 0) {
+    if (count == lanes_.count()) {
+      parts_.log.info("{}: what waited is sent: the settings of now hold", config_.path);
+    } else {
+      parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
+                      counted(count, "partition"), lanes_.count());
+    }
+    if (look_for_shrinking()) return false;
+    for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
+      gauges_.say(trouble, now);
+  }
+  by_old_spread_ = spread != wanted;
+  spread_by(spread);
+  if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
+  parts_.metrics.partitions.set(count);
+  lanes_ = Lanes(count, seed_);
+  end_own_pass();
+  main_.restart(ledger_.front());
+  at_end_ = false;
+  // In relaxed order all that is there counts as a backlog.
+  const bool has_records = parts_.checkpoint.format() != Format::none;
+  for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
+    lanes_.leave_behind(lane, ledger_.front(), now);
+  return true;
+}
+
+bool Pipe::waits_by_old_spread() const {
+  return lanes_.lagging() > 0 || (by_old_spread_ && main_.at() < by_old_until_ && !at_end_);
+}
+
+// What waits keeps the spread by which it was first sent, whatever the settings are by now; in
+// relaxed order that of its settings does not matter.
+Spread Pipe::first_spread(const Spread& wanted) {
+  auto before = parts_.checkpoint.spread();
+  const auto facts = parts_.file.facts();
+  if (before.partitions == 0 || before.partitions > wanted.partitions || !facts) return wanted;
+  if (before.topic_checksum != wanted.topic_checksum) return wanted;
+  if (before.stripe_bytes == 0 || is_relaxed()) {
+    before.stripe_bytes = wanted.stripe_bytes;
+    before.key_rule = wanted.key_rule;
+  }
+  by_old_until_ = parts_.checkpoint.base() + facts->size;
+  if (by_old_until_ <= ledger_.front()) return wanted;
+  const bool is_other = before.stripe_bytes != wanted.stripe_bytes ||
+                        before.key_rule != wanted.key_rule;
+  if (is_other) {
+    parts_.log.info(
+        "{}: which partition a record goes to is set otherwise than when what waits was first "
+        "sent: that goes as before, what comes then by the settings of now",
+        config_.path);
+  }
+  return before;
+}
+
+void Pipe::spread_by(const Spread& spread) {
+  const bool by_old_keys = spread.key_rule != key_rule_of(config_);
+  envelope_.set_keys(by_old_keys ? parts_.old_keys : parts_.keys);
+  spread_ = spread;
+  if (spread.partitions > 0) parts_.checkpoint.note_spread(spread);
+}
+
+}  // namespace punchline

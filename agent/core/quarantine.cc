@@ -1,0 +1,164 @@
+#include "agent/core/quarantine.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "buffer/crc32c.h"
+#include "buffer/lines.h"
+#include "buffer/nuls.h"
+
+namespace punchline {
+namespace {
+
+constexpr std::size_t kWaitingMax = 4096;
+constexpr std::size_t kBytesPerTurnMax = 4 << 20;
+constexpr Duration kRetryDelay = std::chrono::seconds(1);
+constexpr Duration kSyncDelayMax = std::chrono::minutes(1);
+
+/// The first byte of `offsets` that is not NUL, or its end. The hole of a gap may be far larger
+/// than the line behind it.
+Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
+  std::array<char, 16 * 1024> piece;
+  for (auto at = offsets.begin; at < offsets.end;) {
+    const auto read = file.read_at(at, piece);
+    if (!read) return read.error();
+    if (*read == 0) break;
+    const auto bytes = std::span(piece).first(*read);
+    const auto nuls = leading_nuls(bytes);
+    if (nuls < bytes.size()) return at + nuls;
+    at += *read;
+    const auto data = file.next_data(at);
+    if (!data) return data.error();
+    at = std::max(at, data->value_or(offsets.end));
+  }
+  return offsets.end;
+}
+
+/// Behind the last NULs that may be room of a producer, who may yet write there; 0: there are none.
+std::size_t behind_room(std::string_view bytes) {
+  auto text = bytes.size();
+  while (text > 0) {
+    const auto nul = bytes.rfind('\0', text - 1);
+    if (nul == std::string_view::npos) break;
+    const auto before = bytes.find_last_not_of('\0', nul);  // npos + 1 is 0
+    if (nul - before >= kGapBytesMin) return nul + 1;
+    text = before + 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal) {
+  if (known_.contains(item.range)) return true;
+  if (store_ == nullptr && refusal && known_.size() < kWaitingMax) {
+    known_.insert(item.range);
+    return true;
+  }
+  if (store_ == nullptr) return false;
+  if (waiting_.size() == kWaitingMax) {
+    if (!refusal) overlook(item.range);
+    return false;
+  }
+  waiting_.push_back({item.range, item.reason, std::move(refusal)});
+  known_.insert(item.range);
+  return true;
+}
+
+void Quarantine::overlook(ByteRange range) {
+  overlooked_ = overlooked_.empty() ? range : cover(overlooked_, range);
+}
+
+ByteRange Quarantine::overlooked(TimePoint now) const {
+  return waiting_.empty() && now >= due_ ? overlooked_ : ByteRange{};
+}
+
+void Quarantine::looked_again(Position until) {
+  overlooked_.begin = std::min(until, overlooked_.end);
+}
+
+void Quarantine::postpone(TimePoint now) {
+  due_ = now + std::max(kRetryDelay, sync_delay_);
+}
+
+Quarantine::Settled Quarantine::settle(TimePoint now) {
+  Settled settled;
+  if (!has_work(now)) return settled;
+  std::size_t seen = 0;
+  std::vector<ByteRange> too_large;
+  for (std::size_t bytes = 0; seen < waiting_.size() && bytes < kBytesPerTurnMax; ++seen) {
+    const auto copied = copy(waiting_[seen]);
+    if (!copied) {
+      settled.trouble = copied.error();
+      break;
+    }
+    bytes += copied->range.end - copied->text;
+    if (copied->text == copied->range.end) {
+      too_large.push_back(copied->range);
+    } else {
+      settled.moved.push_back(*copied);
+    }
+  }
+  if (!settled.moved.empty()) {
+    const auto synced = store_->sync();
+    sync_delay_ = synced ? Duration{} : std::clamp(2 * sync_delay_, kRetryDelay, kSyncDelayMax);
+    if (!synced) {
+      settled.trouble = synced.error();
+      settled.moved.clear();
+      seen = 0;
+    }
+  }
+  for (; seen > 0; --seen) {
+    known_.erase(waiting_.front().range);
+    waiting_.pop_front();
+  }
+  // They stay in place. A refused one would be offered again if it were forgotten.
+  if (known_.size() < kWaitingMax) {
+    for (const auto& range : too_large)
+      known_.insert(range);
+  }
+  if (settled.trouble) postpone(now);
+  return settled;
+}
+
+Quarantine::Settled Quarantine::finish(TimePoint now) {
+  Settled all;
+  due_ = now;
+  while (!waiting_.empty() && now >= due_) {
+    const auto some = settle(now);
+    all.moved.insert(all.moved.end(), some.moved.begin(), some.moved.end());
+    all.trouble = some.trouble;
+  }
+  return all;
+}
+
+Result<Quarantine::Settled::Moved> Quarantine::copy(const Waiting& entry) {
+  const auto base = checkpoint_.base();
+  const auto& state = checkpoint_.state();
+  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
+                              entry.range.begin, entry.range.size(), entry.refusal};
+  auto offsets = ByteRange{entry.range.begin - base, entry.range.end - base};
+  if (!is_whole(label)) {
+    const auto text = first_text(file_, offsets);
+    if (!text) return text.error();
+    offsets.begin = *text;
+  }
+  if (offsets.size() > kQuarantinedBytesMax) return Settled::Moved{entry.range, entry.range.end, 0};
+  memory_.resize(offsets.size());
+  const auto read = file_.read_at(offsets.begin, memory_);
+  if (!read) return read.error();
+  if (*read < memory_.size()) {
+    return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
+  }
+  const auto added = store_->add(label, content_of(label, memory_));
+  const auto checksum = crc32c(memory_);
+  // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
+  if (entry.reason == SetAsideReason::gap) offsets.begin += behind_room(memory_);
+  if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
+  if (!added) return added.error();
+  return Settled::Moved{entry.range, base + offsets.begin, checksum};
+}
+
+}  // namespace punchline

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/clock.h"
+#include "buffer/buffer_file.h"
+#include "buffer/checkpoint.h"
+#include "buffer/interval_set.h"
+#include "buffer/item.h"
+#include "buffer/quarantine.h"
+
+namespace punchline {
+
+/// Where copies of what is set aside go: the quarantine file, in tests memory.
+class SetAsideStore {
+ public:
+  virtual ~SetAsideStore() = default;
+
+  /// Appends a copy; it is not durable yet. Errors: `no_space`, `io`, or why it cannot be opened.
+  virtual Status add(const QuarantineLabel& label, std::string_view content) = 0;
+  /// All copies since the last success are durable, their names too. After a failure none of them
+  /// may be trusted, and all are to be made again (fsync(2) tells of an error only once).
+  virtual Status sync() = 0;
+};
+
+/// Moves what is set aside out of the buffer, so that its bytes can be freed.
+///
+/// Promise: a range comes out of settle() only when its copy is durable. Whatever cannot be copied
+/// (no room, too large) stays in the buffer, where inspect and the next start find it again. What
+/// is too many at once is to be read again when there is room: overlooked(). One thread; bounded
+/// memory.
+class Quarantine {
+ public:
+  /// All must outlive it; without a store everything stays in place.
+  Quarantine(BufferFile& file, const Checkpoint& checkpoint, SetAsideStore* store,
+             std::string topic)
+      : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
+
+  /// Another stretch that is set aside; one that is known already is not taken again. False where
+  /// it stays in place: too many are on their way (a refused one will be offered again, any other
+  /// is overlooked), or there is no store. A refused one is held without a store too, or it would
+  /// be offered again.
+  bool take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal = std::nullopt);
+  /// It has been taken, and is on its way, or stays in place (no store, too large for a copy).
+  bool holds(ByteRange range) const { return known_.contains(range); }
+
+  /// Where stretches lie that were not taken and could be now: read there again, give them to
+  /// take(), then say how far. Empty: none, or none yet.
+  ByteRange overlooked(TimePoint now) const;
+  void looked_again(Position until);
+  /// It could not be read: after a while.
+  void postpone(TimePoint now);
+
+  struct Settled {
+    struct Moved {
+      ByteRange range;
+      Position text = 0;  ///< What stands before is not to be freed: NULs, and what came into them.
+      std::uint32_t checksum = 0;  ///< CRC-32C of the copy, from its first byte that is not NUL on.
+    };
+    std::vector<Moved> moved;      ///< Durable elsewhere: done.
+    std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
+  };
+  /// Copies are under way, and nothing has stood in their way so far.
+  bool is_busy() const { return has_some() && due_ == TimePoint{}; }
+  bool has_work(TimePoint now) const { return has_some() && now >= due_; }
+  /// Copies a bounded amount and makes it durable. Blocks for fdatasync(2).
+  Settled settle(TimePoint now);
+  /// Once more, all that waits, whatever the delay.
+  Settled finish(TimePoint now);
+
+  TimePoint due() const { return has_some() ? due_ : TimePoint::max(); }
+
+ private:
+  struct Waiting {
+    ByteRange range;
+    SetAsideReason reason;
+    std::optional<QuarantineLabel::Refusal> refusal;
+  };
+  void overlook(ByteRange range);
+  bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
+  /// Nothing of it is text: too large, it stays.
+  Result<Settled::Moved> copy(const Waiting& entry);
+
+  BufferFile& file_;
+  const Checkpoint& checkpoint_;
+  SetAsideStore* store_;
+  std::string topic_;
+  std::deque<Waiting> waiting_;
+  IntervalSet known_;     // waiting, or refused and too large for a copy
+  ByteRange overlooked_;  // from the first to the last; others lie between
+  std::string memory_;
+  TimePoint due_{};
+  Duration sync_delay_{};  // after failed ones in a row, since each time the copies are made again
+};
+
+}  // namespace punchline

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/clock.h"
+#include "agent/core/log.h"
+#include "agent/core/trouble.h"
+
+namespace punchline {
+
+/// Logs each trouble of a buffer when it begins, and when it has not come again for longer than its
+/// next try takes; however many there are at once. Bounded memory. One thread.
+class TroubleLog {
+ public:
+  static constexpr std::size_t kTroublesMax = 8;  ///< Remembered; the one that came first goes.
+  static constexpr Duration kOverDelay = std::chrono::seconds(4);  ///< Beyond its next try.
+
+  /// `log` must outlive it. `path` is the buffer's.
+  TroubleLog(Log& log, std::string path) : log_(log), path_(std::move(path)) {}
+
+  /// It was met, for the first time or again.
+  void met(const Trouble& trouble, TimePoint now);
+  /// To be called often.
+  void tell_of_ends(TimePoint now);
+
+ private:
+  struct Open {
+    std::string text;
+    std::optional<Duration> retry;
+    TimePoint met;
+  };
+  Log& log_;
+  std::string path_;
+  std::vector<Open> open_;
+};
+
+}  // namespace punchline

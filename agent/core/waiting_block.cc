@@ -1,0 +1,35 @@
+#include "agent/core/waiting_block.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace punchline {
+
+Result<ByteRange> WaitingBlock::look(BufferFile& file, Position base, Position front,
+                                     Format format) {
+  std::string now(kBytesMax, '\0');
+  const auto read = file.read_at(front - base, now);
+  if (!read) return read.error();
+  now.resize(*read);
+  const auto changed = changed_in(now, front);
+  if (format == Format::lines) now.resize(now.rfind('\n') + 1);  // npos + 1 is 0
+  begin_ = front;
+  bytes_ = std::move(now);
+  return changed;
+}
+
+ByteRange WaitingBlock::changed_in(const std::string& now, Position front) const {
+  ByteRange changed;
+  if (front < begin_) return changed;
+  const auto end = std::min(begin_ + bytes_.size(), front + now.size());
+  for (auto at = front; at < end; ++at) {
+    const auto before = bytes_[at - begin_];
+    const auto after = now[at - front];
+    if (before == after || before == '\0' || after == '\0') continue;
+    if (changed.empty()) changed.begin = at;
+    changed.end = at + 1;
+  }
+  return changed;
+}
+
+}  // namespace punchline

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/core/clock.h"
+#include "agent/core/config.h"
+#include "agent/core/log.h"
+#include "agent/core/metrics.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// "the clock says ..., which cannot be: ..." with what becomes of records meanwhile; nothing where
+/// the clock, in ms since the epoch, can be right. Pure.
+std::optional<std::string> clock_trouble(std::int64_t ms, WrongClock policy);
+
+/// What becomes of records while the machine's clock cannot be right (wall_time.h): on a board
+/// without a battery it begins at 1970, until NTP sets it. Kafka deletes by the times of records,
+/// so one of 1970 may be gone as soon as it is there.
+///
+/// Tells when such a time begins and when it is over. Pure; it is handed what the clock says. One
+/// thread.
+class WallClock {
+ public:
+  static constexpr std::chrono::seconds kLookDelay{1};
+
+  /// Both must outlive it.
+  WallClock(WrongClock policy, Metrics& metrics, Log& log)
+      : policy_(policy), metrics_(metrics), log_(log) {}
+
+  /// Before records are offered: it says so, in ms since the epoch.
+  void look(std::int64_t ms);
+
+  /// Nothing is to be sent.
+  bool holds() const { return is_wrong_ && policy_ == WrongClock::wait; }
+  TimeOf time_of() const {
+    return is_wrong_ && policy_ == WrongClock::broker ? TimeOf::destination : TimeOf::sender;
+  }
+  /// When to look again; TimePoint::max(): before the next records.
+  TimePoint due(TimePoint now) const { return is_wrong_ ? now + kLookDelay : TimePoint::max(); }
+
+ private:
+  const WrongClock policy_;
+  Metrics& metrics_;
+  Log& log_;
+  bool is_wrong_ = false;
+};
+
+}  // namespace punchline

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <ctime>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/core/clock.h"
+#include "agent/core/config.h"
+#include "agent/core/forwarder.h"
+#include "agent/core/key_source.h"
+#include "agent/core/log.h"
+#include "agent/core/loss_account.h"
+#include "agent/core/metrics.h"
+#include "agent/host/open_buffer.h"
+#include "agent/host/quarantine_file.h"
+#include "buffer/change_watch.h"
+#include "sinks/chunk.h"
+#include "sinks/sink.h"
+
+namespace punchline {
+
+/// The buffers of one run and the pipes on them, also when their files are truncated, deleted or
+/// renamed meanwhile.
+///
+/// A file that was truncated is begun anew from its checkpoint. One that lost its name is
+/// forwarded until it is empty and quiet, while a new one under the name is taken at once; so is
+/// one that a start finds to have been the buffer. One thread.
+class Buffers {
+ public:
+  /// All must outlive it.
+  struct Parts {
+    Forwarder& forwarder;
+    Sink& sink;
+    ChunkPool& pool;
+    Metrics& metrics;
+    ChangeWatch& watch;
+    Log& log;
+  };
+
+  Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {}
+
+  /// Opens all of the configuration. What cannot be opened is told, and tried again by look().
+  /// With `once`, and where none can be opened, returns the first failure.
+  std::optional<OpenFailure> open(TimePoint now);
+  /// Something has happened to these (ChangeWatch::drain()).
+  void wake(const std::vector<ChangeWatch::Id>& changed);
+  /// Looks, about once a second, whether the files are still what they were.
+  void look(TimePoint now);
+  /// Quarantines that are buffers here have grown since this was last asked: they are read on.
+  bool wake_grown_quarantines();
+  /// Another agent has taken one over, which is not forwarded here any more.
+  bool has_lost_one() const { return lost_one_; }
+  /// Files that were a buffer are still to be forwarded.
+  bool has_rotated_left() const { return !rotated_.empty(); }
+  /// When to look() again.
+  TimePoint due() const { return look_due_; }
+  /// After the last report: frees and syncs, and saves what a file without a name still holds.
+  /// False if that could not be saved: it is lost then.
+  bool finish(TimePoint now);
+
+ private:
+  struct Held {
+    const BufferConfig& config;
+    BufferMetrics& metrics;
+    std::unique_ptr<KeySource> keys;  // none: nullptr
+    OpenBuffer buffer;
+    std::unique_ptr<LossAccount> losses;
+    std::unique_ptr<QuarantineFile> quarantine;
+    Pipe* pipe = nullptr;                    // the forwarder's
+    bool replaced = false;                   // its path leads elsewhere
+    bool rotated = false;                    // it never was another one here
+    TimePoint busy{};                        // last seen not drained
+    TimePoint anew_due{};                    // not to be begun anew before
+    bool settled_anew = false;               // truncated: the state on the file is a new one
+    std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
+    std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
+    std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
+  };
+
+  /// A file that was a buffer, found at the start.
+  struct RotatedFile {
+    const BufferConfig& config;
+    BufferMetrics& metrics;
+    std::string path;
+    LockRequest request;
+  };
+
+  std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,
+                                      const Opening& opening, TimePoint now, Log& log);
+  void tell_of_earlier(const Held& held);
+  bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
+  void look_for_rotated(std::size_t index);
+  bool is_known(const std::string& path) const;
+  void take_rotated(TimePoint now);
+  bool take_rotated(RotatedFile& file, TimePoint now);
+  bool is_lost(Held& held);
+  void add_pipe(Held& held, TimePoint now);
+  static std::optional<OpenFailure> find_old_keys(Held& held);
+  void watch(const Held& held);
+  void follow_truncation(Held& held, TimePoint now);
+  std::optional<std::unique_ptr<Checkpoint>> settle_anew(Held& held, TimePoint now);
+  bool begin_anew(Held& held, TimePoint now);
+  void finish_anew(Held& held, TimePoint now);
+  void look_at_name(Held& held, TimePoint now);
+  void take_new_files(TimePoint now);
+  static void look_at_quarantine(Held& held);
+  bool is_spent(Held& held, TimePoint now);
+  void note_seen(const BufferConfig& config);
+  void note_seen_at_end(const Held& held);
+  /// What is left in a file that will be gone when we close it gets a name.
+  bool save_orphan(Held& held, Source source);
+  void note_losses_at_end(Held& held);
+  void tell_of_new_name(const Held& held);
+  static std::string where_to(const Held& held);
+  static bool is_quiet(Held& held, TimePoint now);
+
+  Parts parts_;
+  const Config& config_;
+  std::vector<std::unique_ptr<Held>> held_;
+  TimePoint look_due_{};
+  std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
+  std::deque<RotatedFile> rotated_;                       // oldest first
+  TimePoint rotated_due_{};
+  std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
+  std::set<const BufferConfig*> not_taken_;  // some file that was this one could not be had
+  bool lost_one_ = false;
+};
+
+}  // namespace punchline

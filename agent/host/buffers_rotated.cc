@@ -1,0 +1,148 @@
+// The part of Buffers about files that are, or were, rotated.
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+#include <sys/stat.h>
+
+#include "agent/host/buffers.h"
+#include "agent/host/rotated.h"
+
+namespace punchline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kRetryDelay = 1s;
+constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
+
+/// The name that a file has by now; nothing where it has none, or none that is seen here.
+std::optional<std::string> new_name_of(PosixFile& file) {
+  const auto facts = file.facts();
+  if (!facts || !facts->has_name) return std::nullopt;
+  std::error_code none;
+  const auto name = std::filesystem::read_symlink(file.descriptor().link(), none).string();
+  return none ? std::nullopt : std::optional(name);
+}
+
+}  // namespace
+
+// At a start, and when a file was replaced: it may have been so twice since anybody looked.
+void Buffers::look_for_rotated(std::size_t index) {
+  const auto& config = config_.buffers[index];
+  if (config.is_quarantine) return;
+  looked_[&config] = filesystem_now();
+  const auto found = find_rotated(config, config_);
+  tell_of_archives(config, found, parts_.log);
+  for (const auto& path : found.to_forward) {
+    if (!is_known(path))
+      rotated_.push_back({config, parts_.metrics.buffers[index], path,
+                          LockRequest(LockFile::path_for(config.path))});
+  }
+  note_seen(config);
+}
+
+/// Forwarded already, or about to be.
+bool Buffers::is_known(const std::string& path) const {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) < 0) return true;
+  return std::any_of(rotated_.begin(), rotated_.end(),
+                     [&](const auto& file) { return file.path == path; }) ||
+         std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
+           const auto facts = held->buffer.file->facts();
+           return facts && facts->inode == found.st_ino;
+         });
+}
+
+/// Unless some file still waits to be taken.
+void Buffers::note_seen(const BufferConfig& config) {
+  const bool waits = std::any_of(rotated_.begin(), rotated_.end(),
+                                 [&](const auto& file) { return &file.config == &config; });
+  if (!waits && !not_taken_.contains(&config)) note_rotated_seen(config, looked_[&config]);
+}
+
+/// All that was renamed by now was seen to be, if the path still leads to the file.
+void Buffers::note_seen_at_end(const Held& held) {
+  const auto now = filesystem_now();
+  const auto same = held.buffer.file->same_file_as_path();
+  if (held.replaced || !same || !*same) return;
+  looked_[&held.config] = now;
+  note_seen(held.config);
+}
+
+// A few at a time, however many there are: each has descriptors of its own.
+void Buffers::take_rotated(TimePoint now) {
+  constexpr std::ptrdiff_t kAtOnceMax = 16;
+  while (!rotated_.empty() && now >= rotated_due_) {
+    const auto open = std::count_if(held_.begin(), held_.end(),
+                                    [](const auto& held) { return held->rotated; });
+    if (open >= kAtOnceMax) return;
+    if (!take_rotated(rotated_.front(), now)) {
+      rotated_due_ = now + kRetryDelay;
+      return;
+    }
+    const auto& config = rotated_.front().config;
+    rotated_.pop_front();
+    note_seen(config);
+  }
+}
+
+/// False: not decided yet whether it can be had.
+bool Buffers::take_rotated(RotatedFile& file, TimePoint now) {
+  const Opening opening{config_.fence, &file.request, file.path};
+  const auto failure = open_one(file.config, file.metrics, opening, now, parts_.log);
+  if (failure && file.request.is_undecided()) return false;
+  if (failure) {
+    not_taken_.insert(&file.config);
+    parts_.log.warning("{}: {} was this buffer once; it is not forwarded: {}", file.config.path,
+                       file.path, failure->text);
+    return true;
+  }
+  auto& held = *held_.back();
+  if (config_.once) (void)held.pipe->limit_to_present();
+  const auto left = bytes_behind_front(*held.buffer.file);
+  parts_.log.warning(
+      "{}: {} was this buffer, and holds {} bytes behind what is known to be delivered: they are "
+      "forwarded now. Do not rotate a buffer: it frees itself",
+      file.config.path, file.path, left ? *left : 0);
+  return true;
+}
+
+// One that is found at a start may have lost its last writer long ago.
+bool Buffers::is_quiet(Held& held, TimePoint now) {
+  if (now >= held.busy + kQuietMin) return true;
+  if (!held.rotated || !held.pipe->drained()) return false;
+  auto& file = *held.buffer.file;
+  file.stop_writing();
+  const auto nobody = file.nobody_writes();
+  return file.open_for_writing() && nobody && *nobody;
+}
+
+// For whoever rotates it.
+std::string Buffers::where_to(const Held& held) {
+  const auto name = new_name_of(*held.buffer.file);
+  if (!name) return "";
+  const auto* later = is_looked_for(*name, held.config)
+                          ? ", and a later start finds it there"
+                          : ", where no later start looks for it: forward it too (-b) then";
+  return " (it is " + *name + " now" + later + "; do not rotate a buffer: it frees itself)";
+}
+
+void Buffers::tell_of_new_name(const Held& held) {
+  auto& file = *held.buffer.file;
+  const auto same = file.same_file_as_path();
+  const auto name = new_name_of(file);
+  if (!held.replaced && same && *same) return;
+  if (!name || held.pipe->drained()) return;
+  if (!held.rotated && !is_looked_for(*name, held.config)) {
+    return parts_.log.warning(
+        "{}: was renamed with data in it that is not delivered: forward {} too", held.config.path,
+        *name);
+  }
+  parts_.log.warning("{}: {} holds data of it that is not delivered: the next start forwards it",
+                     held.config.path, *name);
+}
+
+}  // namespace punchline

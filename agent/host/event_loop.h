@@ -1,0 +1,46 @@
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <optional>
+
+#include "agent/core/clock.h"
+#include "buffer/result.h"
+
+namespace punchline {
+
+/// Waits for whatever can wake the agent: signals, the sink, changed files, the time. The only
+/// place that calls epoll(7) and signalfd(2). One thread.
+class EventLoop {
+ public:
+  /// What woke wait().
+  struct Woken {
+    bool files = false;         ///< The change watch is readable.
+    std::optional<int> signal;  ///< SIGTERM, SIGINT or SIGHUP.
+  };
+
+  EventLoop() = default;
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// `files_fd` may be -1. From here on the three signals no longer end the process. Call it before
+  /// any thread is started, so that all inherit the signal mask.
+  Status open(int files_fd);
+  /// The sink's descriptor.
+  Status watch_sink(int sink_fd);
+
+  /// Until something happens or `until` has come. While `files` is false the change watch is left
+  /// alone, so that many single appends wake us once.
+  Woken wait(TimePoint now, TimePoint until, bool files);
+
+ private:
+  Status add(int fd);
+
+  int epoll_fd_ = -1;
+  int signal_fd_ = -1;
+  int files_fd_ = -1;
+  bool files_watched_ = false;
+};
+
+}  // namespace punchline

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/core/log.h"
+#include "buffer/posix_file.h"
+
+namespace punchline {
+
+/// Files beside a buffer that were the buffer, before somebody rotated it while no agent ran
+/// (buffer/FORMAT.md, "Rotated by hand").
+///
+/// A buffer is not to be rotated; what was so all the same is not to be lost in silence. Looks into
+/// the buffer's folder, and changes nothing there but the time of the lock file, which says when
+/// an agent has last seen to it that nothing there is left.
+
+/// Whether a name is one that logrotate(8) gives: `app.log.1`, `app.log-20260131`, with `extension`
+/// `app.1.log`; each perhaps with what a compressing program adds.
+bool is_rotated_name(const std::string& name, const std::string& buffer_name);
+/// The program that unpacks a file of this name to its standard output; empty where it is not
+/// compressed.
+std::string unpacker_of(const std::string& name);
+
+/// What was found beside one buffer, oldest first.
+struct Rotated {
+  std::vector<std::string> to_forward;   ///< Hold something, and are read as they are.
+  std::vector<std::string> to_be_named;  ///< Compressed since an agent last looked.
+};
+
+/// A time as a filesystem gives it to a file that is made or changed now, never later than that:
+/// it may lag behind the clock by a tick of some milliseconds (ktime_get_coarse_real_ts64() in
+/// fs/inode.c, current_time()).
+struct timespec filesystem_now();
+
+/// Errors are passed over: what cannot be looked at is none of ours.
+Rotated find_rotated(const BufferConfig& config, const Config& all);
+
+/// Whether find_rotated() would find what a buffer was renamed to.
+bool is_looked_for(const std::string& new_path, const BufferConfig& config);
+
+/// With the command that takes it in.
+void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
+
+/// All that was rotated until then is forwarded, or has been told of: `looked` is filesystem_now()
+/// before find_rotated().
+void note_rotated_seen(const BufferConfig& config, struct timespec looked);
+
+/// The buffer's name without its folder, as it is noted on the file.
+std::string name_of_buffer(const BufferConfig& config);
+/// So that the file is known again under another name. One that cannot be noted is still known by a
+/// name that is_rotated_name().
+void note_name(const BufferConfig& config, PosixFile& file);
+
+}  // namespace punchline
