@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "buffer/descriptor.h"
 #include "buffer/frame.h"
 #include "buffer/lock_file.h"
 #include "buffer/posix_file.h"
-#include "buffer/result.h"
 #include "buffer/state.h"
 
 namespace punchline {

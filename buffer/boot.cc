@@ -6,19 +6,12 @@
 
 #include <fcntl.h>
 
+#include "buffer/base/timestamp.h"
 #include "buffer/descriptor.h"
 #include "buffer/frame.h"
 #include "buffer/wall_time.h"
 
 namespace punchline {
-namespace {
-
-std::int64_t nanoseconds(const timespec& at) {
-  return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
-}
-
-}  // namespace
-
 Result<std::string> boot_id() {
   auto file = Descriptor::open("/proc/sys/kernel/random/boot_id", O_RDONLY);
   if (!file) return file.error();

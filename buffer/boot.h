@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

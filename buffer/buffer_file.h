@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "buffer/byte_range.h"
-#include "buffer/result.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "buffer/base/result.h"
 #include "buffer/descriptor.h"
 #include "buffer/posix_file.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

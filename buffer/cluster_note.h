@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "buffer/byte_range.h"
-#include "buffer/result.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

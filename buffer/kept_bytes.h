@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/byte_range.h"
-#include "buffer/result.h"
 #include "buffer/state.h"
 
 namespace punchline {

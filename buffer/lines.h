@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 #include "buffer/item.h"
 
 namespace punchline {

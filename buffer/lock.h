@@ -10,9 +10,9 @@
 
 #include <sys/types.h>
 
+#include "buffer/base/result.h"
 #include "buffer/lock_file.h"
 #include "buffer/posix_file.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

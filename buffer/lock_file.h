@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
+#include "buffer/base/result.h"
 #include "buffer/descriptor.h"
 #include "buffer/posix_file.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

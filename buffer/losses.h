@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

@@ -1,3 +1,4 @@
+#include "buffer/base/timestamp.h"
 #include "buffer/posix_file.h"
 
 #include <bit>
@@ -85,10 +86,6 @@ std::uint64_t sane_block_bytes(std::uint64_t reported) {
 bool older_writer_relies_on_offsets(const Descriptor& file) {
   const auto seen = file.lock_on_byte(1ULL << 62U);
   return seen && *seen && (*seen)->is_of_that_byte && (*seen)->is_for_writing;
-}
-
-std::int64_t nanoseconds(const struct statx_timestamp& at) {
-  return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
 }
 
 }  // namespace

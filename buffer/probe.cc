@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 namespace {

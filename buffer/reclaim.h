@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 #include "buffer/interval_set.h"
 #include "buffer/state.h"
 

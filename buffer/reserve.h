@@ -1,6 +1,6 @@
 #pragma once
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

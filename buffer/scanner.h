@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/byte_range.h"
 #include "buffer/lines.h"
-#include "buffer/result.h"
 #include "buffer/state.h"
 
 namespace punchline {

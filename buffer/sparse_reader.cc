@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 #include "buffer/nuls.h"
 
 namespace punchline {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "buffer/base/result.h"
 #include "buffer/descriptor.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/byte_range.h"
 #include "buffer/interval_set.h"
-#include "buffer/result.h"
 #include "buffer/state.h"
 
 namespace punchline {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 

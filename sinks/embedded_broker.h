@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 struct rd_kafka_s;
 struct rd_kafka_mock_cluster_s;

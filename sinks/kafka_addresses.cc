@@ -9,7 +9,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "buffer/quiet_thread.h"
+#include "buffer/base/quiet_thread.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"
 #include "sinks/kafka_connections.h"

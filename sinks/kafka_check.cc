@@ -10,7 +10,7 @@
 #include <librdkafka/rdkafka.h>
 #include <netdb.h>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 #include "sinks/kafka_addresses.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_client.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_described.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/topic_rules.h"

@@ -2,32 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <librdkafka/rdkafka.h>
 
+#include "buffer/base/nearest.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_connections.h"
 
 namespace punchline {
 namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
 
 void keep_nearest(const char** dump, std::size_t count, std::string_view wanted,
                   std::pair<std::size_t, std::string>& best) {

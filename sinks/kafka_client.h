@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_settings.h"
 
 // librdkafka's types by their tags, so that rdkafka.h is seen by .cc files alone.

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/topic_rules.h"
 
 struct rd_kafka_s;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/chunk_holds.h"
 #include "sinks/kafka_connections.h"
 #include "sinks/kafka_settings.h"

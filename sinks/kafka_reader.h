@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_settings.h"
 
 struct rd_kafka_s;

@@ -4,7 +4,7 @@
 #include <cassert>
 #include <utility>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 #include "sinks/kafka_certificate.h"
 #include "sinks/kafka_codes.h"
 #include "sinks/kafka_outcome.h"

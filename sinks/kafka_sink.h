@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_addresses.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/kafka_settings.h"

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 #include "sinks/kafka_certificate.h"
 
 namespace punchline {

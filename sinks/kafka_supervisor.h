@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_instance.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/kafka_trial.h"

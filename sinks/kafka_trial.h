@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_instance.h"
 #include "sinks/kafka_settings.h"
 

@@ -9,7 +9,7 @@
 #include <librdkafka/rdkafka.h>
 #include <sys/eventfd.h>
 
-#include "buffer/quiet_thread.h"
+#include "buffer/base/quiet_thread.h"
 #include "sinks/kafka_addresses.h"
 
 namespace punchline {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 #include "sinks/kafka_connections.h"
 #include "sinks/kafka_notices.h"
 #include "sinks/sink.h"

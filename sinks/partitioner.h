@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 

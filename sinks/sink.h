@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "buffer/byte_range.h"
-#include "buffer/result.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "sinks/chunk.h"
 
 namespace punchline {

@@ -10,6 +10,7 @@
 #include "agent/config/option_value.h"
 #include "agent/config/reference.h"
 #include "agent/core/version.h"
+#include "buffer/base/nearest.h"
 
 namespace punchline {
 namespace {

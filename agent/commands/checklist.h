@@ -4,7 +4,7 @@
 
 #include "agent/core/config.h"
 #include "agent/core/exit_code.h"
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

@@ -12,12 +12,12 @@
 #include "agent/commands/line_splitter.h"
 #include "agent/host/ending_signals.h"
 #include "buffer/append_writer.h"
+#include "buffer/base/counted.h"
 #include "buffer/boot.h"
 #include "buffer/host.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
 #include "buffer/state.h"
-#include "sinks/counted.h"
 
 namespace punchline {
 namespace {

@@ -10,9 +10,9 @@
 #include "agent/view/buffer_view.h"
 #include "agent/view/quarantine_contents.h"
 #include "agent/view/view_json.h"
+#include "buffer/base/counted.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
-#include "sinks/counted.h"
 
 namespace punchline {
 namespace {

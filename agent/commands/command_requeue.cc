@@ -6,7 +6,7 @@
 #include "agent/commands/requeue.h"
 #include "agent/host/ending_signals.h"
 #include "agent/host/open_buffer.h"
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

@@ -14,6 +14,7 @@
 #include "agent/config/config_rules.h"
 #include "agent/config/option_value.h"
 #include "agent/config/secret_file.h"
+#include "buffer/base/nearest.h"
 #include "sinks/kafka_settings.h"
 
 namespace punchline {

@@ -8,7 +8,7 @@
 #include "agent/config/config_file.h"
 #include "agent/config/options.h"
 #include "agent/core/config.h"
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <numeric>
-#include <vector>
 
 namespace punchline {
 namespace {
@@ -48,21 +46,6 @@ std::string names_of(std::span<const Unit> units) {
   return names;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const auto substitution = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, diagonal + 1, substitution});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
@@ -87,12 +70,6 @@ std::string format_bytes(std::uint64_t bytes) {
 
 std::string format_duration_ms(std::uint64_t ms) {
   return ms == 0 ? "0" : format(ms, kDurationUnits);
-}
-
-std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
-  const auto best = std::ranges::min_element(
-      known, {}, [&](std::string_view candidate) { return edit_distance(word, candidate); });
-  return best == known.end() ? std::string_view{} : *best;
 }
 
 }  // namespace punchline

@@ -53,7 +53,4 @@ std::string duration_units();
 std::string format_bytes(std::uint64_t bytes);
 std::string format_duration_ms(std::uint64_t ms);
 
-/// The word of `known` with the smallest edit distance; the first of several. "" if none is known.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> known);
-
 }  // namespace punchline

@@ -5,6 +5,7 @@
 
 #include "agent/config/config_error.h"
 #include "agent/config/config_file.h"
+#include "buffer/base/nearest.h"
 
 namespace punchline {
 namespace {

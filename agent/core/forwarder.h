@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/log.h"
 #include "agent/core/metrics.h"
 #include "agent/core/pipe.h"
+#include "buffer/base/clock.h"
 #include "sinks/sink.h"
 
 namespace punchline {

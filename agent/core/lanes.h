@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "agent/core/backoff.h"
-#include "agent/core/clock.h"
-#include "buffer/byte_range.h"
+#include "buffer/base/backoff.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/clock.h"
 #include "sinks/sink.h"
 
 namespace punchline {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/trouble.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
-#include "buffer/byte_range.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
 #include "buffer/kept_bytes.h"

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "agent/core/clock.h"
 #include "agent/core/metrics.h"
+#include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/losses.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/config.h"
 #include "agent/core/envelope.h"
 #include "agent/core/lanes.h"
@@ -24,6 +23,7 @@
 #include "agent/core/stray_watch.h"
 #include "agent/core/unjudged.h"
 #include "agent/core/waiting_block.h"
+#include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "sinks/chunk.h"

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/core/pipe.h"
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "buffer/base/counted.h"
 #include "buffer/quarantine.h"
-#include "sinks/counted.h"
 
 namespace punchline {
 namespace {

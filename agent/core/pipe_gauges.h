@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 
-#include "agent/core/clock.h"
 #include "agent/core/config.h"
 #include "agent/core/ledger.h"
 #include "agent/core/log.h"
@@ -15,6 +14,7 @@
 #include "agent/core/set_aside_notes.h"
 #include "agent/core/tail_age.h"
 #include "agent/core/trouble_log.h"
+#include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"

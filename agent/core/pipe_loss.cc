@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/pipe.h"
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

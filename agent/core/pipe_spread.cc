@@ -4,8 +4,8 @@
 
 #include "agent/core/key_rule.h"
 #include "agent/core/pipe.h"
+#include "buffer/base/counted.h"
 #include "buffer/crc32c.h"
-#include "sinks/counted.h"
 
 namespace punchline {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
+#include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"

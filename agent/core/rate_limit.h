@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "agent/core/clock.h"
+#include "buffer/base/clock.h"
 
 namespace punchline {
 

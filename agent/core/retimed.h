@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <set>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 #include "sinks/chunk.h"
 
 namespace punchline {

@@ -5,7 +5,7 @@
 
 #include <fmt/core.h>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

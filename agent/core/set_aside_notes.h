@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/core/clock.h"
+#include "buffer/base/clock.h"
 #include "buffer/item.h"
 
 namespace punchline {

@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "agent/core/clock.h"
 #include "agent/core/config.h"
+#include "buffer/base/clock.h"
 
 namespace punchline {
 

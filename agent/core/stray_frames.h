@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 #include "buffer/interval_set.h"
 #include "sinks/sink.h"
 

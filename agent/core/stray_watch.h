@@ -3,8 +3,8 @@
 #include <map>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/ledger.h"
+#include "buffer/base/clock.h"
 #include "buffer/strays.h"
 
 namespace punchline {

@@ -4,8 +4,8 @@
 #include <deque>
 #include <optional>
 
-#include "agent/core/clock.h"
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/clock.h"
 
 namespace punchline {
 

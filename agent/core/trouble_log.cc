@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sinks/counted.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/log.h"
 #include "agent/core/trouble.h"
+#include "buffer/base/clock.h"
 
 namespace punchline {
 

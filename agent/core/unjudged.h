@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <string>
 
+#include "buffer/base/byte_range.h"
+#include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/byte_range.h"
-#include "buffer/result.h"
 #include "buffer/state.h"
 
 namespace punchline {

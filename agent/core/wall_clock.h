@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "agent/core/clock.h"
 #include "agent/core/config.h"
 #include "agent/core/log.h"
 #include "agent/core/metrics.h"
+#include "buffer/base/clock.h"
 #include "sinks/sink.h"
 
 namespace punchline {

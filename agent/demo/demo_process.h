@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

@@ -11,6 +11,7 @@
 
 #include "agent/config/key_sources.h"
 #include "agent/core/key_rule.h"
+#include "buffer/base/timestamp.h"
 #include "buffer/crc32c.h"
 #include "buffer/host.h"
 
@@ -240,8 +241,7 @@ void Buffers::look_at_quarantine(Held& held) {
     held.quarantine_changed_ns = 0;
     return held.metrics.quarantine_bytes.set(0);
   }
-  const auto changed =
-      std::int64_t{found.stx_ctime.tv_sec} * 1'000'000'000 + found.stx_ctime.tv_nsec;
+  const auto changed = nanoseconds(found.stx_ctime);
   if (changed == std::exchange(held.quarantine_changed_ns, changed)) return;
   const auto file = PosixFile::open(path);
   if (!file) return;

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/clock.h"
 #include "agent/core/config.h"
 #include "agent/core/forwarder.h"
 #include "agent/core/key_source.h"
@@ -18,6 +17,7 @@
 #include "agent/core/metrics.h"
 #include "agent/host/open_buffer.h"
 #include "agent/host/quarantine_file.h"
+#include "buffer/base/clock.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
 #include "sinks/sink.h"

@@ -4,8 +4,8 @@
 #include <functional>
 #include <optional>
 
-#include "agent/core/clock.h"
-#include "buffer/result.h"
+#include "buffer/base/clock.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

@@ -10,10 +10,10 @@
 
 #include "agent/host/rotated.h"
 #include "buffer/append_writer.h"
+#include "buffer/base/result.h"
 #include "buffer/boot.h"
 #include "buffer/lines.h"
 #include "buffer/quarantine.h"
-#include "buffer/result.h"
 
 namespace punchline {
 namespace {

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "buffer/base/timestamp.h"
 #include "buffer/checkpoint.h"
 #include "buffer/lock_file.h"
 #include "buffer/state.h"
@@ -43,10 +44,6 @@ bool is_number_or_date(std::string_view text) {
   return text.size() > 1 && kSeparators.find(text[0]) != std::string_view::npos &&
          text.find_first_of("0123456789") != std::string_view::npos &&
          text.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
-}
-
-std::int64_t nanoseconds(const struct statx_timestamp& at) {
-  return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
 }
 
 /// When an agent has last looked; nothing if none has, or it could not note that.

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

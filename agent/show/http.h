@@ -10,7 +10,7 @@
 
 #include "agent/config/listen_address.h"
 #include "agent/show/pages.h"
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

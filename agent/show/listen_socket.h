@@ -1,8 +1,8 @@
 #pragma once
 
 #include "agent/config/listen_address.h"
+#include "buffer/base/result.h"
 #include "buffer/descriptor.h"
-#include "buffer/result.h"
 
 namespace punchline {
 

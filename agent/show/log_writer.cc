@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include "buffer/quiet_thread.h"
+#include "buffer/base/quiet_thread.h"
 
 namespace punchline {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline {
 

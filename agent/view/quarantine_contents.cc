@@ -1,9 +1,9 @@
 #include "agent/view/quarantine_contents.h"
 
 #include "agent/view/buffer_view.h"
+#include "buffer/base/counted.h"
 #include "buffer/posix_file.h"
 #include "buffer/quarantine.h"
-#include "sinks/counted.h"
 
 namespace punchline {
 namespace {

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "buffer/base/counted.h"
+
 namespace punchline {
 namespace {
 
 using Findings = std::vector<VerifyFinding>;
-
-std::string counted(std::uint64_t count, const char* one, const char* many) {
-  return std::to_string(count) + " " + (count == 1 ? one : many);
-}
 
 bool is_damage(SetAsideReason reason) {
   return reason != SetAsideReason::oversize && reason != SetAsideReason::refused;
@@ -49,12 +47,12 @@ void judge_contents(const BufferView& view, Findings& findings) {
   }
   if (view.strays > 0) {
     findings.push_back({true, counted(view.strays, "stretch", "stretches") + " (" +
-                                  counted(view.stray_bytes, "byte", "bytes") +
+                                  counted(view.stray_bytes, "byte") +
                                   ") written below the front: a producer does not append"});
   }
   judge_losses(view.lost, findings);
   if (view.unfinished_bytes > 0) {
-    findings.push_back({false, counted(view.unfinished_bytes, "byte", "bytes") +
+    findings.push_back({false, counted(view.unfinished_bytes, "byte") +
                                    " at the end are no whole record yet"});
   }
   const auto end = view.state.base + view.logical_bytes;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "buffer/byte_range.h"
+#include "buffer/base/byte_range.h"
 
 namespace punchline::testing {
 

@@ -55,13 +55,3 @@ TEST_CASE("what is shown parses back to the same value") {
     CHECK(parse_duration_ms(format_duration_ms(value)) == value);
   }
 }
-
-TEST_CASE("the nearest word is the one with the fewest edits") {
-  constexpr std::array<std::string_view, 4> known = {"path", "topic", "mode", "group"};
-  CHECK(nearest("topik", known) == "topic");
-  CHECK(nearest("tpoic", known) == "topic");
-  CHECK(nearest("paths", known) == "path");
-  CHECK(nearest("gruop", known) == "group");
-  CHECK(nearest("", known) == "path");  // four edits, as "mode": the first of the table
-  CHECK(nearest("topic", {}).empty());
-}

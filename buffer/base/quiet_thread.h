@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 namespace punchline {
 

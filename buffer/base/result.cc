@@ -1,4 +1,4 @@
-#include "buffer/result.h"
+#include "buffer/base/result.h"
 
 #include <cerrno>
 #include <system_error>

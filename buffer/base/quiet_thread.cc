@@ -1,4 +1,4 @@
-#include "buffer/quiet_thread.h"
+#include "buffer/base/quiet_thread.h"
 
 #include <system_error>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "agent/core/backoff.h"
+#include "buffer/base/backoff.h"
 
 #include "tests/support/catch.h"
 
