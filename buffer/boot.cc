@@ -12,6 +12,7 @@
 #include "buffer/wall_time.h"
 
 namespace punchline {
+
 Result<std::string> boot_id() {
   auto file = Descriptor::open("/proc/sys/kernel/random/boot_id", O_RDONLY);
   if (!file) return file.error();

@@ -53,11 +53,6 @@ Status set_rights(const Descriptor& file, const Rights& rights) {
   return file.sync_all();
 }
 
-bool has_no_tmpfile(const Error& error) {
-  // open(2): EISDIR from kernels, EOPNOTSUPP from filesystems that do not know O_TMPFILE.
-  return error.kind() == ErrorKind::unsupported || error.code() == EISDIR;
-}
-
 /// Gives a nameless file its name (open(2), O_TMPFILE); false if the name is taken.
 Result<bool> give_name(const Descriptor& file, const std::string& path) {
   const auto link = file.link();
@@ -76,8 +71,8 @@ Result<bool> create_in_place(const std::string& path, const Rights& rights) {
 }
 
 Result<bool> create(const std::string& path, const Rights& rights) {
-  auto file = Descriptor::open(folder_of(path), O_RDWR | O_TMPFILE, 0600);
-  if (!file && has_no_tmpfile(file.error())) return create_in_place(path, rights);
+  auto file = Descriptor::open_nameless(folder_of(path));
+  if (!file && file.error().kind() == ErrorKind::unsupported) return create_in_place(path, rights);
   if (!file) return Error::from_errno(file.error().code(), "create " + path);
   if (auto set = set_rights(*file, rights); !set) return set.error();
   auto named = give_name(*file, path);

@@ -76,6 +76,13 @@ Result<Descriptor> Descriptor::open(const std::string& path, int flags, mode_t m
   return Descriptor(fd, path);
 }
 
+// EISDIR from kernels that do not know O_TMPFILE, EOPNOTSUPP from filesystems.
+Result<Descriptor> Descriptor::open_nameless(const std::string& folder) {
+  auto file = open(folder, O_RDWR | O_TMPFILE, 0600);
+  if (file || file.error().code() != EISDIR) return file;
+  return Error(ErrorKind::unsupported, EISDIR, "open a file without a name in " + folder);
+}
+
 std::string Descriptor::link() const {
   return "/proc/self/fd/" + std::to_string(fd_);
 }

@@ -30,6 +30,10 @@ class Descriptor {
 
   /// open(2); O_CLOEXEC is added. Never one of the standard descriptors 0 to 2.
   static Result<Descriptor> open(const std::string& path, int flags, mode_t mode = 0);
+  /// A new file in `folder` for reading and writing, by its owner alone, that has no name: it goes
+  /// with the descriptor unless it is given one (open(2), O_TMPFILE). `unsupported` where the
+  /// kernel or the filesystem has no such files.
+  static Result<Descriptor> open_nameless(const std::string& folder);
 
   /// A further, independent open of the same inode with other flags, whatever has become of its
   /// name: through /proc/self/fd (proc(5)), and without /proc by path, if that still names it.

@@ -28,11 +28,8 @@ std::string in_kib(std::uint64_t bytes) {
 }
 
 Result<Descriptor> temporary_file(const std::string& folder) {
-  auto nameless = Descriptor::open(folder, O_RDWR | O_TMPFILE, 0600);
-  if (nameless ||
-      (nameless.error().kind() != ErrorKind::unsupported && nameless.error().code() != EISDIR)) {
-    return nameless;
-  }
+  auto nameless = Descriptor::open_nameless(folder);
+  if (nameless || nameless.error().kind() != ErrorKind::unsupported) return nameless;
   auto name = folder + "/.punchline-probe-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) return Error::from_errno(errno, "create a file in " + folder);

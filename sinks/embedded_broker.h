@@ -1,11 +1,7 @@
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "buffer/base/result.h"
 
@@ -32,28 +28,14 @@ class EmbeddedBroker {
   std::string bootstrap() const;
   Status create_topic(const std::string& name, int partitions);
 
-  /// Faults. `code` is an rd_kafka_resp_err_t.
-  void broker_down(int id);
-  void broker_up(int id);
-  /// Each answer of each broker takes so long.
-  void set_delay(std::chrono::milliseconds delay);
-  /// The next Produce requests, whatever the broker, fail with these codes in turn; nothing of
-  /// them is appended. -195 (_TRANSPORT) drops the connection.
-  void fail_produce(const std::vector<std::int32_t>& codes);
-  /// Likewise for the questions for a producer id.
-  void fail_producer_id(const std::vector<std::int32_t>& codes);
-  /// Metadata says `code` of the topic; 0 takes it back.
-  void set_topic_error(const std::string& name, std::int32_t code);
-  /// -1: no leader.
-  void set_leader(const std::string& name, std::int32_t partition, int broker);
+  /// For what rdkafka_mock.h has besides. It goes with this object.
+  rd_kafka_mock_cluster_s* cluster() const { return cluster_; }
 
  private:
-  EmbeddedBroker(rd_kafka_s* client, rd_kafka_mock_cluster_s* cluster, int brokers);
-  void fail(std::int16_t api, const std::vector<std::int32_t>& codes);
+  EmbeddedBroker(rd_kafka_s* client, rd_kafka_mock_cluster_s* cluster);
 
   rd_kafka_s* client_;
   rd_kafka_mock_cluster_s* cluster_;
-  int brokers_;
 };
 
 }  // namespace punchline

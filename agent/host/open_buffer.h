@@ -48,7 +48,7 @@ struct Opening {
   std::string path = {};
 };
 
-/// Everything that must be in place before the first record is read (DESIGN order: lock, state,
+/// Everything that must be in place before the first record is read (in this order: lock, state,
 /// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file,
 /// and the version of its state.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
+#include "tests/support/faulty_broker.h"
 #include "tests/support/kcat.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
@@ -18,11 +18,11 @@ struct Place {
   TempDir folder{"place"};
   std::string buffer = folder.file("buffer");
   std::string quarantine = buffer + ".quarantine";
-  std::unique_ptr<EmbeddedBroker> broker;
+  std::unique_ptr<FaultyBroker> broker;
   RunSetup setup;
 
   Place() {
-    auto started = EmbeddedBroker::start();
+    auto started = FaultyBroker::start();
     REQUIRE(started.ok());
     broker = std::move(*started);
     REQUIRE(broker->create_topic("t", 1).ok());

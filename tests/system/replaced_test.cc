@@ -2,9 +2,9 @@
 #include <fstream>
 #include <vector>
 
-#include "sinks/embedded_broker.h"
 #include "tests/support/catch.h"
 #include "tests/support/eventually.h"
+#include "tests/support/faulty_broker.h"
 #include "tests/support/kcat.h"
 #include "tests/support/occurrences.h"
 #include "tests/support/process.h"
@@ -35,7 +35,7 @@ TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as
   const auto text = read_file(saved[0]);
   CHECK(text.substr(0, 11) == std::string("good\nto\0rn\n", 11));
 
-  auto broker = EmbeddedBroker::start();
+  auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 1).ok());
   const auto once =
@@ -80,7 +80,7 @@ TEST_CASE("what a deleted buffer holds and cannot be saved is no good end") {
 
 TEST_CASE("a new file under the name is forwarded, and so is the one that was renamed") {
   const TempDir folder("replaced-rename");
-  auto broker = EmbeddedBroker::start();
+  auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 1).ok());
   const auto buffer = folder.file("buffer");
@@ -100,7 +100,7 @@ TEST_CASE("a new file under the name is forwarded, and so is the one that was re
 
 TEST_CASE("new files that cannot be used are told of once each, and taken once they can be") {
   const TempDir folder("replaced-unfit");
-  auto broker = EmbeddedBroker::start();
+  auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 1).ok());
   const std::vector<std::string> buffers = {folder.file("one"), folder.file("two")};
@@ -129,7 +129,7 @@ TEST_CASE("new files that cannot be used are told of once each, and taken once t
 TEST_CASE(
     "truncated, and grown beyond its front again before anybody looks: all that is new goes") {
   const TempDir folder("replaced-truncated");
-  auto broker = EmbeddedBroker::start();
+  auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 1).ok());
   const auto buffer = folder.file("buffer");

@@ -10,9 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sinks/embedded_broker.h"
 #include "tests/support/account.h"
 #include "tests/support/catch.h"
+#include "tests/support/faulty_broker.h"
 #include "tests/support/kcat.h"
 #include "tests/support/producer.h"
 #include "tests/support/program.h"
@@ -28,8 +28,8 @@ constexpr std::uint64_t kLines = 50'000;  // less than the 5 MB a partition that
 constexpr auto kDeadline = seconds(5);    // stop_timeout's default
 constexpr auto kScheduling = seconds(2);  // what a busy machine may add
 
-std::unique_ptr<EmbeddedBroker> start_broker() {
-  auto broker = EmbeddedBroker::start();
+std::unique_ptr<FaultyBroker> start_broker() {
+  auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 2).ok());
   return std::move(*broker);

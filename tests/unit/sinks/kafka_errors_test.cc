@@ -37,7 +37,7 @@ std::vector<Code> codes_of_the_protocol() {
 }
 
 /// Partition 0 from its beginning to its end: a last record is sent behind it to see that end.
-std::vector<std::string> log_of(const EmbeddedBroker& broker, const std::string& topic,
+std::vector<std::string> log_of(const testing::FaultyBroker& broker, const std::string& topic,
                                 MiniForwarder& forwarder) {
   forwarder.append(1);
   REQUIRE(forwarder.run_until([&] { return forwarder.all_done(); }));
@@ -74,7 +74,7 @@ std::string difference(const std::vector<std::string>& got, const std::vector<st
 }
 
 /// More records, the first requests of which fail.
-void append_under_errors(EmbeddedBroker& broker, MiniForwarder& forwarder, const Code& code,
+void append_under_errors(testing::FaultyBroker& broker, MiniForwarder& forwarder, const Code& code,
                          std::size_t times) {
   INFO(times << " times");
   broker.fail_produce(std::vector<std::int32_t>(times, code.number));
@@ -84,7 +84,7 @@ void append_under_errors(EmbeddedBroker& broker, MiniForwarder& forwarder, const
 
 /// A record counts as done with its report and is not sent again, so one that was called
 /// persisted without being there is missing in the end. True if their order could be judged.
-bool suffer(EmbeddedBroker& broker, const Code& code) {
+bool suffer(testing::FaultyBroker& broker, const Code& code) {
   INFO("code " << code.number << " " << code.name);
   REQUIRE(broker.create_topic(code.name, 1).ok());
   auto sink = open_sink(

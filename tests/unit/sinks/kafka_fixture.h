@@ -5,17 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "sinks/embedded_broker.h"
 #include "sinks/kafka_reader.h"
 #include "sinks/kafka_settings.h"
 #include "sinks/kafka_sink.h"
 #include "tests/support/catch.h"
+#include "tests/support/faulty_broker.h"
 #include "tests/unit/sinks/mini_forwarder.h"
 
 namespace punchline {
 
-inline std::unique_ptr<EmbeddedBroker> start_broker(int brokers = 1) {
-  auto broker = EmbeddedBroker::start(brokers);
+inline std::unique_ptr<testing::FaultyBroker> start_broker(int brokers = 1) {
+  auto broker = testing::FaultyBroker::start(brokers);
   REQUIRE(broker.ok());
   return std::move(*broker);
 }
@@ -42,13 +42,13 @@ struct Delivering {
     forwarder.append(100);
     REQUIRE(forwarder.run_until([this] { return forwarder.all_done(); }));
   }
-  static std::unique_ptr<EmbeddedBroker> broker_with_topic() {
+  static std::unique_ptr<testing::FaultyBroker> broker_with_topic() {
     auto broker = start_broker();
     REQUIRE(broker->create_topic("t", 1).ok());
     return broker;
   }
 
-  std::unique_ptr<EmbeddedBroker> broker = broker_with_topic();
+  std::unique_ptr<testing::FaultyBroker> broker = broker_with_topic();
   KafkaSettings settings = settings_for(broker->bootstrap());
   std::unique_ptr<KafkaSink> sink = open_sink(settings);
   MiniForwarder forwarder{*sink, "t"};

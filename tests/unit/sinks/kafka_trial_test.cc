@@ -46,8 +46,8 @@ struct AtWork {
   }
 
   const KafkaLimits limits;
-  std::unique_ptr<EmbeddedBroker> first = Delivering::broker_with_topic();
-  std::unique_ptr<EmbeddedBroker> second = Delivering::broker_with_topic();
+  std::unique_ptr<testing::FaultyBroker> first = Delivering::broker_with_topic();
+  std::unique_ptr<testing::FaultyBroker> second = Delivering::broker_with_topic();
   const KafkaSettings settings =
       settings_for(first->bootstrap(), {{"batch.num.messages", "100"}});
   std::unique_ptr<KafkaSink> sink = open_sink(settings, limits);
