@@ -37,6 +37,7 @@ void Ledger::done(ByteRange range, TimePoint now) {
 void Ledger::pass_room(ByteRange range, TimePoint now) {
   if (is_done(range)) return;
   range.begin = std::max(range.begin, front_);
+  room_to_ = std::max(room_to_, range.end);
   reclaim_.leave(range);
   note_done(range, now);
 }
@@ -271,7 +272,8 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
       checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
     return;
   }
-  // Who writes into room would go on elsewhere.
+  // Who writes into room would go on elsewhere. The front moves on, and with it this is due again.
+  if (room_to_ > front_) return;
   collapse_waits_ = !all_read_;
   if (collapse_waits_) return;
   if (!is_clean_below()) {  // what was written there would be zeroed

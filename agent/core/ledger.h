@@ -197,6 +197,7 @@ class Ledger {
   Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()
   std::uint64_t freed_bytes_ = 0;
   std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
+  Position room_to_ = 0;  // where the last room ends that was passed
   bool all_read_ = true;
   bool collapse_waits_ = false;  // for all to be read
   bool punch_failed_ = false;      // the last one did; its range is tried again

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <optional>
 
-#include "buffer/crc32c.h"
 #include "buffer/frame.h"
 #include "buffer/scanner.h"
 #include "tests/support/catch.h"
@@ -95,21 +94,6 @@ TEST_CASE("nothing is freed while somebody writes below the front") {
   CHECK(ledger.freed_bytes() > 190'000);
 }
 
-TEST_CASE("what was freed before the first look is not taken for what was written over") {
-  Desk desk;
-  desk.open();
-  REQUIRE(desk.file.punch({0, 97'000}).ok());
-  REQUIRE(desk.checkpoint->move_front(100'000).ok());
-  desk.checkpoint->note_freed(97'000, crc32c(desk.file.text().substr(97'000, 3'000)));
-  REQUIRE(desk.checkpoint->store().ok());
-  auto& ledger = desk.open();
-  ledger.done({100'000, 200'000}, kStart);
-  ledger.settle(kStart + 1s, Ledger::Worth::all);
-  const auto strays = ledger.find_strays(1000);
-  REQUIRE(strays.ok());
-  CHECK(strays->empty());
-}
-
 TEST_CASE("what is done behind room is not freed while somebody writes in the room") {
   Desk desk;
   auto& ledger = desk.open();
@@ -199,6 +183,18 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
   desk.file.heal();
   CHECK(ledger.settle(kStart + 4s, Ledger::Worth::all).empty());
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
+}
+
+TEST_CASE("nothing is collapsed before the front has passed room: its producer knows offsets") {
+  Desk desk;
+  desk.limits.collapse = {4096, 4096, 0};
+  auto& ledger = desk.open();
+  ledger.done({0, 300'000}, kStart);
+  const bool has_room = GENERATE(false, true);
+  if (has_room) ledger.pass_room({350'000, 380'000}, kStart);
+  for (int second = 0; second < 5; ++second)
+    ledger.settle(kStart + second * 1s, Ledger::Worth::all);
+  CHECK(desk.checkpoint->base() == (has_room ? 0 : 299'008));
 }
 
 // It zeroes up to the front, and so cuts off more than had been freed.
