@@ -46,8 +46,10 @@ TEST_CASE("a broker that advertises an address where nobody listens is named, by
     return agent.metric("punchline_kafka_broker_up") == 0 &&
            agent.page("/status").find("\"state\": \"kafka_away\"") != std::string::npos;
   }));
-  CHECK(agent.metric("punchline_partitions_without_progress") == 1);
-  CHECK(agent.page("/status").find("\"without_progress\": 1") != std::string::npos);
+  CHECK(eventually(seconds(10), [&] {
+    return agent.metric("punchline_partitions_without_progress") == 1 &&
+           agent.page("/status").find("\"without_progress\": 1") != std::string::npos;
+  }));
   const Proxy proxy(kafka.doors());
   CHECK(agent.drains());
   CHECK(agent.logs("broker 1 at " + local(door.outside) + " answers again"));
