@@ -55,8 +55,8 @@ enum class WrongClock : std::uint8_t {
 /// Name and value of what a record carries beside its payload.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-/// What is set for one buffer. Ranges are those of the option table (agent/config/options.cc), which has
-/// been applied to every BufferConfig that reaches a command.
+/// What is set for one buffer. Ranges are those of the option table (config/option_table.cc), which
+/// has been applied to every BufferConfig that reaches a command.
 struct BufferConfig {
   std::string path;                  ///< As it was given; the label `buffer` of logs and metrics.
   std::string topic;                 ///< Kafka topic its records go to.
