@@ -32,9 +32,7 @@ std::string gone_with(std::uint64_t bytes) {
 Result<Position> Checkpoint::end() {
   // The barrier comes first: an append under way is either in the size or begins behind it.
   if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
-  const auto facts = file_.facts();
-  if (!facts) return facts.error();
-  return state_.base + facts->size;
+  return space_.end();
 }
 
 // Order: state, intent, front against synced, inode, size, fence. Each step relies on those before
@@ -98,7 +96,7 @@ Result<StartReport> Checkpoint::start_without_state() {
 Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport report) {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
-  state_ = found;
+  adopt(found);
   stored_front_ = found.front;
   stored_synced_ = found.synced;
   stored_format_ = found.format;
@@ -109,7 +107,7 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
     report.taken_back_bytes = found.front - state_.front;
     stored_front_ = state_.front;
     dirty_ = true;
-    if (found.boot == facts_.boot) old_front_ = found.front;
+    if (found.boot == facts_.boot) space_.rules().old_front = found.front;
   }
   load_freed();
   const auto begins = may_begin_at(state_.front);
@@ -151,9 +149,15 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
 Result<bool> Checkpoint::may_begin_at(Position at) {
   if (state_.format != Format::lines || at <= state_.base) return true;
   char before = '\n';
-  const auto read = file_.read_at(at - 1 - state_.base, {&before, 1});
+  const auto read = space_.read_at(at - 1, {&before, 1});
   if (!read) return read.error();
   return *read == 0 || before == '\n' || before == '\0';
+}
+
+void Checkpoint::adopt(const State& state) {
+  state_ = state;
+  space_.set_base(state.base);
+  space_.set_format(state.format);
 }
 
 void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::string& warning) {
@@ -166,20 +170,21 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   const bool copied = origin == Origin::copied;
   const auto format = copied ? state_.format : Format::none;
   // What was torn is torn in a copy too; its positions begin at 0.
-  std::vector<Position> fences;
-  for (const auto fence : fences_)
-    if (copied && fence > state_.base) fences.push_back(fence - state_.base);
+  std::vector<Position> torn;
+  for (const auto fence : fences())
+    if (copied && fence > state_.base) torn.push_back(fence - state_.base);
   freed_.reset();
-  old_front_ = 0;
-  state_ = State{};
-  state_.format = format;
-  state_.uuid = facts_.fresh_uuid;
-  if (facts) state_.identity = fold_identity(facts->inode, facts->birth_ns);
+  State state;
+  state.format = format;
+  state.uuid = facts_.fresh_uuid;
+  if (facts) state.identity = fold_identity(facts->inode, facts->birth_ns);
+  adopt(state);
+  space_.rules().old_front = 0;
   stored_front_ = stored_synced_ = 0;
   free_from_ = 0;
   lost_place_ = false;
   report.collapsed_bytes = 0;
-  fences_ = std::move(fences);
+  space_.rules().fences = std::move(torn);
   fences_dirty_ = true;
   dirty_ = true;
 }
@@ -220,6 +225,7 @@ Status Checkpoint::settle_format() {
   all_room_ = found->format == Format::none && !found->has_text;
   if (found->format == Format::none) return {};
   state_.format = found->format;
+  space_.set_format(found->format);
   dirty_ = true;
   if (found->format == Format::frames) add_salt(found->salt);
   return {};
@@ -228,7 +234,7 @@ Status Checkpoint::settle_format() {
 Result<bool> Checkpoint::tail_is_unfinished(Position end) {
   if (end == state_.base) return false;
   char last = '\n';
-  const auto read = file_.read_at(end - state_.base - 1, {&last, 1});
+  const auto read = space_.read_at(end - 1, {&last, 1});
   if (!read) return read.error();
   return *read == 1 && last != '\n' && last != '\0';  // NULs may be room for what is to come
 }
@@ -259,24 +265,26 @@ Status Checkpoint::close_tail(StartReport& report) {
 void Checkpoint::load_fences() {
   const auto bytes = file_.attribute(kFencesAttribute);
   if (bytes && !bytes->has_value()) return;
-  if (bytes && decode_fences(**bytes, fences_) == Decoded::ok) return;
+  if (bytes && decode_fences(**bytes, space_.rules().fences) == Decoded::ok) return;
   // Not readable: as careful as can be.
-  fences_.clear();
+  space_.rules().fences.clear();
   if (const auto at = end()) add_fence(*at);
 }
 
 void Checkpoint::add_fence(Position at) {
-  if (!fences_.empty() && fences_.back() >= at) return;
-  fences_.push_back(at);
+  auto& fences = space_.rules().fences;
+  if (!fences.empty() && fences.back() >= at) return;
+  fences.push_back(at);
   fences_dirty_ = true;
 }
 
 // Where a boot may take the front back to, what was torn must still be known.
 void Checkpoint::drop_passed_fences() {
   const auto passed = supported_ ? std::min(state_.front, stored_synced_) : state_.front;
-  const auto kept = std::upper_bound(fences_.begin(), fences_.end(), passed);
-  if (kept == fences_.begin()) return;
-  fences_.erase(fences_.begin(), kept);
+  auto& fences = space_.rules().fences;
+  const auto kept = std::upper_bound(fences.begin(), fences.end(), passed);
+  if (kept == fences.begin()) return;
+  fences.erase(fences.begin(), kept);
   fences_dirty_ = true;
 }
 
@@ -296,23 +304,25 @@ Status Checkpoint::move_front(Position front) {
 Status Checkpoint::store_fences() {
   if (!supported_) return {};
   if (!fences_dirty_) return {};
-  const auto stored = fences_.empty()
+  const auto stored = fences().empty()
                           ? file_.remove_attribute(kFencesAttribute)
-                          : file_.set_attribute(kFencesAttribute, encode_fences(fences_));
+                          : file_.set_attribute(kFencesAttribute, encode_fences(fences()));
   if (stored) fences_dirty_ = false;
   return stored;
 }
 
 void Checkpoint::load_salts() {
   const auto bytes = file_.attribute(kSaltsAttribute);
-  if (bytes && bytes->has_value() && decode_salts(**bytes, salts_) != Decoded::ok) salts_.clear();
+  auto& salts = space_.rules().salts;
+  if (bytes && bytes->has_value() && decode_salts(**bytes, salts) != Decoded::ok) salts.clear();
 }
 
 void Checkpoint::add_salt(std::uint32_t salt) {
   const auto facts = file_.facts();
   if (facts && salt == frame_salt(facts->inode, facts->birth_ns)) return;
-  if (std::find(salts_.begin(), salts_.end(), salt) != salts_.end()) return;
-  salts_.push_back(salt);
+  auto& salts = space_.rules().salts;
+  if (std::find(salts.begin(), salts.end(), salt) != salts.end()) return;
+  salts.push_back(salt);
   salts_dirty_ = true;
 }
 
@@ -349,7 +359,7 @@ Status Checkpoint::store() {
 // Fences and salts come first: the state says that they are there.
 Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
-  const auto salts = store_changed(salts_dirty_, kSaltsAttribute, encode_salts(salts_));
+  const auto salts = store_changed(salts_dirty_, kSaltsAttribute, encode_salts(space_.rules().salts));
   if (!salts) return salts;
   const auto spread = store_changed(spread_dirty_, kPartitionsAttribute, encode_spread(spread_));
   if (!spread) return spread;
@@ -378,7 +388,7 @@ Result<Position> Checkpoint::record_end(Position end) {
   if (end == state_.base) return end;
   std::array<char, 64 * 1024> memory;
   const auto bytes = std::min<std::uint64_t>(memory.size(), end - state_.base);
-  const auto read = file_.read_at(end - bytes - state_.base, std::span(memory).first(bytes));
+  const auto read = space_.read_at(end - bytes, std::span(memory).first(bytes));
   if (!read) return read.error();
   const std::string_view text(memory.data(), *read);
   const bool is_frames = state_.format == Format::frames;

@@ -10,6 +10,7 @@
 #include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
 #include "buffer/collapse.h"
+#include "buffer/space.h"
 #include "buffer/state.h"
 
 namespace punchline {
@@ -58,7 +59,7 @@ struct StartReport {
 class Checkpoint {
  public:
   /// `file` must outlive this. start() comes before anything else.
-  Checkpoint(BufferFile& file, StartFacts facts) : file_(file), facts_(facts) {}
+  Checkpoint(BufferFile& file, StartFacts facts) : file_(file), facts_(facts), space_(file) {}
   Checkpoint(const Checkpoint&) = delete;
   Checkpoint& operator=(const Checkpoint&) = delete;
 
@@ -67,6 +68,9 @@ class Checkpoint {
   /// Errors: `refused` for a state of a newer version; `io`.
   Result<StartReport> start();
 
+  /// The bytes of the buffer by their positions. Base, format, fences, salts and the old front in it
+  /// are kept by this class; the limits in it are its user's to set.
+  Space& space() { return space_; }
   Position base() const { return state_.base; }
   /// `none` until there is a whole record: see settle_format().
   Format format() const { return state_.format; }
@@ -78,18 +82,15 @@ class Checkpoint {
   Position stored_front() const { return stored_front_; }
   Position synced() const { return state_.synced; }
   const State& state() const { return state_; }
-  const std::vector<Position>& fences() const { return fences_; }
+  const std::vector<Position>& fences() const { return space_.rules().fences; }
   /// Lines that begin below are read carefully.
-  Position careful_until() const { return fences_.empty() ? 0 : fences_.back(); }
+  Position careful_until() const { return space_.rules().careful_until(); }
   /// Of other files whose frames this one holds, being a copy.
-  const std::vector<std::uint32_t>& salts() const { return salts_; }
+  const std::vector<std::uint32_t>& salts() const { return space_.rules().salts; }
   /// What is not done was spread so, as far as any of it was sent.
   const Spread& spread() const { return spread_; }
   /// To be stored before anything is sent so.
   void note_spread(const Spread& spread);
-  /// Where the front stood before a start with force_fence, in the boot that the state is of, took it
-  /// back; 0: it did not. Below, all had been confirmed, and NULs up to a block are what we freed.
-  Position old_front() const { return old_front_; }
   /// What was noted last of what is clean, as far as it is of this state and below the front.
   /// Nothing: not known.
   const std::optional<Freed>& freed() const { return freed_; }
@@ -145,6 +146,7 @@ class Checkpoint {
  private:
   Result<StartReport> start_without_state();
   Result<StartReport> start_with_state(const State& found, StartReport report);
+  void adopt(const State& state);
   void begin_anew(StartReport& report, Origin origin, const std::string& warning);
   Status fence_and_close(StartReport& report);
   Result<Position> record_end(Position end);
@@ -169,11 +171,9 @@ class Checkpoint {
   BufferFile& file_;
   StartFacts facts_;
   State state_;
-  std::vector<Position> fences_;  // ascending, above where a boot may take the front back to
-  std::vector<std::uint32_t> salts_;
+  Space space_;
   Spread spread_;
   std::optional<Freed> freed_;
-  Position old_front_ = 0;
   bool intent_stands_ = false;  // of what is done, or means nothing: to be removed
   Position free_from_ = 0;
   Position stored_front_ = 0;

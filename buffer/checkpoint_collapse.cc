@@ -52,6 +52,7 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   if (!noted) return noted.error();
   if (const auto shifted = shift(**intent); !shifted) return shifted.error();
   state_.base += (*intent)->bytes;
+  space_.set_base(state_.base);
   dirty_ = intent_stands_ = true;
   free_from_ = (*intent)->settled_from();
   (void)store();  // needs_store() brings it back

@@ -1,7 +1,6 @@
 #include "buffer/frame_scanner.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
 #include "buffer/lines.h"
@@ -51,6 +50,11 @@ std::size_t long_nuls_in(std::string_view bytes) {
 
 }  // namespace
 
+void FrameScanner::forget() {
+  damage_.reset();
+  nuls_ = {};
+}
+
 Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<char> memory,
                                     std::size_t items_max, std::vector<Item>& items) {
   if (from >= until) return ScanStep{from, ScanStep::End::end_of_data, 0};
@@ -81,8 +85,7 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
 }
 
 Result<FrameScanner::Loaded> FrameScanner::load(Position from, std::span<char> memory) {
-  assert(from >= base_);
-  const auto read = file_.read_at(from - base_, memory);
+  const auto read = space_.read_at(from, memory);
   if (!read) return read.error();
   return Loaded{from, {memory.data(), *read}, *read < memory.size()};
 }
@@ -114,7 +117,7 @@ void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameH
                               std::vector<Item>& items) {
   learn(head.salt);
   const ByteRange range{loaded.from + at, loaded.from + at + head.frame_bytes};
-  if (head.record_bytes() > rules_.record_bytes_max) {
+  if (head.record_bytes() > space_.rules().record_bytes_max) {
     items.push_back({range, Item::Kind::set_aside, SetAsideReason::oversize, 0, 0});
     return;
   }
@@ -148,11 +151,11 @@ Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::span<char> m
 /// first: what is appended between the calls lies behind it.
 Result<FrameScanner::Behind> FrameScanner::look_behind(ByteRange& nuls, std::span<char> memory) {
   for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
-    const auto end = end_of_file();
+    const auto end = space_.end();
     if (!end) return end.error();
-    const auto data = file_.next_data(nuls.end - base_);
+    const auto data = space_.next_data(nuls.end);
     if (!data) return data.error();
-    nuls.end = std::max(nuls.end, *data ? base_ + **data : *end);
+    nuls.end = std::max(nuls.end, data->value_or(*end));
     if (nuls.end >= *end) return Behind::end_of_file;
     const auto loaded = load(nuls.end, memory);
     if (!loaded) return loaded.error();
@@ -168,13 +171,13 @@ Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead&
                                           std::span<char> memory, std::vector<Item>& items) {
   const auto end = loaded.from + head.frame_bytes;
   char tail[kFrameTailBytes] = {};
-  const auto read = file_.read_at(end - kFrameTailBytes - base_, tail);
+  const auto read = space_.read_at(end - kFrameTailBytes, tail);
   if (!read) return read.error();
   if (*read < kFrameTailBytes) return pass_incomplete(loaded, &head, memory, items);
   if (!tail_fits(head, {tail, kFrameTailBytes})) {
     return begin_damage(loaded.from, true, true, memory, items);
   }
-  if (head.record_bytes() <= rules_.record_bytes_max) {
+  if (head.record_bytes() <= space_.rules().record_bytes_max) {
     return ScanStep{loaded.from, ScanStep::End::needs_memory, 0};
   }
   learn(head.salt);
@@ -188,8 +191,8 @@ Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead&
 /// died, and is set aside when something follows it.
 Result<ScanStep> FrameScanner::pass_incomplete(const Loaded& loaded, const FrameHead* head,
                                                std::span<char> memory, std::vector<Item>& items) {
-  if (const auto barrier = file_.next_data(loaded.from - base_); !barrier) return barrier.error();
-  const auto end = end_of_file();
+  if (const auto barrier = space_.next_data(loaded.from); !barrier) return barrier.error();
+  const auto end = space_.end();
   if (!end) return end.error();
   const auto needed = head != nullptr ? head->frame_bytes : kFrameHeadBytes;
   if (*end >= loaded.from + needed) return ScanStep{loaded.from, ScanStep::End::more, 0};
@@ -264,14 +267,14 @@ Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
     return tail_fits(head, loaded.bytes.substr(tail_at, kFrameTailBytes));
   }
   char tail[kFrameTailBytes] = {};
-  const auto read = file_.read_at(loaded.from + tail_at - base_, tail);
+  const auto read = space_.read_at(loaded.from + tail_at, tail);
   if (!read) return read.error();
   return *read < kFrameTailBytes || tail_fits(head, {tail, kFrameTailBytes});
 }
 
 ScanStep FrameScanner::set_aside_to(Position end, std::vector<Item>& items) {
   const ByteRange range{damage_->begin, end};
-  if (rules_.is_remnant(range.begin, range.end)) {
+  if (space_.rules().is_remnant(range.begin, range.end)) {
     items.push_back({range, Item::Kind::nothing, SetAsideReason::none, 0, 0});
   } else {
     items.push_back({range, Item::Kind::set_aside, damage_->reason, 0, 0});
@@ -280,16 +283,10 @@ ScanStep FrameScanner::set_aside_to(Position end, std::vector<Item>& items) {
   return {end, ScanStep::End::more, 0};
 }
 
-Result<Position> FrameScanner::end_of_file() {
-  const auto facts = file_.facts();
-  if (!facts) return facts.error();
-  return base_ + facts->size;
-}
-
 Result<bool> FrameScanner::knows(std::uint32_t salt) {
-  for (const auto* known : {&salts_, &rules_.salts})
+  for (const auto* known : {&salts_, &space_.rules().salts})
     if (std::find(known->begin(), known->end(), salt) != known->end()) return true;
-  const auto facts = file_.facts();
+  const auto facts = space_.file().facts();
   if (!facts) return facts.error();
   return salt == frame_salt(facts->inode, facts->birth_ns);
 }

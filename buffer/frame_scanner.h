@@ -18,13 +18,11 @@ namespace punchline {
 /// damage, whatever lengths damaged heads claim.
 class FrameScanner final : public Scanner {
  public:
-  FrameScanner(BufferFile& file, Position base, ReadRules rules)
-      : file_(file), base_(base), rules_(std::move(rules)) {}
+  explicit FrameScanner(Space& space) : space_(space) {}
 
-  void set_rules(ReadRules rules) override { rules_ = std::move(rules); }
-  void set_base(Position base) override { base_ = base; }
+  void forget() override;
   std::size_t memory_bytes() const override {
-    return std::size_t{rules_.record_bytes_max} + kFrameOverheadBytes;
+    return std::size_t{space_.rules().record_bytes_max} + kFrameOverheadBytes;
   }
   Result<ScanStep> step(Position from, Position until, std::span<char> memory,
                         std::size_t items_max, std::vector<Item>& items) override;
@@ -78,14 +76,11 @@ class FrameScanner final : public Scanner {
   Result<bool> is_candidate(const Loaded& loaded, std::size_t at, const FrameHead& head);
   ScanStep set_aside_to(Position end, std::vector<Item>& items);
 
-  bool dead_below_fence(Position at) const { return at < rules_.careful_until(); }
-  Result<Position> end_of_file();
+  bool dead_below_fence(Position at) const { return at < space_.rules().careful_until(); }
   Result<bool> knows(std::uint32_t salt);
   void learn(std::uint32_t salt);
 
-  BufferFile& file_;
-  Position base_;
-  ReadRules rules_;
+  Space& space_;
   std::optional<Damage> damage_;
   ByteRange nuls_;  // longer than one step looks
   std::vector<std::uint32_t> salts_;  // of the file, and of frames met where one had to begin

@@ -50,7 +50,8 @@ struct ReadRules {
   /// Frames: of other files, whose frames count as this file's (a copy; Checkpoint::salts()).
   std::vector<std::uint32_t> salts = {};
 
-  /// Below it all had been confirmed (Checkpoint::old_front()), and whole blocks were freed.
+  /// Where the front stood before a start with StartFacts::force_fence, in the boot that the state is
+  /// of, took it back; 0: it did not. Below, all had been confirmed, and whole blocks were freed.
   Position old_front = 0;
   std::uint64_t block_bytes = 4096;
 

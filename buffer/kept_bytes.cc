@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::string_view kCleanBytes("\0\n", 2);
 
-Result<std::string> bytes_of(BufferFile& file, Position base, ByteRange range) {
+Result<std::string> bytes_of(Space& space, ByteRange range) {
   std::string bytes(range.size(), '\0');
-  const auto read = file.read_at(range.begin - base, bytes);
+  const auto read = space.read_at(range.begin, bytes);
   if (!read) return read.error();
   bytes.resize(*read);
   return bytes;
@@ -40,9 +40,9 @@ std::size_t line_end(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
-Status KeptBytes::remember(BufferFile& file, Position base, ByteRange range) {
+Status KeptBytes::remember(Space& space, ByteRange range) {
   range.begin = std::max(range.begin, range.end - std::min<Position>(range.end, kBytesMax));
-  const auto bytes = bytes_of(file, base, range);
+  const auto bytes = bytes_of(space, range);
   if (!bytes) return bytes.error();
   range_ = range;
   bytes_ = *bytes;
@@ -56,11 +56,11 @@ void KeptBytes::expect(ByteRange range, std::uint32_t checksum) {
   bytes_.clear();
 }
 
-Result<std::vector<ByteRange>> KeptBytes::overwritten(BufferFile& file, Position base,
-                                                      Format format) {
+Result<std::vector<ByteRange>> KeptBytes::overwritten(Space& space) {
+  const auto format = space.format();
   std::vector<ByteRange> found;
-  if (range_.empty() || range_.begin < base) return found;
-  auto now = bytes_of(file, base, range_);
+  if (range_.empty() || range_.begin < space.base()) return found;
+  auto now = bytes_of(space, range_);
   if (!now) return now.error();
   const auto checksum = crc32c(*now);
   if (checksum == checksum_) {

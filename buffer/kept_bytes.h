@@ -8,8 +8,7 @@
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
-#include "buffer/buffer_file.h"
-#include "buffer/state.h"
+#include "buffer/space.h"
 
 namespace punchline {
 
@@ -20,7 +19,7 @@ class KeptBytes {
   static constexpr std::size_t kBytesMax = 64 * 1024;
 
   /// Keeps a copy of `range` (positions), the last kBytesMax of it at most.
-  Status remember(BufferFile& file, Position base, ByteRange range);
+  Status remember(Space& space, ByteRange range);
   /// Nothing but the checksum of `range` is known, from an earlier run.
   void expect(ByteRange range, std::uint32_t checksum);
   void forget() { *this = {}; }
@@ -32,7 +31,7 @@ class KeptBytes {
   /// stretch from where a frame begins to where one does; or all of it where only the checksum is
   /// known. What has become NUL does not count, that was freed, or was hidden
   /// before a collapse. Each change is told once.
-  Result<std::vector<ByteRange>> overwritten(BufferFile& file, Position base, Format format);
+  Result<std::vector<ByteRange>> overwritten(Space& space);
 
  private:
   ByteRange changed(std::string_view now, Format format) const;

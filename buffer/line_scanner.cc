@@ -1,7 +1,6 @@
 #include "buffer/line_scanner.h"
 
 #include <array>
-#include <cassert>
 #include <cstring>
 
 #include "buffer/nuls.h"
@@ -12,11 +11,6 @@ namespace {
 constexpr int kPiecesPerStepMax = 64;
 
 }  // namespace
-
-void LineScanner::set_rules(ReadRules rules) {
-  rules_ = std::move(rules);
-  long_.reset();
-}
 
 void LineScanner::LongLine::take(std::span<const char> piece) {
   if (piece.empty()) return;
@@ -53,11 +47,10 @@ Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char
     return continue_long(until, memory, items_max, items);
   }
   long_.reset();
-  assert(from >= base_);
-  const auto read = file_.read_at(from - base_, memory);
+  const auto read = space_.read_at(from, memory);
   if (!read) return read.error();
   const auto bytes = memory.first(*read);
-  const auto covered = decode_lines(rules_, from, bytes, until, items_max, items);
+  const auto covered = decode_lines(space_.rules(), from, bytes, until, items_max, items);
   if (covered > 0) return ScanStep{from + covered, ScanStep::End::more, 0};
   LongLine line(from);
   line.take(bytes);
@@ -110,7 +103,7 @@ Result<std::optional<bool>> LineScanner::take_piece(std::span<char> memory) {
     if (!more) return more.error();
     if (!*more) return std::optional<bool>{};
   }
-  const auto read = file_.read_at(long_->shape.range.end - base_, memory);
+  const auto read = space_.read_at(long_->shape.range.end, memory);
   if (!read) return read.error();
   if (*read == 0) return std::optional<bool>{};
   const auto* newline = static_cast<const char*>(std::memchr(memory.data(), '\n', *read));
@@ -127,33 +120,34 @@ Result<std::optional<bool>> LineScanner::take_piece(std::span<char> memory) {
 // hole is ever jumped.
 Result<bool> LineScanner::skip_hole() {
   auto& shape = long_->shape;
-  const auto facts = file_.facts();
-  if (!facts) return facts.error();
-  const auto data = file_.next_data(shape.range.end - base_);
+  const auto end = space_.end();
+  if (!end) return end.error();
+  const auto data = space_.next_data(shape.range.end);
   if (!data) return data.error();
-  const auto hole_end = base_ + data->value_or(facts->size);
+  const auto hole_end = data->value_or(*end);
   if (hole_end > shape.range.end) long_->take_hole(hole_end);
   return data->has_value();
 }
 
 Result<Item> LineScanner::verdict(const LineShape& shape) {
-  if (!shape.has_text) return classify(rules_, shape);
-  for (const auto fence : fences_in(rules_, shape.range)) {
+  const auto& rules = space_.rules();
+  if (!shape.has_text) return classify(rules, shape);
+  for (const auto fence : fences_in(rules, shape.range)) {
     std::array<char, 2> around{};
-    const auto read = file_.read_at(fence - 1 - base_, around);
+    const auto read = space_.read_at(fence - 1, around);
     if (!read) return read.error();
     if (parts_at_fence(around)) return classify_before(fence, shape);
   }
-  return classify(rules_, shape);
+  return classify(rules, shape);
 }
 
 // What follows a hole may have been written after the hole was.
 Result<bool> LineScanner::hole_was_filled() {
   const auto& hole = long_->hole;
   if (hole.empty()) return false;
-  const auto data = file_.next_data(hole.begin - base_);
+  const auto data = space_.next_data(hole.begin);
   if (!data) return data.error();
-  return *data && base_ + **data < hole.end;
+  return *data && **data < hole.end;
 }
 
 }  // namespace punchline

@@ -7,7 +7,6 @@
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
-#include "buffer/buffer_file.h"
 #include "buffer/lines.h"
 #include "buffer/scanner.h"
 
@@ -17,12 +16,12 @@ namespace punchline {
 /// SEEK_DATA, which serves only to skip: a filesystem that knows no holes is read through.
 class LineScanner final : public Scanner {
  public:
-  LineScanner(BufferFile& file, Position base, ReadRules rules)
-      : file_(file), base_(base), rules_(std::move(rules)) {}
+  explicit LineScanner(Space& space) : space_(space) {}
 
-  void set_rules(ReadRules rules) override;
-  void set_base(Position base) override { base_ = base; }
-  std::size_t memory_bytes() const override { return std::size_t{rules_.record_bytes_max} + 1; }
+  void forget() override { long_.reset(); }
+  std::size_t memory_bytes() const override {
+    return std::size_t{space_.rules().record_bytes_max} + 1;
+  }
   Result<ScanStep> step(Position from, Position until, std::span<char> memory,
                         std::size_t items_max, std::vector<Item>& items) override;
 
@@ -51,9 +50,7 @@ class LineScanner final : public Scanner {
   /// Data has appeared in the hole that was jumped.
   Result<bool> hole_was_filled();
 
-  BufferFile& file_;
-  Position base_;
-  ReadRules rules_;
+  Space& space_;
   std::optional<LongLine> long_;
 };
 

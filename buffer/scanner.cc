@@ -94,12 +94,9 @@ std::optional<std::uint32_t> salt_of_head_in(std::string_view data) {
 
 }  // namespace
 
-std::unique_ptr<Scanner> make_scanner(Format format, BufferFile& file, Position base,
-                                      ReadRules rules) {
-  if (format == Format::frames) {
-    return std::make_unique<FrameScanner>(file, base, std::move(rules));
-  }
-  return std::make_unique<LineScanner>(file, base, std::move(rules));
+std::unique_ptr<Scanner> make_scanner(Space& space) {
+  if (space.format() == Format::frames) return std::make_unique<FrameScanner>(space);
+  return std::make_unique<LineScanner>(space);
 }
 
 Result<Detected> detect_format(BufferFile& file, std::uint64_t careful_end) {

@@ -9,7 +9,8 @@
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
-#include "buffer/lines.h"
+#include "buffer/item.h"
+#include "buffer/space.h"
 #include "buffer/state.h"
 
 namespace punchline {
@@ -35,16 +36,13 @@ struct ScanStep {
 ///
 /// Each step does a bounded amount of reading, so neither a record of any length nor a hole of
 /// terabytes holds up the caller. Nothing is changed. One thread. Errors: `io` from the file;
-/// nothing is appended then.
+/// nothing is appended then. Base, fences and limits are those that the Space has at each step.
 class Scanner {
  public:
   virtual ~Scanner() = default;
 
-  /// The rules may be replaced between steps.
-  virtual void set_rules(ReadRules rules) = 0;
-
-  /// The file was collapsed: file offset 0 is at position `base` now. Between steps.
-  virtual void set_base(Position base) = 0;
+  /// What was read may read differently now: the next step begins without any of it.
+  virtual void forget() = 0;
 
   /// Memory with which no record under the limit ends in `needs_memory`.
   virtual std::size_t memory_bytes() const = 0;
@@ -56,9 +54,8 @@ class Scanner {
                                 std::size_t items_max, std::vector<Item>& items) = 0;
 };
 
-/// A scanner for `format`; `base` is the position of file offset 0. `file` must outlive it.
-std::unique_ptr<Scanner> make_scanner(Format format, BufferFile& file, Position base,
-                                      ReadRules rules);
+/// A scanner for the format that `space` has now. `space` must outlive it.
+std::unique_ptr<Scanner> make_scanner(Space& space);
 
 /// What a file holds whose state does not know the format.
 struct Detected {

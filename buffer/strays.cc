@@ -30,9 +30,9 @@ std::size_t long_nuls_in(std::string_view bytes) {
   return bytes.size();
 }
 
-std::optional<ByteRange> explained_at(const StraySearch::Space& space, Position at) {
-  const auto unfreed = space.unfreed.find(at);
-  return unfreed ? unfreed : space.known.find(at);
+std::optional<ByteRange> explained_at(const StraySearch::Where& where, Position at) {
+  const auto unfreed = where.unfreed.find(at);
+  return unfreed ? unfreed : where.known.find(at);
 }
 
 /// How many bytes the whole frames hold that `bytes` begin with.
@@ -60,41 +60,40 @@ ByteRange first_stray(std::string_view bytes, Format format, bool more, bool& en
 
 }  // namespace
 
-Result<Position> StraySearch::find(const Space& space, std::size_t found_max,
+Result<Position> StraySearch::find(const Where& where, std::size_t found_max,
                                    std::vector<Stray>& found) {
   bytes_read_ = 0;
-  const auto base = space.base;
-  for (looked_to_ = space.range.begin; looked_to_ < space.range.end;) {
+  for (looked_to_ = where.range.begin; looked_to_ < where.range.end;) {
     if (found.size() >= found_max || bytes_read_ >= kBytesPerLookMax) return looked_to_;
-    if (const auto old = explained_at(space, looked_to_)) {
+    if (const auto old = explained_at(where, looked_to_)) {
       looked_to_ = old->end;
       continue;
     }
-    const auto data = file_.next_data(looked_to_ - base);
+    const auto data = space_.next_data(looked_to_);
     if (!data) return data.error();
-    if (!*data || base + **data >= space.range.end) break;
-    looked_to_ = base + **data;
-    if (explained_at(space, looked_to_)) continue;
-    const auto hole = file_.next_hole(**data);
+    if (!*data || **data >= where.range.end) break;
+    looked_to_ = **data;
+    if (explained_at(where, looked_to_)) continue;
+    const auto hole = space_.next_hole(looked_to_);
     if (!hole) return hole.error();
-    ByteRange clean{looked_to_, std::min(base + *hole, space.range.end)};
-    for (const auto* explained : {&space.unfreed, &space.known}) {
+    ByteRange clean{looked_to_, std::min(*hole, where.range.end)};
+    for (const auto* explained : {&where.unfreed, &where.known}) {
       const auto next = explained->next(clean.begin);
       if (next) clean.end = std::min(clean.end, next->begin);
     }
-    if (const auto looked = look_into(clean, space, found_max, found); !looked) {
+    if (const auto looked = look_into(clean, found_max, found); !looked) {
       return looked.error();
     }
   }
-  return space.range.end;
+  return where.range.end;
 }
 
-Status StraySearch::look_into(ByteRange clean, const Space& space, std::size_t found_max,
+Status StraySearch::look_into(ByteRange clean, std::size_t found_max,
                               std::vector<Stray>& found) {
   memory_.resize(kPieceBytes);
   while (looked_to_ < clean.end && found.size() < found_max && bytes_read_ < kBytesPerLookMax) {
     const auto wanted = std::min<std::uint64_t>(kPieceBytes, clean.end - looked_to_);
-    const auto read = file_.read_at(looked_to_ - space.base, {memory_.data(), wanted});
+    const auto read = space_.read_at(looked_to_, {memory_.data(), wanted});
     if (!read) return read.error();
     if (*read == 0) {
       looked_to_ = clean.end;
@@ -109,7 +108,7 @@ Status StraySearch::look_into(ByteRange clean, const Space& space, std::size_t f
       looked_to_ += text;
       if (bytes.empty()) break;
       bool ended = false;
-      auto stray = first_stray(bytes, space.format, more, ended);
+      auto stray = first_stray(bytes, space_.format(), more, ended);
       if (stray.empty() && bytes.size() < kPieceBytes) break;  // read on from here
       if (stray.empty()) stray = {0, bytes.size()};
       found.push_back({{looked_to_, looked_to_ + stray.size()}, ended});

@@ -7,9 +7,8 @@
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
-#include "buffer/buffer_file.h"
 #include "buffer/interval_set.h"
-#include "buffer/state.h"
+#include "buffer/space.h"
 
 namespace punchline {
 
@@ -29,26 +28,23 @@ class StraySearch {
   static constexpr std::size_t kPieceBytes = 256 * 1024;
   static constexpr std::size_t kBytesPerLookMax = 4 << 20;
 
-  explicit StraySearch(BufferFile& file) : file_(file) {}
+  explicit StraySearch(Space& space) : space_(space) {}
 
-  /// Where to look, in positions: `range` is done, and but for `unfreed` and `known` clean: NULs, and
-  /// newlines that close them.
-  struct Space {
-    Position base = 0;
+  /// Where to look: `range` is done, and but for `unfreed` and `known` clean: NULs, and newlines that
+  /// close them.
+  struct Where {
     ByteRange range;
     const IntervalSet& unfreed;
     const IntervalSet& known;  ///< Strays that have been found before.
-    Format format = Format::lines;
   };
   /// Appends what it finds, in order, and stops behind `found_max` or kBytesPerLookMax. Returns up
   /// to where it has looked. Errors: `io`.
-  Result<Position> find(const Space& space, std::size_t found_max, std::vector<Stray>& found);
+  Result<Position> find(const Where& where, std::size_t found_max, std::vector<Stray>& found);
 
  private:
-  Status look_into(ByteRange clean, const Space& space, std::size_t found_max,
-                   std::vector<Stray>& found);
+  Status look_into(ByteRange clean, std::size_t found_max, std::vector<Stray>& found);
 
-  BufferFile& file_;
+  Space& space_;
   std::string memory_;
   std::size_t bytes_read_ = 0;
   Position looked_to_ = 0;

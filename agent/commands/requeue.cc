@@ -1,6 +1,6 @@
 #include "agent/commands/requeue.h"
 
-#include <memory>
+#include "buffer/frame_scanner.h"
 
 namespace punchline {
 namespace {
@@ -12,23 +12,23 @@ constexpr std::size_t kItemsMax = 1024;
 Requeue::Requeue(Parts parts, bool force)
     : parts_(std::move(parts)),
       force_(force),
-      ledger_(parts_.quarantine, parts_.checkpoint, parts_.limits) {}
+      ledger_(parts_.checkpoint, parts_.limits) {
+  parts_.checkpoint.space().rules().record_bytes_max = kQuarantineRecordBytesMax;
+}
 
 Result<Requeue::Account> Requeue::go() {
-  const auto scanner = make_scanner(
-      Format::frames, parts_.quarantine, parts_.checkpoint.base(),
-      {kQuarantineRecordBytesMax, parts_.checkpoint.fences(), parts_.checkpoint.salts()});
+  FrameScanner scanner(parts_.checkpoint.space());
   std::vector<char> memory(256 * 1024);
   std::vector<Item> items;
   for (auto at = parts_.checkpoint.front(); !is_interrupted();) {
     items.clear();
-    const auto step = scanner->step(at, UINT64_MAX, memory, kItemsMax, items);
+    const auto step = scanner.step(at, UINT64_MAX, memory, kItemsMax, items);
     if (!step) return give_up(step.error());
     const auto taken = take_all(items, {memory.data(), memory.size()}, at);
     if (!taken) return give_up(taken.error());
     at = step->next;
     if (const auto settled = settle(); !settled) return settled.error();
-    if (step->end == ScanStep::End::needs_memory) memory.resize(scanner->memory_bytes());
+    if (step->end == ScanStep::End::needs_memory) memory.resize(scanner.memory_bytes());
     account_.unfinished_bytes = step->unfinished_bytes;
     if (step->end == ScanStep::End::end_of_data) break;
   }
@@ -69,7 +69,7 @@ Status Requeue::take(const Item& item, std::string_view frame) {
   const auto label = label_of(headers);
   if (!label) {
     return Error(ErrorKind::refused, 0,
-                 parts_.quarantine.path() + ": the entry at position " +
+                 parts_.checkpoint.space().path() + ": the entry at position " +
                      std::to_string(item.range.begin) + " is none of a quarantine");
   }
   const bool known = !parts_.buffer_uuid.empty() && label->buffer != parts_.buffer_uuid;

@@ -11,13 +11,13 @@ constexpr std::uint64_t kWorthAtEndBytes = 64 * 1024;
 
 }  // namespace
 
-Ledger::Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve)
-    : file_(file),
-      checkpoint_(checkpoint),
+Ledger::Ledger(Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve)
+    : checkpoint_(checkpoint),
+      space_(checkpoint.space()),
       limits_(limits),
       reserve_(reserve),
       reclaim_(limits.block_bytes, checkpoint.base(), checkpoint.format()),
-      search_(file),
+      search_(space_),
       front_(checkpoint.front()),
       free_from_bytes_(limits.free_bytes_min) {
   // What an earlier run confirmed and did not get round to free, or to cut off.
@@ -45,7 +45,7 @@ void Ledger::pass_room(ByteRange range, TimePoint now) {
 void Ledger::note_done(ByteRange range, TimePoint now) {
   const auto noted = checkpoint_.free_from();
   if (range.begin < noted && noted < range.end) kept_until_ = range.end;
-  if (range.begin == checkpoint_.base()) format_shown_until_ = range.end;
+  if (range.begin == space_.base()) format_shown_until_ = range.end;
   if (range.begin == front_) {
     front_ = range.end;
     for (auto next = done_.first(); next && next->begin <= front_; next = done_.first()) {
@@ -212,7 +212,7 @@ void Ledger::take_reserve(TimePoint now) {
 // frames, its first frames do: whoever finds only what comes after them, torn perhaps, would take
 // it for lines.
 Position Ledger::free_from() const {
-  const bool shows = checkpoint_.format() == Format::frames && !checkpoint_.format_stored();
+  const bool shows = space_.format() == Format::frames && !checkpoint_.format_stored();
   const auto noted = checkpoint_.free_from();
   return std::max(noted > 0 ? std::max(noted, kept_until_) : 0, shows ? format_shown_until_ : 0);
 }
@@ -220,14 +220,13 @@ Position Ledger::free_from() const {
 Status Ledger::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   if (punch.in_band && !punch.stray && is_crossed_at(punch.settled)) {
     is_crossed_ = true;
-    return Error(ErrorKind::busy, 0, file_.path() + ": written across");
+    return Error(ErrorKind::busy, 0, space_.path() + ": written across");
   }
   if (punch.stray && was_written_since(punch.settled)) {
     free_due_ = TimePoint::min();  // the rest of it, by another plan
     return {};
   }
-  const auto base = checkpoint_.base();
-  const auto freed = file_.punch({punch.range.begin - base, punch.range.end - base});
+  const auto freed = space_.punch(punch.range);
   if (freed) {
     freed_bytes_ += reclaim_.freed(punch);
     if (punch.stray) forget_given_back(punch.settled);
@@ -269,7 +268,7 @@ void Ledger::sync(TimePoint now, Troubles& troubles) {
 void Ledger::collapse(TimePoint now, Troubles& troubles) {
   collapse_due_ = TimePoint::max();
   if (limits_.collapse.unit_bytes == 0 ||
-      checkpoint_.stored_front() - checkpoint_.base() < limits_.collapse.bytes_min) {
+      checkpoint_.stored_front() - space_.base() < limits_.collapse.bytes_min) {
     return;
   }
   // Who writes into room would go on elsewhere. The front moves on, and with it this is due again.
@@ -284,8 +283,8 @@ void Ledger::collapse(TimePoint now, Troubles& troubles) {
   if (cut) {
     if (*cut == 0) return;
     kept_.forget();  // a part of it was zeroed
-    freed_bytes_ += reclaim_.cut_off(checkpoint_.base());
-    forget_given_back({0, checkpoint_.base()});
+    freed_bytes_ += reclaim_.cut_off(space_.base());
+    forget_given_back({0, space_.base()});
     return;
   }
   collapse_due_ = now + limits_.collapse_delay;

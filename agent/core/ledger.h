@@ -11,12 +11,12 @@
 #include "agent/core/trouble.h"
 #include "buffer/base/byte_range.h"
 #include "buffer/base/clock.h"
-#include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
 #include "buffer/kept_bytes.h"
 #include "buffer/reclaim.h"
 #include "buffer/reserve.h"
+#include "buffer/space.h"
 #include "buffer/strays.h"
 
 namespace punchline {
@@ -72,8 +72,8 @@ class Ledger {
 
   using Trouble = punchline::Trouble;
 
-  /// All must outlive this; `checkpoint` has been started. `reserve` may be nullptr.
-  Ledger(BufferFile& file, Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve = nullptr);
+  /// Both must outlive this; `checkpoint` has been started. `reserve` may be nullptr.
+  Ledger(Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve = nullptr);
 
   /// The format has been settled (Checkpoint::settle_format()).
   void set_format(Format format) { reclaim_.set_format(format); }
@@ -171,8 +171,8 @@ class Ledger {
   void note_freed_first();
   void note_freed(Position clean);
 
-  BufferFile& file_;
   Checkpoint& checkpoint_;
+  Space& space_;
   LedgerLimits limits_;
   Reserve* reserve_;
   bool has_reserve_ = false;

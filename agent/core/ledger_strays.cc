@@ -16,28 +16,28 @@ constexpr int kSegmentsMax = 1000;
 constexpr std::size_t kHolesPerLook = 256;
 
 /// Where the data begin that end at `front`: what an earlier run has left, where it has not said so.
-Position last_data_before(BufferFile& file, Position base, Position front) {
-  std::uint64_t at = 0;
+Position last_data_before(Space& space, Position front) {
+  auto at = space.base();
   for (int segment = 0; segment < kSegmentsMax; ++segment) {
-    const auto data = file.next_data(at);
+    const auto data = space.next_data(at);
     if (!data) break;
-    if (!*data || base + **data >= front) return front;
-    const auto hole = file.next_hole(**data);
+    if (!*data || **data >= front) return front;
+    const auto hole = space.next_hole(**data);
     if (!hole) break;
-    if (base + *hole >= front) return base + **data;
+    if (*hole >= front) return **data;
     at = *hole;
   }
-  return base;
+  return space.base();
 }
 
 }  // namespace
 
 // What an earlier run left unfreed counts as old, all below it as clean.
 void Ledger::begin_below(Position front) {
-  const auto base = checkpoint_.base();
+  const auto base = space_.base();
   const auto& freed = checkpoint_.freed();
-  const auto to = freed ? std::clamp(freed->to, base, front) : last_data_before(file_, base, front);
-  reclaim_ = Reclaim(limits_.block_bytes, to, checkpoint_.format());
+  const auto to = freed ? std::clamp(freed->to, base, front) : last_data_before(space_, front);
+  reclaim_ = Reclaim(limits_.block_bytes, to, space_.format());
   reclaim_.add({to, front});
   if (freed && freed->kept_checksum != 0 && freed->to >= base) {
     kept_.expect({to, front}, freed->kept_checksum);
@@ -65,7 +65,7 @@ Result<std::vector<Stray>> Ledger::find_strays(std::size_t found_max) {
 // What its writer has gone on into is found as in what is clean, once it is not to be freed any
 // more. Frames of it are looked at soon: it grows with the front for as long as it waits.
 Status Ledger::find_below(std::size_t found_max, std::vector<Stray>& found) {
-  ByteRange below{std::clamp(looked_below_, checkpoint_.base(), front_), front_};
+  ByteRange below{std::clamp(looked_below_, space_.base(), front_), front_};
   IntervalSet left;
   for (bool has_left = true; has_left;) {
     const auto left_before = left.bytes();
@@ -81,7 +81,7 @@ Status Ledger::find_below(std::size_t found_max, std::vector<Stray>& found) {
   for (auto& stray : found) {
     const auto next = left.next(stray.range.begin);
     const bool goes_on = next && next->begin < stray.range.end;
-    stray.ended = stray.ended || (goes_on && checkpoint_.format() == Format::frames);
+    stray.ended = stray.ended || (goes_on && space_.format() == Format::frames);
   }
   remember_kept();
   return {};
@@ -100,16 +100,14 @@ bool Ledger::is_crossed_at(Position at) {
 // Returns up to where it has looked.
 Result<Position> Ledger::add_strays(ByteRange range, std::size_t found_max,
                                     std::vector<Stray>& found) {
-  return search_.find(
-      {checkpoint_.base(), range, reclaim_.unfreed(), strays_, checkpoint_.format()}, found_max,
-      found);
+  return search_.find({range, reclaim_.unfreed(), strays_}, found_max, found);
 }
 
 // What a stray that ends at `end` may go on into. A frame has NULs in it, of which those at the end
 // of what is clean are not seen as a part of it.
 std::optional<ByteRange> Ledger::first_unfreed_behind(Position end) const {
   const auto& unfreed = reclaim_.unfreed();
-  if (checkpoint_.format() != Format::frames) return unfreed.find(end);
+  if (space_.format() != Format::frames) return unfreed.find(end);
   const auto next = unfreed.next(end);
   const auto known = strays_.next(end);
   const bool is_near = next && next->begin < end + kGapBytesMin;
@@ -129,7 +127,7 @@ void Ledger::leave_reached(const std::vector<Stray>& found, IntervalSet& left) {
 
 // From the first change of what is kept to the last.
 Status Ledger::leave_overwritten(IntervalSet& left) {
-  const auto changed = kept_.overwritten(file_, checkpoint_.base(), checkpoint_.format());
+  const auto changed = kept_.overwritten(space_);
   if (!changed) return changed.error();
   if (changed->empty()) return {};
   const auto all = cover(changed->front(), changed->back());
@@ -144,7 +142,7 @@ void Ledger::remember_kept() {
   if (!unfreed) return kept_.forget();
   const auto kept = intersection(*unfreed, {unfreed->begin, front_});
   if (kept == kept_.range() || kept.size() > KeptBytes::kBytesMax) return;
-  if (!kept_.remember(file_, checkpoint_.base(), kept)) kept_.forget();
+  if (!kept_.remember(space_, kept)) kept_.forget();
 }
 
 void Ledger::note_stray(ByteRange range) {
@@ -158,7 +156,7 @@ void Ledger::note_stray(ByteRange range) {
 void Ledger::settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now) {
   given_back_[range.begin] = {range, checksum};
   const bool may_be_read = range.end >= checkpoint_.stored_front();
-  if (may_be_read && checkpoint_.format() == Format::lines && ends_a_line(range.end)) {
+  if (may_be_read && space_.format() == Format::lines && ends_a_line(range.end)) {
     const ByteRange newline{range.end - 1, range.end};
     strays_.erase(newline);
     unsettled_strays_.erase(newline);
@@ -195,7 +193,7 @@ std::optional<std::uint32_t> Ledger::checksum_of(ByteRange range) const {
   std::uint32_t sum = 0;
   for (auto at = range.begin; at < range.end;) {
     const auto wanted = std::min<std::uint64_t>(memory.size(), range.end - at);
-    const auto read = file_.read_at(at - checkpoint_.base(), {memory.data(), wanted});
+    const auto read = space_.read_at(at, {memory.data(), wanted});
     if (!read || *read == 0) return std::nullopt;
     sum = crc32c({memory.data(), *read}, sum);
     at += *read;
@@ -205,7 +203,7 @@ std::optional<std::uint32_t> Ledger::checksum_of(ByteRange range) const {
 
 bool Ledger::ends_a_line(Position end) {
   char last = 0;
-  const auto read = file_.read_at(end - 1 - checkpoint_.base(), {&last, 1});
+  const auto read = space_.read_at(end - 1, {&last, 1});
   return read && *read == 1 && last == '\n';
 }
 
@@ -214,7 +212,7 @@ bool Ledger::ends_a_line(Position end) {
 bool Ledger::is_written_below() {
   const auto unfreed = reclaim_.unfreed().next(reclaim_.freed_to());
   const auto to = std::min(unfreed ? std::max(unfreed->begin, reclaim_.freed_to()) : 0, front_);
-  const auto base = checkpoint_.base();
+  const auto base = space_.base();
   if (to <= base) return false;
   std::vector<Stray> found;
   const auto looked = add_strays({to - std::min(limits_.block_bytes, to - base), to}, 1, found);
@@ -223,12 +221,11 @@ bool Ledger::is_written_below() {
 
 // As far as a look can tell: none is there that has not been found before.
 bool Ledger::is_clean_below() {
-  const auto base = checkpoint_.base();
   std::vector<Stray> found;
-  const auto looked = add_strays({base, front_}, 1, found);
+  const auto looked = add_strays({space_.base(), front_}, 1, found);
   if (!looked || *looked < front_ || !found.empty()) return false;
   auto kept = kept_;  // each change is told once, to find_strays()
-  const auto changed = kept.overwritten(file_, base, checkpoint_.format());
+  const auto changed = kept.overwritten(space_);
   return changed && changed->empty();
 }
 

@@ -5,22 +5,13 @@
 
 namespace punchline {
 
-Pass::Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
-           std::uint32_t owner, Envelope* envelope)
-    : file_(file),
-      base_(base),
-      format_(format),
-      rules_(std::move(rules)),
-      scanner_(make_scanner(format, file, base, rules_)),
-      pool_(pool),
-      owner_(owner),
-      envelope_(envelope) {}
-
-void Pass::set_format(Format format, ReadRules rules) {
-  drop();
-  rules_ = std::move(rules);
-  format_ = format;
-  scanner_ = make_scanner(format, file_, base_, rules_);
+// The format may be known only after the first looks.
+Scanner& Pass::scanner() {
+  if (scanner_ == nullptr || scanned_as_ != space_.format()) {
+    scanned_as_ = space_.format();
+    scanner_ = make_scanner(space_);
+  }
+  return *scanner_;
 }
 
 void Pass::restart(Position at) {
@@ -28,16 +19,9 @@ void Pass::restart(Position at) {
   scanned_to_ = at;
 }
 
-void Pass::set_rules(ReadRules rules) {
+void Pass::forget() {
   drop();
-  rules_ = std::move(rules);
-  scanner_->set_rules(rules_);
-}
-
-// What has been read already stands in memory, by position.
-void Pass::set_base(Position base) {
-  base_ = base;
-  scanner_->set_base(base);
+  scanner().forget();
 }
 
 Position Pass::at() const {
@@ -63,12 +47,12 @@ Result<Pass::Fill> Pass::fill(Position until) {
   if (chunk_ == nullptr) return Fill::no_memory;
   chunk_->position = scanned_to_;
   const auto step =
-      scanner_->step(scanned_to_, until, chunk_->memory(), ChunkPool::kRecordsPerChunkMax, items_);
+      scanner().step(scanned_to_, until, chunk_->memory(), ChunkPool::kRecordsPerChunkMax, items_);
   if (!step) {
     drop();
     return step.error();
   }
-  memory_bytes_ = step->end == ScanStep::End::needs_memory ? scanner_->memory_bytes() : 0;
+  memory_bytes_ = step->end == ScanStep::End::needs_memory ? scanner().memory_bytes() : 0;
   scanned_to_ = step->next;
   if (!items_.empty()) {
     index_records();
@@ -87,7 +71,7 @@ void Pass::index_records() {
     const auto begin = static_cast<std::uint32_t>(item.range.begin - chunk_->position);
     const auto end = static_cast<std::uint32_t>(item.range.end - chunk_->position);
     chunk_->records.push_back({chunk_, begin, end, item.payload, item.payload_bytes});
-    if (format_ == Format::frames) index_extra(item);
+    if (scanned_as_ == Format::frames) index_extra(item);
   }
   if (envelope_ != nullptr) envelope_->put_on(*chunk_);
 }

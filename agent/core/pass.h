@@ -26,20 +26,16 @@ class Pass {
   };
 
   /// All must outlive the pass. `owner` is noted on each chunk; `envelope` may be nullptr.
-  Pass(BufferFile& file, Position base, Format format, ReadRules rules, ChunkPool& pool,
-       std::uint32_t owner, Envelope* envelope = nullptr);
+  Pass(Space& space, ChunkPool& pool, std::uint32_t owner, Envelope* envelope = nullptr)
+      : space_(space), pool_(pool), owner_(owner), envelope_(envelope) {}
   ~Pass() { drop(); }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
   /// Goes on at `at`, a record start.
   void restart(Position at);
-  void set_rules(ReadRules rules);
-  /// The file was collapsed (Scanner::set_base()).
-  void set_base(Position base);
-  Position base() const { return base_; }
-  /// The buffer is in this format. Between restart() and fill() alone.
-  void set_format(Format format, ReadRules rules);
+  /// What was read may read differently now: items not taken are read again.
+  void forget();
   /// Where the first item not yet taken begins, or the scan stands.
   Position at() const;
 
@@ -72,15 +68,14 @@ class Pass {
   void drop();
 
  private:
+  Scanner& scanner();
   void index_records();
   void index_extra(const Item& item);
   void add_header(const FrameRecord::Header& header);
 
-  BufferFile& file_;
-  Position base_;
-  Format format_;
-  ReadRules rules_;
+  Space& space_;
   std::unique_ptr<Scanner> scanner_;
+  Format scanned_as_ = Format::none;  // by the scanner
   ChunkPool& pool_;
   std::uint32_t owner_;
   Envelope* envelope_;

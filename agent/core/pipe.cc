@@ -30,32 +30,31 @@ std::uint32_t seed_from(const Uuid& uuid) {
 Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
            TimePoint now)
     : parts_(parts),
+      space_(parts.checkpoint.space()),
       config_(config),
       owner_(owner),
-      ledger_(parts.file, parts.checkpoint, limits, parts.reserve),
+      ledger_(parts.checkpoint, limits, parts.reserve),
       stray_watch_(ledger_, now),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       side_pool_(ChunkPool::kChunkBytes),
-      dropping_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), side_pool_,
-                owner),
-      looking_back_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(),
-                    side_pool_, owner),
-      main_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
-            owner, &envelope_),
-      own_(parts.file, parts.checkpoint.base(), parts.checkpoint.format(), rules(), parts.pool,
-           owner, &envelope_),
-      quarantine_(parts.file, parts.checkpoint, parts.set_aside_store, config.topic),
+      dropping_(space_, side_pool_, owner),
+      looking_back_(space_, side_pool_, owner),
+      main_(space_, parts.pool, owner, &envelope_),
+      own_(space_, parts.pool, owner, &envelope_),
+      quarantine_(parts.checkpoint, parts.set_aside_store, config.topic),
       rate_limit_(config.drain_rate),
       probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
-      gauges_({parts.file, parts.checkpoint, parts.metrics, parts.losses, parts.log}, config_, now),
+      gauges_({space_, parts.checkpoint, parts.metrics, parts.losses, parts.log}, config_, now),
       until_(kNoLimit),
       began_(now),
       look_due_(now),
       look_earliest_(now),
       partial_since_(now) {
+  space_.rules().record_bytes_max = config_.record_bytes_max;
+  space_.rules().block_bytes = limits.block_bytes;
   main_.restart(parts.checkpoint.front());
 }
 
@@ -102,7 +101,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
     if (!blames_topic_ && rate_limit_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
   }
-  if (parts_.checkpoint.format() == Format::none) return settle_format(now);
+  if (space_.format() == Format::none) return settle_format(now);
   drop_oldest(now);
   if (blames_topic_) return probe_topic(now);
   const bool more_strays = feed_strays(now);
@@ -140,11 +139,8 @@ Pipe::Fed Pipe::settle_format(TimePoint now) {
   if (const auto settled = parts_.checkpoint.settle_format(); !settled) {
     gauges_.say(settled.error(), now);
   }
-  const auto format = parts_.checkpoint.format();
-  if (format == Format::none) return rest_at_end(now);
-  for (auto* pass : passes())
-    pass->set_format(format, rules());
-  ledger_.set_format(format);
+  if (space_.format() == Format::none) return rest_at_end(now);
+  ledger_.set_format(space_.format());
   at_end_ = false;
   return Fed::more;
 }
@@ -208,8 +204,7 @@ void Pipe::note_room() {
   const auto begin = main_.at() + main_.unfinished_bytes();
   room_ = {begin, begin + main_.room_bytes()};
   if (parts_.checkpoint.is_all_room()) {
-    const auto facts = parts_.file.facts();
-    if (facts) room_.end = std::max(room_.begin, parts_.checkpoint.base() + facts->size);
+    if (const auto end = space_.end()) room_.end = std::max(room_.begin, *end);
   }
   gauges_.note_room(room_);
 }
@@ -272,7 +267,7 @@ void Pipe::close_partial_line(TimePoint now) {
     partial_told_ = false;
   }
   if (bytes == 0 || !room_.empty() || until_ != kNoLimit) return;
-  if (parts_.checkpoint.format() != Format::lines) return;
+  if (space_.format() != Format::lines) return;
   if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
   if (now < partial_since_ + config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
@@ -300,6 +295,7 @@ void Pipe::settle(TimePoint now) {
   set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);
+  const auto base = space_.base();
   const auto fences = parts_.checkpoint.careful_until();
   const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
                      : gauges_.is_near_limit() ? Ledger::Worth::blocks
@@ -309,25 +305,19 @@ void Pipe::settle(TimePoint now) {
   }
   if (const auto* no_room = ledger_.no_room())
     gauges_.say_no_room(*no_room, ledger_.unfreed_bytes(), now);
-  follow_base();
+  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || ledger_.is_crossed();
+  if (space_.base() > base) note_collapse(base);
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     for (auto* pass : passes())
-      pass->set_rules(rules());
+      pass->forget();
   }
 }
 
-// settle() may have collapsed the file, or seen that it was written across.
-void Pipe::follow_base() {
-  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || ledger_.is_crossed();
-  const auto base = parts_.checkpoint.base();
-  const auto cut = base - main_.base();
-  if (cut == 0) return;
-  for (auto* pass : passes()) {
-    if (pass->at() < base) pass->restart(ledger_.front());  // what is below is done
-    pass->set_base(base);
-  }
-  size_seen_ -= std::min(size_seen_, cut);
-  parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, cut, base);
+void Pipe::note_collapse(Position base_before) {
+  for (auto* pass : passes())
+    if (pass->at() < space_.base()) pass->restart(ledger_.front());  // what is below is done
+  parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, space_.base() - base_before,
+                  space_.base());
 }
 
 void Pipe::show(TimePoint now) {
@@ -380,9 +370,9 @@ TimePoint Pipe::due(TimePoint now) const {
 }
 
 Status Pipe::limit_to_present() {
-  const auto facts = parts_.file.facts();
-  if (!facts) return facts.error();
-  until_ = parts_.checkpoint.base() + facts->size;
+  const auto end = space_.end();
+  if (!end) return end.error();
+  until_ = *end;
   return {};
 }
 

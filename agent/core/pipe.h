@@ -131,10 +131,10 @@ class Pipe {
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
   bool look_for_shrinking();
-  void note_truncation(std::uint64_t size);
+  void note_truncation(Position end);
   std::uint64_t records_left();
   bool has_shrunk(TimePoint now);
-  void follow_base();
+  void note_collapse(Position base_before);
   Fed settle_format(TimePoint now);
   void set_aside(const Item& item);
   void look_back(TimePoint now);
@@ -193,12 +193,8 @@ class Pipe {
   void tell_of_partial_line(TimePoint now);
   bool is_stuck(TimePoint now) const;
   void tell_of_silence(TimePoint now);
-  ReadRules rules() const {
-    return {config_.record_bytes_max, parts_.checkpoint.fences(), parts_.checkpoint.salts(),
-            parts_.checkpoint.old_front(), ledger_.block_bytes()};
-  }
-
   Parts parts_;
+  Space& space_;
   BufferConfig config_;
   std::uint32_t owner_;
   Ledger ledger_;
@@ -242,7 +238,7 @@ class Pipe {
   ByteRange gone_;               // of what was there before
   bool gone_at_most_ = false;    // it has grown again since
   bool held_ = false;
-  std::uint64_t size_seen_ = 0;  // of the file, without its room, when last looked at
+  Position end_seen_ = 0;        // of the file, without its room, when last looked at
   ByteRange room_;               // NULs up to the end of the file, when that was last read
   TimePoint began_;
   TimePoint shrink_look_due_{};  // look at it even without a wake()

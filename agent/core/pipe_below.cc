@@ -28,7 +28,7 @@ void Pipe::look_below(TimePoint now) {
   }
   if (!strays->empty() && look_for_shrinking()) return;  // truncated, and appended to since
   for (const auto& stray : *strays) {
-    if (parts_.checkpoint.format() == Format::frames) {
+    if (space_.format() == Format::frames) {
       take_stretch(stray);
     } else if (!set_stray_aside(stray.range)) {
       return;  // when there is room
@@ -129,8 +129,7 @@ void Pipe::take_stray(const StrayFrames::Offered& frame, const Delivery& deliver
 
 // Who starts at offset 0 again writes over what waits as well.
 void Pipe::look_at_waiting(TimePoint now) {
-  const auto changed = waiting_.look(parts_.file, parts_.checkpoint.base(), ledger_.front(),
-                                     parts_.checkpoint.format());
+  const auto changed = waiting_.look(space_, ledger_.front());
   if (!changed) return gauges_.say(changed.error(), now);
   if (!changed->empty()) tell_of_overwriting(*changed, now);
 }

@@ -39,10 +39,10 @@ bool Pipe::has_unread() {
 // Of a file that was truncated all is new.
 void Pipe::look_for_rest() {
   rest_ = {};
-  const auto facts = parts_.file.facts();
-  if (!facts) return;
+  const auto end = space_.end();
+  if (!end) return;
   auto& pass = dropping_;
-  pass.restart(shrunk_ ? parts_.checkpoint.base() : ledger_.front());
+  pass.restart(shrunk_ ? space_.base() : ledger_.front());
   const auto read_until = pass.at() + kRestReadMax;
   for (;;) {
     const auto filled = pass.fill(until_);
@@ -54,8 +54,7 @@ void Pipe::look_for_rest() {
     for (; pass.has_item(until_); pass.skip())
       count_rest(pass.item());
   }
-  const auto end = parts_.checkpoint.base() + facts->size;
-  if (!rest_.is_all) rest_.bytes += end - std::min(end, pass.at());
+  if (!rest_.is_all) rest_.bytes += *end - std::min(*end, pass.at());
   pass.drop();
 }
 

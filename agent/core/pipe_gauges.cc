@@ -228,15 +228,15 @@ void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
   in_flight_.set(in_flight);
   metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
   metrics.front.set(ledger.front());
-  metrics.base.set(parts_.checkpoint.base());
+  metrics.base.set(parts_.space.base());
 }
 
 bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
   show_counts(ledger, in_flight);
   show_due_ = now + kShowDelay;
-  const auto facts = parts_.file.facts();
+  const auto facts = parts_.space.file().facts();
   if (!facts) return false;
-  const auto end = parts_.checkpoint.base() + facts->size;
+  const auto end = parts_.space.base() + facts->size;
   if (end < ledger.front()) return false;  // truncated: what it holds is for another pipe to show
   const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
@@ -273,17 +273,18 @@ void PipeGauges::show_waiting(const Ledger& ledger) {
 
 // From the block of the front on; with very many segments the blocks allocated must do.
 PipeGauges::Data PipeGauges::data_from(Position from, const FileFacts& facts) {
-  const auto base = parts_.checkpoint.base();
-  std::uint64_t at = whole_blocks({0, from - base}, facts.block_bytes).end;
+  auto& space = parts_.space;
+  const auto end = space.base() + facts.size;
+  auto at = whole_blocks({space.base(), from}, facts.block_bytes).end;
   Data found;
   for (int segment = 0; segment < kSegmentsCountedMax; ++segment) {
-    const auto data = parts_.file.next_data(at);
-    if (!data || !*data || **data >= facts.size) return found;
-    const auto hole = parts_.file.next_hole(**data);
+    const auto data = space.next_data(at);
+    if (!data || !*data || **data >= end) return found;
+    const auto hole = space.next_hole(**data);
     if (!hole) return found;
-    const ByteRange offsets{**data, std::min(*hole, facts.size)};
-    found.bytes += offsets.size();
-    found.set_aside_bytes += set_aside_in({base + offsets.begin, base + offsets.end});
+    const ByteRange held{**data, std::min(*hole, end)};
+    found.bytes += held.size();
+    found.set_aside_bytes += set_aside_in(held);
     at = *hole;
   }
   found.bytes = std::max(facts.allocated_bytes, found.set_aside_bytes);

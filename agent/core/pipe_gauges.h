@@ -15,7 +15,7 @@
 #include "agent/core/tail_age.h"
 #include "agent/core/trouble_log.h"
 #include "buffer/base/clock.h"
-#include "buffer/buffer_file.h"
+#include "buffer/space.h"
 #include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
 #include "buffer/lines.h"
@@ -29,7 +29,7 @@ namespace punchline {
 class PipeGauges {
  public:
   struct Parts {
-    BufferFile& file;
+    Space& space;
     Checkpoint& checkpoint;
     BufferMetrics& metrics;
     LossAccount& losses;

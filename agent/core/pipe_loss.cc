@@ -24,26 +24,23 @@ bool Pipe::has_shrunk(TimePoint now) {
 // Looked at before anything is remembered or freed: in a file that was truncated the same positions
 // are other records.
 bool Pipe::look_for_shrinking() {
-  const auto facts = parts_.file.facts();
-  if (shrunk_ || !facts) return shrunk_;
+  const auto end = space_.end();
+  if (shrunk_ || !end) return shrunk_;
   const auto begins = parts_.checkpoint.may_begin_at(main_.at());
   if (!begins) return false;
-  shrunk_ =
-      facts->size < size_seen_ || parts_.checkpoint.base() + facts->size < main_.at() || !*begins;
-  if (shrunk_) note_truncation(facts->size);
-  const auto room_bytes = room_.end == parts_.checkpoint.base() + facts->size ? room_.size() : 0;
-  size_seen_ = facts->size - room_bytes;
+  shrunk_ = *end < std::max(end_seen_, main_.at()) || !*begins;
+  if (shrunk_) note_truncation(*end);
+  end_seen_ = room_.end == *end ? room_.begin : *end;
   return shrunk_;
 }
 
 // Where it has grown again it is not known from where on it is another's; and of what came and went
 // between two looks nothing is.
-void Pipe::note_truncation(std::uint64_t size) {
-  const auto base = parts_.checkpoint.base();
-  const auto end = std::max(base + size_seen_, main_.at());
-  gone_at_most_ = base + size >= end;
-  const auto from = std::max(ledger_.front(), gone_at_most_ ? 0 : base + size);
-  gone_ = {from, std::max(from, end)};
+void Pipe::note_truncation(Position end) {
+  const auto end_before = std::max(end_seen_, main_.at());
+  gone_at_most_ = end >= end_before;
+  const auto from = gone_at_most_ ? ledger_.front() : std::max(ledger_.front(), end);
+  gone_ = {from, std::max(from, end_before)};
   const auto bytes = ledger_.undone_bytes(gone_);
   if (bytes == 0) return;
   parts_.losses.expect(LossReason::truncated, 0, bytes);
@@ -61,9 +58,8 @@ bool Pipe::is_due_anew(TimePoint now) {
 void Pipe::give_up(LossReason reason) {
   parts_.losses.settle_expected();
   if (reason == LossReason::deleted) {
-    const auto facts = parts_.file.facts();
-    const auto end = facts ? parts_.checkpoint.base() + facts->size : main_.at();
-    gone_ = {ledger_.front(), std::max(ledger_.front(), end)};
+    const auto end = space_.end();
+    gone_ = {ledger_.front(), std::max(ledger_.front(), end ? *end : main_.at())};
   }
   const auto bytes = ledger_.undone_bytes(gone_);
   const auto stay = gone_.begin > ledger_.front() ? records_left() : 0;

@@ -40,7 +40,7 @@ std::size_t Pipe::lane_of(const Record& record) const {
 
 // The first records of `run` that go to one lane, which is that of the first.
 std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
-  const bool keyless = parts_.checkpoint.format() == Format::lines && !envelope_.has_keys();
+  const bool keyless = space_.format() == Format::lines && !envelope_.has_keys();
   if (lanes_.count() == 1 || keyless) return run;
   const auto lane = lane_of(run.front());
   const auto other = std::find_if(run.begin() + 1, run.end(),

@@ -48,7 +48,7 @@ void Pipe::note_refused(const Delivery& refused, TimePoint now) {
 
 // Lines go with the time of now: where that is refused they wait, and go with a later one.
 bool Pipe::is_fault_of_clock(const Delivery& refused) {
-  const bool is_given = parts_.checkpoint.format() != Format::lines;
+  const bool is_given = space_.format() != Format::lines;
   if (is_given || !is_refusal_of_time(refused.code)) return false;
   if (!std::exchange(all_refused_, true)) {
     parts_.log.error(
@@ -64,7 +64,7 @@ bool Pipe::is_fault_of_clock(const Delivery& refused) {
 // lane goes on.
 bool Pipe::retime(const Delivery& refused) {
   if (config_.timestamps == Timestamps::as_given || !is_refusal_of_time(refused.code)) return false;
-  if (parts_.checkpoint.format() != Format::frames) return false;
+  if (space_.format() != Format::frames) return false;
   if (!envelope_.retimed().add(refused.range, ledger_.front())) return false;
   if (!std::exchange(retiming_told_, true)) {
     parts_.log.warning("{}: topic {} refuses the time of the record at position {}: it and others "

@@ -44,7 +44,7 @@ bool Pipe::mapping_stands(TimePoint now) {
   main_.restart(ledger_.front());
   at_end_ = false;
   // In relaxed order all that is there counts as a backlog.
-  const bool has_records = parts_.checkpoint.format() != Format::none;
+  const bool has_records = space_.format() != Format::none;
   for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
     lanes_.leave_behind(lane, ledger_.front(), now);
   return true;
@@ -58,14 +58,14 @@ bool Pipe::waits_by_old_spread() const {
 // relaxed order that of its settings does not matter.
 Spread Pipe::first_spread(const Spread& wanted) {
   auto before = parts_.checkpoint.spread();
-  const auto facts = parts_.file.facts();
-  if (before.partitions == 0 || before.partitions > wanted.partitions || !facts) return wanted;
+  const auto end = space_.end();
+  if (before.partitions == 0 || before.partitions > wanted.partitions || !end) return wanted;
   if (before.topic_checksum != wanted.topic_checksum) return wanted;
   if (before.stripe_bytes == 0 || is_relaxed()) {
     before.stripe_bytes = wanted.stripe_bytes;
     before.key_rule = wanted.key_rule;
   }
-  by_old_until_ = parts_.checkpoint.base() + facts->size;
+  by_old_until_ = *end;
   if (by_old_until_ <= ledger_.front()) return wanted;
   const bool is_other = before.stripe_bytes != wanted.stripe_bytes ||
                         before.key_rule != wanted.key_rule;

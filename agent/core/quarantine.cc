@@ -17,23 +17,23 @@ constexpr std::size_t kBytesPerTurnMax = 4 << 20;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr Duration kSyncDelayMax = std::chrono::minutes(1);
 
-/// The first byte of `offsets` that is not NUL, or its end. The hole of a gap may be far larger
-/// than the line behind it.
-Result<std::uint64_t> first_text(BufferFile& file, ByteRange offsets) {
+/// The first byte of `range` that is not NUL, or its end. The hole of a gap may be far larger than
+/// the line behind it.
+Result<Position> first_text(Space& space, ByteRange range) {
   std::array<char, 16 * 1024> piece;
-  for (auto at = offsets.begin; at < offsets.end;) {
-    const auto read = file.read_at(at, piece);
+  for (auto at = range.begin; at < range.end;) {
+    const auto read = space.read_at(at, piece);
     if (!read) return read.error();
     if (*read == 0) break;
     const auto bytes = std::span(piece).first(*read);
     const auto nuls = leading_nuls(bytes);
     if (nuls < bytes.size()) return at + nuls;
     at += *read;
-    const auto data = file.next_data(at);
+    const auto data = space.next_data(at);
     if (!data) return data.error();
-    at = std::max(at, data->value_or(offsets.end));
+    at = std::max(at, data->value_or(range.end));
   }
-  return offsets.end;
+  return range.end;
 }
 
 /// Behind the last NULs that may be room of a producer, who may yet write there; 0: there are none.
@@ -135,30 +135,29 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
 }
 
 Result<Quarantine::Settled::Moved> Quarantine::copy(const Waiting& entry) {
-  const auto base = checkpoint_.base();
   const auto& state = checkpoint_.state();
   const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
                               entry.range.begin, entry.range.size(), entry.refusal};
-  auto offsets = ByteRange{entry.range.begin - base, entry.range.end - base};
+  auto kept = entry.range;
   if (!is_whole(label)) {
-    const auto text = first_text(file_, offsets);
+    const auto text = first_text(space_, kept);
     if (!text) return text.error();
-    offsets.begin = *text;
+    kept.begin = *text;
   }
-  if (offsets.size() > kQuarantinedBytesMax) return Settled::Moved{entry.range, entry.range.end, 0};
-  memory_.resize(offsets.size());
-  const auto read = file_.read_at(offsets.begin, memory_);
+  if (kept.size() > kQuarantinedBytesMax) return Settled::Moved{entry.range, entry.range.end, 0};
+  memory_.resize(kept.size());
+  const auto read = space_.read_at(kept.begin, memory_);
   if (!read) return read.error();
   if (*read < memory_.size()) {
-    return Error(ErrorKind::io, 0, file_.path() + ": ends before what was set aside in it");
+    return Error(ErrorKind::io, 0, space_.path() + ": ends before what was set aside in it");
   }
   const auto added = store_->add(label, content_of(label, memory_));
   const auto checksum = crc32c(memory_);
   // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
-  if (entry.reason == SetAsideReason::gap) offsets.begin += behind_room(memory_);
+  if (entry.reason == SetAsideReason::gap) kept.begin += behind_room(memory_);
   if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
   if (!added) return added.error();
-  return Settled::Moved{entry.range, base + offsets.begin, checksum};
+  return Settled::Moved{entry.range, kept.begin, checksum};
 }
 
 }  // namespace punchline

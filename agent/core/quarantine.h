@@ -36,9 +36,11 @@ class SetAsideStore {
 class Quarantine {
  public:
   /// All must outlive it; without a store everything stays in place.
-  Quarantine(BufferFile& file, const Checkpoint& checkpoint, SetAsideStore* store,
-             std::string topic)
-      : file_(file), checkpoint_(checkpoint), store_(store), topic_(std::move(topic)) {}
+  Quarantine(Checkpoint& checkpoint, SetAsideStore* store, std::string topic)
+      : checkpoint_(checkpoint),
+        space_(checkpoint.space()),
+        store_(store),
+        topic_(std::move(topic)) {}
 
   /// Another stretch that is set aside; one that is known already is not taken again. False where
   /// it stays in place: too many are on their way (a refused one will be offered again, any other
@@ -85,8 +87,8 @@ class Quarantine {
   /// Nothing of it is text: too large, it stays.
   Result<Settled::Moved> copy(const Waiting& entry);
 
-  BufferFile& file_;
   const Checkpoint& checkpoint_;
+  Space& space_;
   SetAsideStore* store_;
   std::string topic_;
   std::deque<Waiting> waiting_;

@@ -5,14 +5,13 @@
 
 namespace punchline {
 
-Result<ByteRange> WaitingBlock::look(BufferFile& file, Position base, Position front,
-                                     Format format) {
+Result<ByteRange> WaitingBlock::look(Space& space, Position front) {
   std::string now(kBytesMax, '\0');
-  const auto read = file.read_at(front - base, now);
+  const auto read = space.read_at(front, now);
   if (!read) return read.error();
   now.resize(*read);
   const auto changed = changed_in(now, front);
-  if (format == Format::lines) now.resize(now.rfind('\n') + 1);  // npos + 1 is 0
+  if (space.format() == Format::lines) now.resize(now.rfind('\n') + 1);  // npos + 1 is 0
   begin_ = front;
   bytes_ = std::move(now);
   return changed;

@@ -5,8 +5,7 @@
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
-#include "buffer/buffer_file.h"
-#include "buffer/state.h"
+#include "buffer/space.h"
 
 namespace punchline {
 
@@ -19,7 +18,7 @@ class WaitingBlock {
   /// Where text has become other text, from the first such byte to the last, in positions; empty for
   /// nowhere. What has become NUL was freed, or taken back by who wrote it. Then keeps what stands
   /// from `front` on, in lines as far as they are whole. Errors: `io`, and nothing has changed.
-  Result<ByteRange> look(BufferFile& file, Position base, Position front, Format format);
+  Result<ByteRange> look(Space& space, Position front);
 
  private:
   ByteRange changed_in(const std::string& now, Position front) const;

@@ -70,13 +70,11 @@ class Look {
   void take_item(const Item& item);
   void take_entry(Position at, std::string_view frame);
   void take_hole(ByteRange positions);
-  ReadRules rules();
 
   Spectator file_;
   Checkpoint start_;
   const ViewProgress& progress_;
   BufferView view_;
-  Position base_ = 0;
   Position end_ = 0;
   Position at_ = 0;  // of the scan
 };
@@ -107,26 +105,24 @@ Status Look::take_state() {
   view_.fences_sound = stored->fences_sound;
   view_.logical_bytes = facts->size;
   view_.allocated_bytes = facts->allocated_bytes;
-  base_ = start_.base();
-  end_ = base_ + facts->size;
-  view_.picture = Picture({base_, end_});
+  end_ = start_.base() + facts->size;
+  view_.picture = Picture({start_.base(), end_});
   return {};
 }
 
 Status Look::take_holes() {
-  const auto size = view_.logical_bytes;
-  for (std::uint64_t at = 0; at < size;) {
-    const auto data = file_.next_data(at);
+  auto& space = start_.space();
+  for (auto at = space.base(); at < end_;) {
+    const auto data = space.next_data(at);
     if (!data) return data.error();
-    const auto data_begin = std::min(size, data->value_or(size));
-    if (data_begin > at) take_hole({base_ + at, base_ + data_begin});
-    if (data_begin == size) break;
-    const auto hole = file_.next_hole(data_begin);
+    const auto data_begin = std::min(end_, data->value_or(end_));
+    if (data_begin > at) take_hole({at, data_begin});
+    if (data_begin == end_) break;
+    const auto hole = space.next_hole(data_begin);
     if (!hole) return hole.error();
-    at = std::min(size, *hole);
+    at = std::min(end_, *hole);
     view_.data_bytes += at - data_begin;
-    view_.picture.add(intersection({base_ + data_begin, base_ + at}, {base_, start_.front()}),
-                      Mark::done);
+    view_.picture.add(intersection({data_begin, at}, {space.base(), start_.front()}), Mark::done);
   }
   return {};
 }
@@ -135,7 +131,7 @@ void Look::take_hole(ByteRange positions) {
   ++view_.hole_count;
   view_.hole_bytes += positions.size();
   if (view_.holes.size() < BufferView::kListedMax) view_.holes.push_back(positions);
-  view_.picture.add(intersection(positions, {base_, start_.front()}), Mark::freed);
+  view_.picture.add(intersection(positions, {start_.base(), start_.front()}), Mark::freed);
   view_.picture.add(intersection(positions, {start_.front(), end_}), Mark::freed_above);
 }
 
@@ -144,20 +140,19 @@ Status Look::take_strays() {
   const auto& freed = start_.freed();
   if (!freed) return {};
   const IntervalSet none;
-  StraySearch search(file_);
-  for (auto at = base_; at < freed->to;) {
+  StraySearch search(start_.space());
+  for (auto at = start_.base(); at < freed->to;) {
     std::vector<Stray> found;
-    const auto to =
-        search.find({base_, {at, freed->to}, none, none, start_.format()}, UINT64_MAX, found);
+    const auto to = search.find({{at, freed->to}, none, none}, UINT64_MAX, found);
     if (!to) return to.error();
     for (const auto& stray : found)
       take_stray(stray.range);
     at = *to;
   }
-  if (freed->kept_checksum == 0 || freed->to < base_) return {};
+  if (freed->kept_checksum == 0 || freed->to < start_.base()) return {};
   KeptBytes kept;
   kept.expect({freed->to, start_.front()}, freed->kept_checksum);
-  const auto overwritten = kept.overwritten(file_, base_, start_.format());
+  const auto overwritten = kept.overwritten(start_.space());
   if (!overwritten) return overwritten.error();
   for (const auto& range : *overwritten)
     take_stray(range);
@@ -170,14 +165,11 @@ void Look::take_stray(ByteRange range) {
   view_.picture.add(range, Mark::set_aside);
 }
 
-ReadRules Look::rules() {
-  constexpr std::uint64_t kMax = 64 * 1024 * 1024;  // of the option record_bytes_max
-  const auto record_bytes_max = std::min(kMax, writer_limits_of(file_).record_bytes_max);
-  return {static_cast<std::uint32_t>(record_bytes_max), start_.fences(), start_.salts()};
-}
-
 Status Look::take_records() {
-  const auto scanner = make_scanner(start_.format(), file_, base_, rules());
+  constexpr std::uint64_t kMax = 64 * 1024 * 1024;  // of the option record_bytes_max
+  start_.space().rules().record_bytes_max =
+      static_cast<std::uint32_t>(std::min(kMax, writer_limits_of(file_).record_bytes_max));
+  const auto scanner = make_scanner(start_.space());
   std::vector<char> memory(scanner->memory_bytes());
   for (at_ = start_.front(); at_ < end_;) {
     const auto more = take_step(*scanner, memory);

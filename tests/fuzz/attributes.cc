@@ -14,6 +14,7 @@
 #include "buffer/losses.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
+#include "tests/support/memory_file.h"
 
 namespace punchline::fuzz {
 namespace {
@@ -121,8 +122,8 @@ void start(testing::MemoryFile& file, const StartFacts& facts, std::size_t memor
   if (!report.ok()) return;
   must(checkpoint.front() >= checkpoint.base(), "the front is in the file");
   must(checkpoint.front() - checkpoint.base() <= file.size(), "and not behind its end");
-  Walk walk(checkpoint.format(), file, checkpoint.base(), checkpoint.front(),
-            {600, checkpoint.fences(), checkpoint.salts()}, memory_bytes);
+  checkpoint.space().rules().record_bytes_max = 600;
+  Walk walk(checkpoint.space(), checkpoint.front(), memory_bytes);
   if (checkpoint.format() != Format::none) (void)walk.read();
   must(checkpoint.finish().ok(), "and ends in order");
 }

@@ -9,6 +9,7 @@
 #include "buffer/frame.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
+#include "tests/support/memory_file.h"
 
 namespace punchline::fuzz {
 namespace {
@@ -33,13 +34,10 @@ std::string frame_of(std::string_view payload, std::uint32_t salt, unsigned shap
 class Story {
  public:
   // The salt depends on all of the input: it cannot be guessed, so no payload is a frame of ours.
-  Story(Input& input, std::size_t hash)
-      : walk_(Format::frames, file_, 0, 0, {kRecordBytesMax, {}},
-              64 + std::size_t{input.byte()} * 8) {
+  Story(Input& input, std::size_t hash) : walk_(space_, 0, 64 + std::size_t{input.byte()} * 8) {
     file_.set_inode(hash, 1);
     salt_ = frame_salt(file_.inode(), file_.birth_ns());
     file_.set_knows_holes(input.byte() % 2 == 0);
-    rules_.record_bytes_max = kRecordBytesMax;
   }
 
   void act(Input& input) {
@@ -67,7 +65,7 @@ class Story {
       case 9:
         return file_.truncate(file_.size() + input.two_bytes());
       case 10:
-        return set_fence();
+        return walk_.set_fence();
       case 11:
         return free_one(input);
       case 12:
@@ -155,12 +153,6 @@ class Story {
     file_.producer_appends(bytes);
   }
 
-  void set_fence() {
-    if (rules_.careful_until() == file_.size()) return;
-    rules_.fences.push_back(file_.size());
-    walk_.set_rules(rules_);
-  }
-
   // As F2 does, above the front.
   void free_one(Input& input) {
     if (delivered_.empty()) return;
@@ -186,7 +178,7 @@ class Story {
   }
 
   testing::MemoryFile file_;
-  ReadRules rules_;
+  Space space_{file_, Format::frames, {kRecordBytesMax, {}}};
   Walk walk_;
   std::uint32_t salt_ = 0;
   bool was_junk_ = false;

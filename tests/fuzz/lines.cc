@@ -8,6 +8,7 @@
 
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
+#include "tests/support/memory_file.h"
 
 namespace punchline::fuzz {
 namespace {
@@ -63,11 +64,9 @@ void check(const Stretch& stretch, std::string_view text, const ReadRules& rules
 
 class Story {
  public:
-  explicit Story(Input& input)
-      : walk_(Format::lines, file_, 0, 0, rules_, 64 + std::size_t{input.byte()} * 8) {
+  explicit Story(Input& input) : walk_(space_, 0, 64 + std::size_t{input.byte()} * 8) {
     file_.set_knows_holes(input.byte() % 2 == 0);
-    rules_.record_bytes_max = 1 + input.byte() * 4;
-    walk_.set_rules(rules_);
+    space_.rules().record_bytes_max = 1 + input.byte() * 4;
   }
 
   void act(Input& input) {
@@ -82,7 +81,7 @@ class Story {
       case 3:
         return file_.producer_appends(std::string(input.two_bytes() % 3000, 'x'));
       case 4:
-        return set_fence();
+        return walk_.set_fence();
       case 5:
         return read();
       case 6:
@@ -97,7 +96,7 @@ class Story {
     const auto found = walk_.read();
     const auto text = file_.text();
     for (const auto& stretch : found)
-      check(stretch, text, rules_);
+      check(stretch, text, space_.rules());
     must(text.find('\n', walk_.at()) == text.npos, "no line that ends is left over");
   }
 
@@ -108,14 +107,8 @@ class Story {
   }
 
  private:
-  void set_fence() {
-    if (rules_.careful_until() == file_.size()) return;
-    rules_.fences.push_back(file_.size());
-    walk_.set_rules(rules_);
-  }
-
   testing::MemoryFile file_;
-  ReadRules rules_;
+  Space space_{file_, Format::lines};
   Walk walk_;
 };
 

@@ -13,8 +13,10 @@
 #include <utility>
 
 #include "buffer/frame.h"
+#include "buffer/lines.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
+#include "tests/support/memory_file.h"
 
 namespace punchline::fuzz {
 namespace {
@@ -49,7 +51,8 @@ class Target {
     const auto facts = writer_->file().facts();
     must(facts.ok(), "the file is there");
     seen.set_inode(facts->inode, facts->birth_ns);
-    Walk walk(writer_->format(), seen, 0, 0, {}, 64 * 1024);
+    Space space(seen, writer_->format());
+    Walk walk(space, 0, 64 * 1024);
     std::vector<std::string> found;
     for (auto& stretch : walk.read()) {
       must(stretch.item.kind != Item::Kind::set_aside, "what is given back can be read");

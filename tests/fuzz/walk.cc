@@ -12,24 +12,16 @@ constexpr std::uint64_t kStepsMax = 100'000;
 
 }  // namespace
 
-Walk::Walk(Format format, testing::MemoryFile& file, Position base, Position from, ReadRules rules,
-           std::size_t memory_bytes)
-    : format_(format),
-      file_(file),
-      base_(base),
-      at_(from),
-      rules_(std::move(rules)),
-      memory_bytes_(memory_bytes),
-      scanner_(make_scanner(format, file, base, rules_)) {}
-
-void Walk::set_rules(const ReadRules& rules) {
-  rules_ = rules;
-  scanner_->set_rules(rules);
+void Walk::set_fence() {
+  const auto end = space_.end().value();
+  if (space_.rules().careful_until() == end) return;
+  space_.rules().fences.push_back(end);
+  scanner_->forget();
 }
 
 void Walk::restart(Position from) {
   at_ = from;
-  scanner_ = make_scanner(format_, file_, base_, rules_);
+  scanner_ = make_scanner(space_);
 }
 
 std::vector<Stretch> Walk::read() {
@@ -50,11 +42,11 @@ bool Walk::step(std::vector<Stretch>& found) {
   for (const auto& item : items)
     take(item, memory, from, found);
   must(step->next == at_, "it goes on behind the last stretch");
-  must(at_ <= base_ + file_.size(), "nothing is found behind the end");
+  must(at_ <= space_.end().value(), "nothing is found behind the end");
   must(!needs_memory_ || step->end != ScanStep::End::needs_memory, "memory_bytes() is enough");
   needs_memory_ = step->end == ScanStep::End::needs_memory;
   if (step->end != ScanStep::End::end_of_data) return true;
-  must(step->unfinished_bytes <= base_ + file_.size() - at_, "what is unfinished is in the file");
+  must(step->unfinished_bytes <= space_.end().value() - at_, "what is unfinished is in the file");
   return false;
 }
 
@@ -68,7 +60,7 @@ void Walk::take(const Item& item, const std::vector<char>& memory, Position read
     const auto begin = read_from + item.payload;
     must(item.range.contains({begin, begin + item.payload_bytes}), "a payload is in its stretch");
     must(std::size_t{item.payload} + item.payload_bytes <= memory.size(), "and in memory");
-    must(item.payload_bytes <= rules_.record_bytes_max, "no record is over the limit");
+    must(item.payload_bytes <= space_.rules().record_bytes_max, "no record is over the limit");
     stretch.payload.assign(memory.data() + item.payload, item.payload_bytes);
   }
   found.push_back(std::move(stretch));

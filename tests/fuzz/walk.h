@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "buffer/scanner.h"
-#include "tests/support/memory_file.h"
+#include "buffer/space.h"
 
 namespace punchline::fuzz {
 
@@ -19,10 +19,11 @@ struct Stretch {
 /// what was found before without a gap or an overlap, and a payload lies in its own stretch.
 class Walk {
  public:
-  Walk(Format format, testing::MemoryFile& file, Position base, Position from, ReadRules rules,
-       std::size_t memory_bytes);
+  Walk(Space& space, Position from, std::size_t memory_bytes)
+      : space_(space), at_(from), memory_bytes_(memory_bytes), scanner_(make_scanner(space)) {}
 
-  void set_rules(const ReadRules& rules);
+  /// A fence at the end of the file, as after an error of the disk.
+  void set_fence();
   /// As after a restart of the agent: nothing is remembered but the place.
   void restart(Position from);
   /// All there is to find by now.
@@ -34,11 +35,8 @@ class Walk {
   void take(const Item& item, const std::vector<char>& memory, Position read_from,
             std::vector<Stretch>& found);
 
-  Format format_;
-  testing::MemoryFile& file_;
-  Position base_;
+  Space& space_;
   Position at_;
-  ReadRules rules_;
   std::size_t memory_bytes_;
   bool needs_memory_ = false;
   std::unique_ptr<Scanner> scanner_;

@@ -39,7 +39,8 @@ std::size_t FramesSeen::set_aside() const {
 }
 
 FramesSeen read_frames(BufferFile& file, const ReadRules& rules) {
-  FrameScanner scanner(file, 0, rules);
+  Space space(file, Format::frames, rules);
+  FrameScanner scanner(space);
   std::vector<char> memory(std::max<std::size_t>(scanner.memory_bytes(), 64 * 1024));
   FramesSeen seen;
   for (;;) {

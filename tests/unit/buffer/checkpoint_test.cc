@@ -515,7 +515,7 @@ TEST_CASE("a fence that is forced in the same boot remembers where the front sto
   Checkpoint checkpoint(file, facts);
   REQUIRE(checkpoint.start().ok());
   CHECK(checkpoint.front() == 4);
-  CHECK(checkpoint.old_front() == (facts.boot == boot(1).boot ? 8 : 0));
+  CHECK(checkpoint.space().rules().old_front == (facts.boot == boot(1).boot ? 8 : 0));
 }
 
 TEST_CASE("what is noted as clean is of one state, and never above its front") {

@@ -24,10 +24,11 @@ std::string frame(std::string_view payload, std::uint32_t salt) {
 
 // A file and a scanner over it; frames of the file's own salt are made with make().
 struct Drive {
-  explicit Drive(ReadRules rules = {}) : scanner(file, 0, std::move(rules)) {}
+  explicit Drive(ReadRules rules = {}) : space(file, Format::frames, std::move(rules)) {}
 
   MemoryFile file;
-  FrameScanner scanner;
+  Space space;
+  FrameScanner scanner{space};
   std::size_t memory_bytes = 4096;
   Position at = 0;
   std::uint64_t unfinished = 0;
@@ -108,7 +109,7 @@ TEST_CASE("holes are jumped, NULs at the end of the file wait") {
 TEST_CASE("NULs at the end wait below a fence too, until a frame follows them") {
   Drive drive;
   drive.append(drive.make("one") + std::string(1000, '\0'));
-  drive.scanner.set_rules({1 << 20, {drive.file.size()}});
+  drive.space.rules().fences = {drive.file.size()};
   CHECK(drive.read() == "one|");
   CHECK(drive.at == drive.file.size() - 1000);
   drive.append(drive.make("two"));
@@ -145,7 +146,7 @@ TEST_CASE("a frame that is whole after all is delivered") {
 TEST_CASE("below a fence a torn end is set aside at once") {
   Drive drive;
   drive.append(drive.make("one").substr(0, 39));
-  drive.scanner.set_rules({1 << 20, {drive.file.size()}});
+  drive.space.rules().fences = {drive.file.size()};
   CHECK(drive.read() == "[torn 39]");
   drive.append(drive.make("two"));
   CHECK(drive.read() == "two|");
@@ -179,7 +180,7 @@ TEST_CASE("in a copy the salt of the original is learned") {
 
 TEST_CASE("salts that are known beforehand are good behind damage") {
   Drive drive;
-  drive.scanner.set_rules({1 << 20, {}, {7}});
+  drive.space.rules().salts = {7};
   drive.append("the end of a freed one" + frame("one", 7) + frame("two", 7));
   CHECK(drive.read() == "[damaged 22]one|two|");
 }

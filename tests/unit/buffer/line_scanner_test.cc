@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string>
+#include <utility>
 
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
@@ -17,8 +18,11 @@ std::string nuls(std::size_t count) {
 
 // Drives a scanner to the end of the data and tells what it found.
 struct Drive {
-  MemoryFile& file;
-  LineScanner scanner;
+  explicit Drive(MemoryFile& file, ReadRules rules = {}, Position base = 0)
+      : space(file, Format::lines, std::move(rules), base) {}
+
+  Space space;
+  LineScanner scanner{space};
   std::size_t memory_bytes = 64;
   Position at = 0;
   std::uint64_t unfinished = 0;
@@ -63,7 +67,7 @@ struct Drive {
 
 TEST_CASE("a scan finds all lines, whatever the memory") {
   MemoryFile file("one\ntwo\n\nthree\nfour");
-  Drive drive{file, LineScanner(file, 0, {})};
+  Drive drive(file);
   drive.memory_bytes = 9;
   CHECK(drive.items() == "record[0,4)record[4,8)nothing[8,9)record[9,15)");
   CHECK(drive.payloads == "one|two|three|");
@@ -75,14 +79,14 @@ TEST_CASE("a scan finds all lines, whatever the memory") {
 
 TEST_CASE("positions count from the base") {
   MemoryFile file("one\ntwo\n");
-  Drive drive{file, LineScanner(file, 1000, {})};
+  Drive drive(file, {}, 1000);
   drive.at = 1004;
   CHECK(drive.items() == "record[1004,1008)");
 }
 
 TEST_CASE("a line larger than the memory asks for more, one over the limit is set aside") {
   MemoryFile file(std::string(500, 'x') + "\n" + std::string(5000, 'y') + "\nz\n");
-  Drive drive{file, LineScanner(file, 0, {1000, {}})};
+  Drive drive(file, {1000, {}});
   CHECK(drive.items() == "record[0,501)oversize[501,5502)record[5502,5504)");
   CHECK(drive.payloads == std::string(500, 'x') + "|z|");
 }
@@ -90,7 +94,7 @@ TEST_CASE("a line larger than the memory asks for more, one over the limit is se
 TEST_CASE("a hole of terabytes is skipped in a few steps") {
   MemoryFile file("a\n");
   file.producer_writes(5ULL << 40, "tail\nb\n");
-  Drive drive{file, LineScanner(file, 0, {})};
+  Drive drive(file);
   const auto end = std::to_string((5ULL << 40) + 5);
   const auto last = std::to_string((5ULL << 40) + 7);
   CHECK(drive.items() == "record[0,2)gap[2," + end + ")record[" + end + "," + last + ")");
@@ -100,7 +104,7 @@ TEST_CASE("a hole of terabytes is skipped in a few steps") {
 TEST_CASE("a hole at the end is room: no part of a line, and what follows it is found") {
   MemoryFile file("a\nun");
   file.producer_writes(1 << 20, nuls(1));
-  Drive drive{file, LineScanner(file, 0, {})};
+  Drive drive(file);
   CHECK(drive.items() == "record[0,2)");
   CHECK(drive.unfinished == 2);
   CHECK(drive.room == (1 << 20) - 3);
@@ -116,7 +120,7 @@ TEST_CASE("room that has been read is read again once its producer has filled it
   MemoryFile file("a\n");
   file.set_knows_holes(knows_holes);
   file.producer_writes((1 << 20) - 1, nuls(1));
-  Drive drive{file, LineScanner(file, 0, {})};
+  Drive drive(file);
   CHECK(drive.items() == "record[0,2)");
   file.producer_writes(2, "record\n");
   file.producer_writes(1 << 20, "\nnext\n");
@@ -129,7 +133,7 @@ TEST_CASE("filesystems that know no holes are read through") {
   MemoryFile file("a\n");
   file.set_knows_holes(false);
   file.producer_writes(1 << 20, "\nb\n");
-  Drive drive{file, LineScanner(file, 0, {})};
+  Drive drive(file);
   drive.memory_bytes = 4096;
   CHECK(drive.items() ==
         "record[0,2)room[2,1048576)nothing[1048576,1048577)record[1048577,1048579)");
@@ -137,7 +141,7 @@ TEST_CASE("filesystems that know no holes are read through") {
 
 TEST_CASE("a long unfinished line is not read again from its beginning") {
   MemoryFile file(std::string(100'000, 'x'));
-  Drive drive{file, LineScanner(file, 0, {1000, {}})};
+  Drive drive(file, {1000, {}});
   drive.memory_bytes = 1001;
   CHECK(drive.items().empty());
   const auto reads = file.calls(MemoryFile::Op::read_at);
@@ -152,7 +156,7 @@ TEST_CASE("a long unfinished line is not read again from its beginning") {
 
 TEST_CASE("a record that its writer took back in place is seen to end") {
   MemoryFile file("ok\n" + std::string(200, 'x'));
-  Drive drive{file, LineScanner(file, 0, {1000, {}})};
+  Drive drive(file, {1000, {}});
   CHECK(drive.items() == "record[0,3)");
   file.producer_writes(3, nuls(199) + "\n");
   drive.items();  // nothing new behind it, so the next look begins anew
@@ -163,13 +167,14 @@ TEST_CASE("a record that its writer took back in place is seen to end") {
 TEST_CASE("a torn line of any length below the fence is one entry") {
   MemoryFile file("begin");
   file.producer_writes(100'000, "end\nok\n");
-  Drive drive{file, LineScanner(file, 0, {1000, {200'000}})};
+  Drive drive(file, {1000, {200'000}});
   CHECK(drive.items() == "torn[0,100004)record[100004,100007)");
 }
 
 TEST_CASE("an error of the file is an error of the step, and the scan goes on after it") {
   MemoryFile file("one\ntwo\n");
-  LineScanner scanner(file, 0, {});
+  Space space(file, Format::lines);
+  LineScanner scanner(space);
   std::vector<char> memory(64);
   std::vector<Item> items;
   file.fail(MemoryFile::Op::read_at, 5);
@@ -197,10 +202,10 @@ TEST_CASE("random files read the same in small pieces as at once") {
     decode_lines(rules, 0, bytes, UINT64_MAX, 1000, whole);
     std::string expected;
     MemoryFile file(bytes);
-    Drive drive{file, LineScanner(file, 0, rules)};
+    Drive drive(file, rules);
     drive.memory_bytes = 1 + random() % 30;
     std::vector<char> memory(bytes.begin(), bytes.end());
-    Drive naive{file, LineScanner(file, 0, rules)};
+    Drive naive(file, rules);
     for (const auto& item : whole)
       expected += naive.text(item, memory);
     // Pieces may cut a run of nothing in two.

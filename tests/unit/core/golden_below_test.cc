@@ -71,7 +71,7 @@ std::string found_in(MemoryFile& file, Position front) {
   facts.boot = kBoot;
   Checkpoint checkpoint(file, facts);
   REQUIRE(checkpoint.start().ok());
-  Ledger ledger(file, checkpoint, {});
+  Ledger ledger(checkpoint, {});
   const auto strays = ledger.find_strays(1000);
   REQUIRE(strays.ok());
   std::ostringstream text;

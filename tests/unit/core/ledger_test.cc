@@ -34,7 +34,7 @@ struct Desk {
     facts.boot = 1;
     checkpoint.emplace(file, facts);
     REQUIRE(checkpoint->start().ok());
-    return ledger.emplace(file, *checkpoint, limits);
+    return ledger.emplace(*checkpoint, limits);
   }
 
   MemoryFile file;

@@ -41,7 +41,7 @@ struct Desk {
   }
 
   Ledger& open(Reserve* with) {
-    ledger.emplace(file, *checkpoint, limits, with);
+    ledger.emplace(*checkpoint, limits, with);
     ledger->settle(kStart, Worth::all);
     return *ledger;
   }
