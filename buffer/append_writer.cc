@@ -112,7 +112,7 @@ Result<AppendWriter::Held> AppendWriter::held() {
   Held held{0, writer_limits_of(*file_).blocks_at_bytes};
   if (held.bytes_max == 0) return held;
   if (auto named = still_named(); !named) return named.error();
-  std::uint64_t at = 0;
+  Offset at = 0;
   for (int segment = 0; segment < kSegmentsMax; ++segment) {
     const auto data = file_->next_data(at);
     if (!data) return data.error();
@@ -223,11 +223,11 @@ Status AppendWriter::write_batch() {
   return {};
 }
 
-Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
+Status AppendWriter::take_back(Offset at, std::string_view torn) {
   const auto failed = [&](const Error& why) {
     return Error(why.kind(), why.code(),
                  "take back a torn record (" + std::to_string(torn.size()) +
-                     " bytes remain at offset " + std::to_string(offset) + " of " + file_->path() +
+                     " bytes remain at offset " + std::to_string(at.value()) + " of " + file_->path() +
                      ")");
   };
   // No collapse while we write, and look whether there was one before.
@@ -236,12 +236,12 @@ Status AppendWriter::take_back(std::uint64_t offset, std::string_view torn) {
   if (!relying) return failed(relying.error());
   if (auto may = may_overwrite(deciding_ ? deciding_ : *relying); !may) return failed(may.error());
   std::string found(torn.size(), '\0');
-  const auto got = file_->read_at(offset, found);
+  const auto got = file_->read_at(at, found);
   if (!got) return failed(got.error());
   if (found != torn) return {};
   std::string nothing(torn.size(), '\0');
   if (format_ == Format::lines) nothing.back() = '\n';
-  auto written = in_place_.write_at(offset, nothing);
+  auto written = in_place_.write_at(at, nothing);
   if (!written) return failed(written.error());
   return {};
 }

@@ -109,7 +109,7 @@ class AppendWriter {
   std::uint64_t records_written() const { return records_written_; }
   std::size_t records_waiting() const { return ends_.size(); }
   /// File offsets at which the bytes of the last write landed, taken back or not.
-  ByteRange last_write() const { return last_write_; }
+  OffsetRange last_write() const { return last_write_; }
 
   PosixFile& file() { return *file_; }
 
@@ -124,7 +124,7 @@ class AppendWriter {
   Status decide();
   Result<std::optional<LockFile>> lock_offsets() const;
   Status may_overwrite(const std::optional<LockFile>& lock) const;
-  Status take_back(std::uint64_t offset, std::string_view torn);
+  Status take_back(Offset at, std::string_view torn);
   void forget(std::size_t records);
 
   Format format_;
@@ -139,7 +139,7 @@ class AppendWriter {
   std::string batch_;              // in lines: newline, then records, each with its newline
   std::vector<std::size_t> ends_;  // of each record in batch_
   std::uint64_t records_written_ = 0;
-  ByteRange last_write_;
+  OffsetRange last_write_;
 };
 
 }  // namespace punchline

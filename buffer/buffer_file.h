@@ -24,7 +24,7 @@ struct FileFacts {
 
 /// The seam between the rules and one file on a filesystem.
 ///
-/// All offsets are file offsets in bytes, not positions. Every call may fail with `io`; other
+/// Every call may fail with `io`; other
 /// kinds are named with the call. Not thread-safe: one thread calls it. Two implementations:
 /// PosixFile (the kernel) and tests' MemoryFile; one contract suite runs on both.
 class BufferFile {
@@ -34,31 +34,31 @@ class BufferFile {
   /// For messages.
   virtual const std::string& path() const = 0;
 
-  /// Reads at most into.size() bytes at `offset`; fewer only at the end of the file, 0 at or
+  /// Reads at most into.size() bytes at `at`; fewer only at the end of the file, 0 at or
   /// behind it. Holes read as NUL.
-  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) = 0;
+  virtual Result<std::size_t> read_at(Offset at, std::span<char> into) = 0;
 
   virtual Result<FileFacts> facts() = 0;
 
-  /// Start of the first data at or behind `offset`, nothing if there is only hole up to the end
-  /// (lseek(2) SEEK_DATA, ENXIO). A filesystem that knows no holes answers `offset`.
+  /// Start of the first data at or behind `at`, nothing if there is only hole up to the end
+  /// (lseek(2) SEEK_DATA, ENXIO). A filesystem that knows no holes answers `at`.
   /// It waits for an append that is under way (ext4, btrfs and tmpfs take the inode lock), so it
   /// serves as the barrier that tells a torn tail from an append in flight.
-  virtual Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) = 0;
+  virtual Result<std::optional<Offset>> next_data(Offset at) = 0;
 
-  /// Start of the first hole at or behind `offset`; the end of the file counts as one.
-  virtual Result<std::uint64_t> next_hole(std::uint64_t offset) = 0;
+  /// Start of the first hole at or behind `at`; the end of the file counts as one.
+  virtual Result<Offset> next_hole(Offset at) = 0;
 
   /// Frees the whole blocks of `offsets` and zeroes the rest of it, keeping the size
   /// (fallocate(2) PUNCH_HOLE | KEEP_SIZE). Never called beyond the end of the file.
   /// `no_space`: btrfs 100 % full, unaligned edges. `unsupported`: the filesystem cannot punch.
-  virtual Status punch(ByteRange offsets) = 0;
+  virtual Status punch(OffsetRange offsets) = 0;
 
   /// Cuts whole units out of the file; what stands behind them moves down (fallocate(2)
   /// COLLAPSE_RANGE). Only ever a hole, below the end. After an error, and after a power cut, some
   /// of what stands behind may have moved: see collapse.h. `unsupported`, `no_space`; `busy` while
   /// a writer relies on its offsets.
-  virtual Status collapse(ByteRange offsets) = 0;
+  virtual Status collapse(OffsetRange offsets) = 0;
 
   /// What the filesystem has left for us, in bytes.
   virtual Result<std::uint64_t> free_bytes() = 0;

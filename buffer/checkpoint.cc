@@ -172,7 +172,7 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   // What was torn is torn in a copy too; its positions begin at 0.
   std::vector<Position> torn;
   for (const auto fence : fences())
-    if (copied && fence > state_.base) torn.push_back(fence - state_.base);
+    if (copied && fence > state_.base) torn.emplace_back(fence - state_.base);
   freed_.reset();
   State state;
   state.format = format;
@@ -219,7 +219,7 @@ Status Checkpoint::fence_and_close(StartReport& report) {
 Status Checkpoint::settle_format() {
   if (state_.format != Format::none) return {};
   const auto careful = careful_until();
-  const auto found = detect_format(file_, careful - std::min(careful, state_.base));
+  const auto found = detect_format(file_, Offset(careful - std::min(careful, state_.base)));
   if (!found) return found.error();
   torn_text_ = found->format == Format::none && found->has_text;
   all_room_ = found->format == Format::none && !found->has_text;

@@ -164,7 +164,7 @@ class Checkpoint {
   void load_spread();
   void load_freed();
   Status settle_intent(State& found, StartReport& report);
-  Status hide_done_from(std::uint64_t offset);
+  Status hide_done_from(Offset begin);
   Status shift(const CollapseIntent& intent);
   Result<Position> end();
 

@@ -44,7 +44,7 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   if (!*worth_it) return kNothing;
   if (const auto synced = sync(); !synced) return synced.error();
   if (state_.synced < state_.front) return kNothing;
-  if (const auto hidden = hide_done_from((*worth_it)->bytes); !hidden) return hidden.error();
+  if (const auto hidden = hide_done_from(Offset((*worth_it)->bytes)); !hidden) return hidden.error();
   const auto intent = plan_collapse(file_, state_, limits);  // what has been appended meanwhile
   if (!intent) return intent.error();
   if (!*intent) return kNothing;
@@ -61,14 +61,14 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
 
 // The rest of the record before the front will be what the file begins with: who reads that from 0,
 // since it is a copy or its state was lost, would take it for a record. In lines its newline stays.
-Status Checkpoint::hide_done_from(std::uint64_t offset) {
+Status Checkpoint::hide_done_from(Offset begin) {
   const auto kept = state_.format == Format::lines ? 1 : 0;
-  const auto end = state_.front - state_.base - kept;
-  return end > offset ? file_.punch({offset, end}) : Status();
+  const auto end = space_.offset_of(state_.front - kept);
+  return end > begin ? file_.punch({begin, end}) : Status();
 }
 
 Status Checkpoint::shift(const CollapseIntent& intent) {
-  const auto cut = file_.collapse({0, intent.bytes});
+  const auto cut = file_.collapse({0, Offset(intent.bytes)});
   if (cut) return {};
   if (cut.error().kind() == ErrorKind::io) distrust();
   const auto shifted = roll_forward(file_, intent);

@@ -24,7 +24,7 @@ std::uint32_t checksum(std::string_view bytes) {
 
 bool sane(const CollapseIntent& intent) {
   if (intent.bytes == 0 || intent.segments.empty()) return false;
-  auto end = intent.bytes;
+  Offset end(intent.bytes);
   for (const auto& segment : intent.segments) {
     if (segment.begin < end || segment.end <= segment.begin) return false;
     end = segment.end;
@@ -33,13 +33,13 @@ bool sane(const CollapseIntent& intent) {
 }
 
 /// All data from `from` on; nothing if there are too many segments, or none.
-Result<std::optional<std::vector<ByteRange>>> list_segments(BufferFile& file, std::uint64_t from) {
-  std::optional<std::vector<ByteRange>> segments(std::in_place);
+Result<std::optional<std::vector<OffsetRange>>> list_segments(BufferFile& file, Offset from) {
+  std::optional<std::vector<OffsetRange>> segments(std::in_place);
   for (;;) {
     const auto data = file.next_data(from);
     if (!data) return data.error();
     if (!data->has_value()) break;
-    if (segments->size() == kSegmentsListedMax) return std::optional<std::vector<ByteRange>>();
+    if (segments->size() == kSegmentsListedMax) return std::optional<std::vector<OffsetRange>>();
     const auto hole = file.next_hole(**data);
     if (!hole) return hole.error();
     segments->push_back({**data, *hole});
@@ -52,7 +52,7 @@ Result<std::optional<std::vector<ByteRange>>> list_segments(BufferFile& file, st
 /// Where the shifting stopped.
 struct Seam {
   Shifted shifted = Shifted::all;
-  std::optional<std::uint64_t> at;  ///< The hole that is still to be cut out begins here.
+  std::optional<Offset> at;  ///< The hole that is still to be cut out begins here.
 };
 
 /// Nothing of the segments is there any more, though the file is as long as they were: an error of
@@ -64,7 +64,7 @@ Result<bool> are_gone(BufferFile& file, const CollapseIntent& intent) {
   if (data->has_value() && **data < end) return false;
   const auto facts = file.facts();
   if (!facts) return facts.error();
-  return facts->size >= end;
+  return Offset(facts->size) >= end;
 }
 
 /// Follows the segments from the first one on, each of which stands where it stood, or that much
@@ -73,7 +73,7 @@ Result<Seam> find_seam(BufferFile& file, const CollapseIntent& intent) {
   const auto gone = are_gone(file, intent);
   if (!gone) return gone.error();
   if (*gone) return Seam{Shifted::none, {}};
-  std::uint64_t from = 0;
+  Offset from = 0;
   for (const auto& segment : intent.segments) {
     const auto begin = file.next_data(from);
     if (!begin) return begin.error();
@@ -122,11 +122,10 @@ Decoded decode(std::string_view bytes, CollapseIntent& intent) {
   CollapseIntent read;
   read.identity = get_number<std::uint32_t>(bytes, kAtIdentity);
   std::memcpy(read.uuid.data(), bytes.data() + kAtUuid, read.uuid.size());
-  read.base = get_number<std::uint64_t>(bytes, kAtBase);
+  read.base = get_number<Position>(bytes, kAtBase);
   read.bytes = get_number<std::uint64_t>(bytes, kAtBytes);
   for (auto at = kAtSegments; at < bytes.size(); at += kSegmentBytes) {
-    read.segments.push_back(
-        {get_number<std::uint64_t>(bytes, at), get_number<std::uint64_t>(bytes, at + 8)});
+    read.segments.push_back({get_number<Offset>(bytes, at), get_number<Offset>(bytes, at + 8)});
   }
   if (!sane(read)) return Decoded::damaged;
   intent = std::move(read);
@@ -144,18 +143,18 @@ Result<std::optional<CollapseIntent>> plan_collapse(BufferFile& file, const Stat
   if (!data) return data.error();
   if (!data->has_value()) return Plan();
   CollapseIntent intent{state.uuid, state.identity, state.base, 0, {}};
-  const auto hole = std::min(**data, state.front - state.base);
-  intent.bytes = hole - hole % limits.unit_bytes;
+  const auto hole_bytes = std::min((*data)->value(), state.front - state.base);
+  intent.bytes = hole_bytes - hole_bytes % limits.unit_bytes;
   if (intent.bytes < least) return Plan();
   const auto facts = file.facts();
   if (!facts) return facts.error();
   auto segments = list_segments(file, **data);
   if (!segments) return segments.error();
   // At a hole's end the next append would begin a segment that nobody has listed.
-  if (!segments->has_value() || (*segments)->back().end < facts->size) return Plan();
+  if (!segments->has_value() || (*segments)->back().end < Offset(facts->size)) return Plan();
   // Room: its producer would go on at the old offset, perhaps in the middle of a record.
   char last = 0;
-  const auto read = file.read_at(facts->size - 1, {&last, 1});
+  const auto read = file.read_at(Offset(facts->size - 1), {&last, 1});
   if (!read) return read.error();
   const bool is_done = state.base + facts->size <= state.front;  // NULs of ours
   if (last == '\0' && !is_done) return Plan();
@@ -175,7 +174,7 @@ Result<Shifted> roll_forward(BufferFile& file, const CollapseIntent& intent) {
     const auto seam = find_seam(file, intent);
     if (!seam) return seam.error();
     if (!seam->at) return seam->shifted;
-    const ByteRange hole{*seam->at, *seam->at + intent.bytes};
+    const OffsetRange hole{*seam->at, *seam->at + intent.bytes};
     if (const auto cut = file.collapse(hole); !cut) return cut.error();
   }
 }

@@ -28,12 +28,12 @@ struct CollapseIntent {
   std::uint32_t identity = 0;  ///< The inode it was meant for (fold_identity()).
   Position base = 0;           ///< Before it.
   std::uint64_t bytes = 0;     ///< To be cut off; a multiple of the filesystem's unit, not 0.
-  /// All data, as file offsets before it, ascending; at least one, at most kSegmentsListedMax. The
+  /// All data, by their offsets before it, ascending; at least one, at most kSegmentsListedMax. The
   /// first one begins at or behind `bytes`. The last may have grown since.
-  std::vector<ByteRange> segments;
+  std::vector<OffsetRange> segments;
 
   /// Nothing below may be freed while it stands, or the segments could not be told apart.
-  Position settled_from() const { return base + segments.back().end; }
+  Position settled_from() const { return base + segments.back().end.value(); }
 
   friend bool operator==(const CollapseIntent&, const CollapseIntent&) = default;
 };

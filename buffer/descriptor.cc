@@ -41,6 +41,14 @@ bool same_inode(const struct statx& a, const struct statx& b) {
          a.stx_dev_minor == b.stx_dev_minor;
 }
 
+off_t off(Offset at) {
+  return static_cast<off_t>(at.value());
+}
+
+off_t length(OffsetRange range) {
+  return static_cast<off_t>(range.size());
+}
+
 struct flock one_byte(std::uint64_t offset) {
   struct flock wanted {};
   wanted.l_type = F_WRLCK;
@@ -124,11 +132,11 @@ std::uint32_t Descriptor::inode_flags() const {
   return uninterrupted([&] { return ::ioctl(fd_, FS_IOC_GETFLAGS, &flags); }) < 0 ? 0 : flags;
 }
 
-Result<std::size_t> Descriptor::read_at(std::uint64_t offset, std::span<char> into) const {
+Result<std::size_t> Descriptor::read_at(Offset at, std::span<char> into) const {
   std::size_t got = 0;
   while (got < into.size()) {
     const auto count = uninterrupted([&] {
-      return ::pread(fd_, into.data() + got, into.size() - got, static_cast<off_t>(offset + got));
+      return ::pread(fd_, into.data() + got, into.size() - got, off(at + got));
     });
     if (count < 0) return error(errno, "read");
     if (count == 0) break;
@@ -137,9 +145,8 @@ Result<std::size_t> Descriptor::read_at(std::uint64_t offset, std::span<char> in
   return got;
 }
 
-void Descriptor::will_need(ByteRange range) const {
-  (void)::posix_fadvise(fd_, static_cast<off_t>(range.begin), static_cast<off_t>(range.size()),
-                        POSIX_FADV_WILLNEED);
+void Descriptor::will_need(OffsetRange range) const {
+  (void)::posix_fadvise(fd_, off(range.begin), length(range), POSIX_FADV_WILLNEED);
 }
 
 void Descriptor::read_ahead(bool wanted) const {
@@ -152,44 +159,42 @@ Result<std::size_t> Descriptor::write_once(std::span<const char> bytes) const {
   return static_cast<std::size_t>(count);
 }
 
-Status Descriptor::write_at(std::uint64_t offset, std::span<const char> bytes) const {
+Status Descriptor::write_at(Offset at, std::span<const char> bytes) const {
   while (!bytes.empty()) {
-    const auto count = uninterrupted(
-        [&] { return ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    const auto count =
+        uninterrupted([&] { return ::pwrite(fd_, bytes.data(), bytes.size(), off(at)); });
     if (count < 0) return error(errno, "write");
     if (count == 0) return error(EIO, "write");
-    offset += static_cast<std::uint64_t>(count);
+    at += static_cast<std::uint64_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return {};
 }
 
-Result<std::uint64_t> Descriptor::where() const {
+Result<Offset> Descriptor::where() const {
   const auto at = uninterrupted([&] { return ::lseek(fd_, 0, SEEK_CUR); });
   if (at < 0) return error(errno, "seek in");
-  return static_cast<std::uint64_t>(at);
+  return Offset(static_cast<std::uint64_t>(at));
 }
 
-Result<std::optional<std::uint64_t>> Descriptor::next_data(std::uint64_t offset) const {
-  const auto at =
-      uninterrupted([&] { return ::lseek(fd_, static_cast<off_t>(offset), SEEK_DATA); });
-  if (at >= 0) return std::optional(static_cast<std::uint64_t>(at));
-  if (errno == ENXIO) return std::optional<std::uint64_t>();
+Result<std::optional<Offset>> Descriptor::next_data(Offset at) const {
+  const auto data = uninterrupted([&] { return ::lseek(fd_, off(at), SEEK_DATA); });
+  if (data >= 0) return std::optional(Offset(static_cast<std::uint64_t>(data)));
+  if (errno == ENXIO) return std::optional<Offset>();
   return error(errno, "seek data in");
 }
 
-Result<std::uint64_t> Descriptor::next_hole(std::uint64_t offset) const {
-  const auto at =
-      uninterrupted([&] { return ::lseek(fd_, static_cast<off_t>(offset), SEEK_HOLE); });
-  if (at >= 0) return static_cast<std::uint64_t>(at);
-  if (errno == ENXIO) return offset;
+Result<Offset> Descriptor::next_hole(Offset at) const {
+  const auto hole = uninterrupted([&] { return ::lseek(fd_, off(at), SEEK_HOLE); });
+  if (hole >= 0) return Offset(static_cast<std::uint64_t>(hole));
+  if (errno == ENXIO) return at;
   return error(errno, "seek hole in");
 }
 
-Status Descriptor::punch(ByteRange offsets) const {
+Status Descriptor::punch(OffsetRange offsets) const {
   const int done = uninterrupted([&] {
-    return ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                       static_cast<off_t>(offsets.begin), static_cast<off_t>(offsets.size()));
+    return ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off(offsets.begin),
+                       length(offsets));
   });
   if (done < 0) return error(errno, "punch");
   return {};
@@ -202,10 +207,9 @@ Status Descriptor::allocate(std::uint64_t bytes) const {
   return {};
 }
 
-Status Descriptor::collapse(ByteRange offsets) const {
+Status Descriptor::collapse(OffsetRange offsets) const {
   // Never repeated: had it been done before a signal came, the second one would cut out data.
-  const int done = ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, static_cast<off_t>(offsets.begin),
-                               static_cast<off_t>(offsets.size()));
+  const int done = ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, off(offsets.begin), length(offsets));
   if (done < 0) return error(errno, "collapse");
   return {};
 }

@@ -59,29 +59,29 @@ class Descriptor {
   std::uint32_t inode_flags() const;
 
   /// Fills `into` but for the end of the file.
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const;
+  Result<std::size_t> read_at(Offset at, std::span<char> into) const;
   /// posix_fadvise(2) WILLNEED: begins to read it; only a hint.
-  void will_need(ByteRange range) const;
+  void will_need(OffsetRange range) const;
   /// posix_fadvise(2) NORMAL or RANDOM: whether the kernel reads on behind each read; a hint too.
   void read_ahead(bool wanted) const;
   /// One write(2), which may be short; never continued here.
   Result<std::size_t> write_once(std::span<const char> bytes) const;
   /// All of it, in several pwrite(2) if need be. Not with O_APPEND, where Linux ignores the offset.
-  Status write_at(std::uint64_t offset, std::span<const char> bytes) const;
+  Status write_at(Offset at, std::span<const char> bytes) const;
   /// lseek(2) SEEK_CUR: behind a write with O_APPEND, the end of what that write has written.
-  Result<std::uint64_t> where() const;
+  Result<Offset> where() const;
 
   /// lseek(2) SEEK_DATA: nothing if only hole is left.
-  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) const;
-  /// lseek(2) SEEK_HOLE; `offset` itself at or behind the end.
-  Result<std::uint64_t> next_hole(std::uint64_t offset) const;
+  Result<std::optional<Offset>> next_data(Offset at) const;
+  /// lseek(2) SEEK_HOLE; `at` itself at or behind the end.
+  Result<Offset> next_hole(Offset at) const;
 
   /// fallocate(2) of the first `bytes`: blocks that read as NUL, where there are none yet.
   Status allocate(std::uint64_t bytes) const;
   /// fallocate(2) PUNCH_HOLE | KEEP_SIZE.
-  Status punch(ByteRange offsets) const;
+  Status punch(OffsetRange offsets) const;
   /// fallocate(2) COLLAPSE_RANGE; the one call that is not repeated after EINTR.
-  Status collapse(ByteRange offsets) const;
+  Status collapse(OffsetRange offsets) const;
 
   /// fcntl(2) F_OFD_SETLK: one byte, wherever the file ends, for us alone; let go when this is
   /// closed. Waits so long for others; then `busy`.

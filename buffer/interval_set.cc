@@ -65,14 +65,14 @@ void IntervalSet::erase(ByteRange range) {
   }
 }
 
-std::optional<ByteRange> IntervalSet::next(std::uint64_t at) const {
+std::optional<ByteRange> IntervalSet::next(Position at) const {
   auto it = map_.upper_bound(at);
   if (it != map_.begin() && std::prev(it)->second > at) --it;
   if (it == map_.end()) return std::nullopt;
   return ByteRange{it->first, it->second};
 }
 
-std::optional<ByteRange> IntervalSet::find(std::uint64_t at) const {
+std::optional<ByteRange> IntervalSet::find(Position at) const {
   const auto range = next(at);
   if (range && range->contains(at)) return range;
   return std::nullopt;

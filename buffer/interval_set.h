@@ -15,7 +15,7 @@ namespace punchline {
 /// else O(log n). Memory is one node a range: whoever owns a set bounds size(). A value.
 class IntervalSet {
  public:
-  using Map = std::map<std::uint64_t, std::uint64_t>;  // begin -> end
+  using Map = std::map<Position, Position>;  // begin -> end
 
   IntervalSet() = default;
   IntervalSet(const IntervalSet& other) : map_(other.map_), bytes_(other.bytes_) {}
@@ -25,13 +25,13 @@ class IntervalSet {
   std::uint64_t insert(ByteRange range);
   /// Takes all bytes of `range` out.
   void erase(ByteRange range);
-  void erase_below(std::uint64_t at) { erase({0, at}); }
+  void erase_below(Position at) { erase({0, at}); }
   void clear();
 
   /// The range that holds `at`, if one does.
-  std::optional<ByteRange> find(std::uint64_t at) const;
+  std::optional<ByteRange> find(Position at) const;
   /// The lowest range whose end is above `at`.
-  std::optional<ByteRange> next(std::uint64_t at) const;
+  std::optional<ByteRange> next(Position at) const;
   bool contains(ByteRange range) const;
   /// The lowest range, if the set is not empty.
   std::optional<ByteRange> first() const;

@@ -57,7 +57,7 @@ struct ReadRules {
 
   /// [begin, end), with NULs before it, is what was left of a confirmed record.
   bool is_remnant(Position begin, Position end) const {
-    return end <= old_front && begin % block_bytes == 0;
+    return end <= old_front && begin.value() % block_bytes == 0;
   }
   Position careful_until() const { return fences.empty() ? 0 : fences.back(); }
 };

@@ -41,7 +41,7 @@ std::size_t line_end(std::string_view bytes, std::size_t at) {
 }  // namespace
 
 Status KeptBytes::remember(Space& space, ByteRange range) {
-  range.begin = std::max(range.begin, range.end - std::min<Position>(range.end, kBytesMax));
+  if (range.size() > kBytesMax) range.begin = range.end - kBytesMax;
   const auto bytes = bytes_of(space, range);
   if (!bytes) return bytes.error();
   range_ = range;
@@ -67,7 +67,7 @@ Result<std::vector<ByteRange>> KeptBytes::overwritten(Space& space) {
     bytes_ = std::move(*now);
     return found;
   }
-  const auto all = bytes_.empty() ? ByteRange{0, now->size()} : changed(*now, format);
+  const auto all = bytes_.empty() ? IndexRange{0, now->size()} : changed(*now, format);
   for (auto at = all.begin; at < all.end;) {
     const auto end = format == Format::frames ? all.end : line_end(*now, at);
     const auto text = std::string_view(*now).substr(at, end - at);
@@ -80,8 +80,8 @@ Result<std::vector<ByteRange>> KeptBytes::overwritten(Space& space) {
   return found;
 }
 
-/// From the beginning of a line to the end of one, as offsets in `now`; in frames from that of one.
-ByteRange KeptBytes::changed(std::string_view now, Format format) const {
+/// From the beginning of a line to the end of one, as places in `now`; in frames from that of one.
+IndexRange KeptBytes::changed(std::string_view now, Format format) const {
   const auto size = std::min(now.size(), bytes_.size());
   const auto differs = [&](std::size_t at) { return now[at] != bytes_[at] && now[at] != '\0'; };
   std::size_t begin = 0;

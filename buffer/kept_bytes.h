@@ -34,7 +34,7 @@ class KeptBytes {
   Result<std::vector<ByteRange>> overwritten(Space& space);
 
  private:
-  ByteRange changed(std::string_view now, Format format) const;
+  IndexRange changed(std::string_view now, Format format) const;
 
   ByteRange range_;
   std::uint32_t checksum_ = 0;

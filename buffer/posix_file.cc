@@ -139,8 +139,8 @@ Result<bool> PosixFile::same_file_as_path() const {
          ours->stx_dev_minor == named.stx_dev_minor;
 }
 
-Result<std::size_t> PosixFile::read_at(std::uint64_t offset, std::span<char> into) {
-  return reader_.read_at(reading_, offset, into);
+Result<std::size_t> PosixFile::read_at(Offset at, std::span<char> into) {
+  return reader_.read_at(reading_, at, into);
 }
 
 Result<FileFacts> PosixFile::facts() {
@@ -156,22 +156,22 @@ Result<FileFacts> PosixFile::facts() {
                    .has_name = found->stx_nlink > 0};
 }
 
-Result<std::optional<std::uint64_t>> PosixFile::next_data(std::uint64_t offset) {
-  return reading_.next_data(offset);
+Result<std::optional<Offset>> PosixFile::next_data(Offset at) {
+  return reading_.next_data(at);
 }
 
-Result<std::uint64_t> PosixFile::next_hole(std::uint64_t offset) {
-  return reading_.next_hole(offset);
+Result<Offset> PosixFile::next_hole(Offset at) {
+  return reading_.next_hole(at);
 }
 
-Status PosixFile::punch(ByteRange offsets) {
+Status PosixFile::punch(OffsetRange offsets) {
   if (!writing_.valid()) return refusal(path(), "is not open for writing");
   if (offsets.begin == offsets.end) return {};  // fallocate(2) calls a length of 0 invalid
   if (auto ours = may_change(); !ours) return ours;
   return writing_.punch(offsets);
 }
 
-Status PosixFile::collapse(ByteRange offsets) {
+Status PosixFile::collapse(OffsetRange offsets) {
   const auto held = guard_ == nullptr ? Descriptor() : guard_->hold_offsets();
   if (!held) return held.error();
   if (older_writer_relies_on_offsets(reading_)) {

@@ -68,14 +68,14 @@ class PosixFile final : public BufferFile {
   const Descriptor& descriptor() const { return reading_; }
 
   const std::string& path() const override { return reading_.path(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override;
+  Result<std::size_t> read_at(Offset at, std::span<char> into) override;
   Result<FileFacts> facts() override;
-  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override;
-  Result<std::uint64_t> next_hole(std::uint64_t offset) override;
+  Result<std::optional<Offset>> next_data(Offset at) override;
+  Result<Offset> next_hole(Offset at) override;
   /// `refused` before open_for_writing().
-  Status punch(ByteRange offsets) override;
+  Status punch(OffsetRange offsets) override;
   /// Through a descriptor of its own, since a start may have to do it before it is a writer.
-  Status collapse(ByteRange offsets) override;
+  Status collapse(OffsetRange offsets) override;
   Result<std::uint64_t> free_bytes() override;
   /// Opens a descriptor of its own with O_APPEND the first time.
   Status append(std::span<const char> bytes) override;

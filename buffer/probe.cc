@@ -20,7 +20,7 @@ using Answer = Capability::Answer;
 
 // The file: data in [0, kBytes), of which kHole is punched. Multiples of every block size there is.
 constexpr std::uint64_t kBytes = 512 * 1024;
-constexpr ByteRange kHole{128 * 1024, 384 * 1024};
+constexpr OffsetRange kHole{128 * 1024, 384 * 1024};
 
 std::string in_kib(std::uint64_t bytes) {
   return bytes % 1024 == 0 ? std::to_string(bytes / 1024) + " KiB"
@@ -57,7 +57,7 @@ Result<bool> reads_as_punched(const Descriptor& file) {
   if (!got) return got.error();
   if (*got != kBytes) return false;
   for (std::uint64_t at = 0; at < kBytes; ++at) {
-    if (text[at] != (kHole.contains(at) ? '\0' : 'x')) return false;
+    if (text[at] != (kHole.contains(Offset(at)) ? '\0' : 'x')) return false;
   }
   return true;
 }
@@ -98,7 +98,7 @@ Capability try_holes(const Descriptor& file) {
 /// The unit is asked for by trying: st_blksize says nothing of clusters (ext4 bigalloc).
 Capability try_collapse(const Descriptor& file, std::uint64_t unit_bytes, std::uint64_t& found) {
   for (; unit_bytes < kBytes; unit_bytes *= 2) {
-    auto done = file.collapse({0, unit_bytes});
+    auto done = file.collapse({0, Offset(unit_bytes)});
     if (done) {
       found = unit_bytes;
       return {Answer::yes, "works in units of " + in_kib(unit_bytes)};
@@ -136,7 +136,7 @@ void probe_without_data(const Descriptor& file, ProbeReport& report) {
                      : failed(punched.error(), kNoPunch);
 }
 
-constexpr ByteRange kBehind{std::uint64_t{4} << 30, (std::uint64_t{4} << 30) + kBytes};
+constexpr std::uint64_t kBehind = std::uint64_t{4} << 30;
 
 Result<ProbeReport> report_on(const Descriptor& file) {
   const auto filesystem = file.filesystem();
@@ -157,7 +157,7 @@ bool is_known_to_punch(std::string_view filesystem) {
 constexpr const char* kNoTrial = "cannot be tried without a file beside it";
 
 /// Any error but that it cannot at all, as EFBIG so far behind, says nothing.
-Capability ask_for_punch(const Descriptor& file, ByteRange behind, std::string_view filesystem) {
+Capability ask_for_punch(const Descriptor& file, OffsetRange behind, std::string_view filesystem) {
   const auto punched = file.punch(behind);
   if (!punched && punched.error().kind() == ErrorKind::unsupported) {
     return failed(punched.error(), kNoPunch);
@@ -168,7 +168,7 @@ Capability ask_for_punch(const Descriptor& file, ByteRange behind, std::string_v
 }
 
 /// EINVAL: it can, but not behind the end. The unit may be larger than a block (ext4 bigalloc).
-Capability ask_for_collapse(const Descriptor& file, ByteRange behind, ProbeReport& report) {
+Capability ask_for_collapse(const Descriptor& file, OffsetRange behind, ProbeReport& report) {
   constexpr std::uint64_t kUnit = 1 << 20;
   const auto done = file.collapse(behind);
   if (!done && done.error().code() != EINVAL) {
@@ -226,8 +226,8 @@ Result<ProbeReport> probe_file(const PosixFile& file) {
   if (!facts) return facts.error();
   auto report = report_on(*opened);
   if (!report) return report;
-  const auto end = whole_blocks({0, facts->stx_size + kBytes}, kBytes).end;
-  const ByteRange behind{end + kBehind.begin, end + kBehind.end};
+  const auto end = block_before(Offset(std::uint64_t{facts->stx_size} + kBytes), kBytes);
+  const OffsetRange behind{end + kBehind, end + kBehind + kBytes};
   report->punch = ask_for_punch(*opened, behind, report->filesystem);
   report->holes = {Answer::unknown, kNoTrial};
   report->collapse = ask_for_collapse(*opened, behind, *report);

@@ -63,7 +63,7 @@ std::vector<std::pair<std::string, std::string>> headers_of(const QuarantineLabe
       {std::string(kFormat), name_of(label.format)},
       {std::string(kBuffer), label.buffer},
       {std::string(kTopic), label.topic},
-      {std::string(kPosition), std::to_string(label.position)},
+      {std::string(kPosition), std::to_string(label.position.value())},
       {std::string(kBytes), std::to_string(label.bytes)}};
   if (label.refusal) {
     headers.emplace_back(kPartition, std::to_string(label.refusal->partition));
@@ -82,7 +82,7 @@ std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& 
   if (!reason || !format || !buffer || !position || !bytes) return std::nullopt;
   QuarantineLabel label{
       *reason,   *format, std::string(*buffer), std::string(value_of(headers, kTopic).value_or("")),
-      *position, *bytes};
+      Position(*position), *bytes};
   const auto partition = number_of<std::int32_t>(headers, kPartition);
   const auto code = number_of<std::int32_t>(headers, kErrorCode);
   if (partition && code) {

@@ -67,14 +67,14 @@ Position Reclaim::closed_end(Position front) const {
 // The newline before `from` belongs to what is not freed now, and closes it.
 ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) const {
   if (format_ == Format::frames) return range;
-  if (range.begin > from && is_done(view, range.begin - 1)) --range.begin;
-  --range.end;
+  if (range.begin > from && is_done(view, range.begin - 1)) range.begin -= 1;
+  range.end -= 1;
   return range;
 }
 
 Position Reclaim::clean_to() const {
   const auto unfreed = unfreed_.first();
-  const auto begin = unfreed ? unfreed->begin : std::numeric_limits<Position>::max();
+  const auto begin = unfreed ? unfreed->begin : kPositionMax;
   return rooms_.empty() ? std::min(begin, freed_to_) : begin;
 }
 

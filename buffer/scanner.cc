@@ -19,14 +19,14 @@ constexpr std::uint64_t kLookedAtBytesMax = 128 << 20;
 /// What decides for lines: see buffer/FORMAT.md, "Start". Takes the file piece by piece.
 class LinesSought {
  public:
-  explicit LinesSought(std::uint64_t careful_end) : careful_end_(careful_end) {}
+  explicit LinesSought(Offset careful_end) : careful_end_(careful_end) {}
 
   bool found() const { return found_; }
   bool has_text() const { return has_text_; }
   /// No text, but newlines: what is left of lines that are done.
   bool only_nothing() const { return !has_text_ && newlines_; }
 
-  void take_hole(std::uint64_t end) {
+  void take_hole(Offset end) {
     if (end > at_) has_nul_ = true;
     at_ = end;
   }
@@ -65,7 +65,7 @@ class LinesSought {
   }
 
   void take_newline() {
-    ++at_;
+    at_ += 1;
     const bool spans_fence = begin_ < careful_end_ && careful_end_ < at_;
     found_ = found_ || (line_has_text_ && !has_nul_ && !spans_fence);
     newlines_ = true;
@@ -73,9 +73,9 @@ class LinesSought {
     line_has_text_ = has_nul_ = false;
   }
 
-  std::uint64_t careful_end_;
-  std::uint64_t at_ = 0;
-  std::uint64_t begin_ = 0;  // of the line
+  Offset careful_end_;
+  Offset at_ = 0;
+  Offset begin_ = 0;  // of the line
   bool line_has_text_ = false;
   bool has_nul_ = false;
   bool has_text_ = false;
@@ -99,11 +99,11 @@ std::unique_ptr<Scanner> make_scanner(Space& space) {
   return std::make_unique<LineScanner>(space);
 }
 
-Result<Detected> detect_format(BufferFile& file, std::uint64_t careful_end) {
+Result<Detected> detect_format(BufferFile& file, Offset careful_end) {
   std::string memory(kPieceBytes, '\0');
   LinesSought lines(careful_end);
   std::uint64_t looked_at = 0;
-  for (std::uint64_t at = 0;;) {
+  for (Offset at = 0;;) {
     const auto data = file.next_data(at);
     if (!data) return data.error();
     if (!*data) break;

@@ -63,7 +63,7 @@ struct Detected {
   std::uint32_t salt = 0;        ///< With frames: of the first one. In a copy the original's.
   bool has_text = false;         ///< Not only NULs and newlines.
 };
-/// What begins below the offset `careful_end` may be torn, and decides only if it is whole.
-Result<Detected> detect_format(BufferFile& file, std::uint64_t careful_end);
+/// What begins below `careful_end` may be torn, and decides only if it is whole.
+Result<Detected> detect_format(BufferFile& file, Offset careful_end);
 
 }  // namespace punchline

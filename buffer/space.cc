@@ -4,34 +4,35 @@
 
 namespace punchline {
 
+Offset Space::offset_of(Position at) const {
+  assert(at >= base_);
+  return Offset(at - base_);
+}
+
 Result<Position> Space::end() {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
-  return base_ + facts->size;
+  return position_of(Offset(facts->size));
 }
 
 Result<std::size_t> Space::read_at(Position at, std::span<char> into) {
-  assert(at >= base_);
-  return file_.read_at(at - base_, into);
+  return file_.read_at(offset_of(at), into);
 }
 
 Result<std::optional<Position>> Space::next_data(Position at) {
-  assert(at >= base_);
-  const auto data = file_.next_data(at - base_);
+  const auto data = file_.next_data(offset_of(at));
   if (!data) return data.error();
-  return *data ? std::optional(base_ + **data) : std::nullopt;
+  return *data ? std::optional(position_of(**data)) : std::nullopt;
 }
 
 Result<Position> Space::next_hole(Position at) {
-  assert(at >= base_);
-  const auto hole = file_.next_hole(at - base_);
+  const auto hole = file_.next_hole(offset_of(at));
   if (!hole) return hole.error();
-  return base_ + *hole;
+  return position_of(*hole);
 }
 
 Status Space::punch(ByteRange range) {
-  assert(range.begin >= base_);
-  return file_.punch({range.begin - base_, range.end - base_});
+  return file_.punch({offset_of(range.begin), offset_of(range.end)});
 }
 
 }  // namespace punchline

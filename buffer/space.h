@@ -44,6 +44,10 @@ class Space {
   const ReadRules& rules() const { return rules_; }
   ReadRules& rules() { return rules_; }
 
+  /// Of a position that is not below base().
+  Offset offset_of(Position at) const;
+  Position position_of(Offset at) const { return base_ + at.value(); }
+
   /// Where the file ends.
   Result<Position> end();
   /// Reads at most into.size() bytes from `at` on, which is not below base(); fewer only at the end

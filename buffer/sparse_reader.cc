@@ -19,23 +19,22 @@ constexpr std::size_t kSmallBytes = 4 * kBlockBytes;
 constexpr std::size_t kSegmentsMax = 64;  // in one read; what is behind them is read plainly
 
 /// Whether any block is only NULs.
-bool has_hole(std::uint64_t offset, std::span<const char> bytes) {
-  auto at = static_cast<std::size_t>((kBlockBytes - offset % kBlockBytes) % kBlockBytes);
+bool has_hole(Offset from, std::span<const char> bytes) {
+  auto at = static_cast<std::size_t>(block_after(from, kBlockBytes) - from);
   for (; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
     if (bytes[at] == 0 && leading_nuls(bytes.subspan(at, kBlockBytes)) == kBlockBytes) return true;
   }
   return false;
 }
 
-/// Data with a hole behind them and more data behind that, in file offsets.
+/// Data with a hole behind them and more data behind that.
 struct Segment {
-  ByteRange data;
-  std::uint64_t next_data = 0;
+  OffsetRange data;
+  Offset next_data = 0;
 };
 
 /// Nothing where the file ends, or no hole begins before `end`.
-Result<std::optional<Segment>> segment_at(const Descriptor& file, std::uint64_t at,
-                                          std::uint64_t end) {
+Result<std::optional<Segment>> segment_at(const Descriptor& file, Offset at, Offset end) {
   const auto hole = file.next_hole(at);
   if (!hole) return hole.error();
   if (*hole >= end) return std::optional<Segment>{};
@@ -47,12 +46,12 @@ Result<std::optional<Segment>> segment_at(const Descriptor& file, std::uint64_t 
 
 }  // namespace
 
-Result<std::size_t> SparseReader::read_at(const Descriptor& file, std::uint64_t offset,
+Result<std::size_t> SparseReader::read_at(const Descriptor& file, Offset from,
                                           std::span<char> into) {
-  if (into.size() < kSmallBytes) return file.read_at(offset, into);  // a look at a byte or two
-  if (sparse_) return read_segments(file, offset, into);
-  const auto read = file.read_at(offset, into);
-  be_sparse(file, read && has_hole(offset, into.first(*read)));
+  if (into.size() < kSmallBytes) return file.read_at(from, into);  // a look at a byte or two
+  if (sparse_) return read_segments(file, from, into);
+  const auto read = file.read_at(from, into);
+  be_sparse(file, read && has_hole(from, into.first(*read)));
   return read;
 }
 
@@ -61,12 +60,12 @@ void SparseReader::be_sparse(const Descriptor& file, bool sparse) {
   if (std::exchange(sparse_, sparse) != sparse) file.read_ahead(!sparse);
 }
 
-Result<std::size_t> SparseReader::read_segments(const Descriptor& file, std::uint64_t offset,
+Result<std::size_t> SparseReader::read_segments(const Descriptor& file, Offset from,
                                                 std::span<char> into) {
-  const auto end = offset + into.size();
+  const auto end = from + into.size();
   std::array<Segment, kSegmentsMax> segments;
   std::size_t count = 0;
-  for (auto at = offset; at < end && count < segments.size(); ++count) {
+  for (auto at = from; at < end && count < segments.size(); ++count) {
     const auto segment = segment_at(file, at, end);
     if (!segment) return segment.error();
     if (!*segment) break;
@@ -83,9 +82,9 @@ Result<std::size_t> SparseReader::read_segments(const Descriptor& file, std::uin
     if (*read <= data || into[done + data] != 0) break;
     const auto next = std::min(segment.next_data, end);
     std::memset(into.data() + done + data, 0, next - segment.data.end);
-    done = static_cast<std::size_t>(next - offset);
+    done = static_cast<std::size_t>(next - from);
   }
-  const auto rest = file.read_at(offset + done, into.subspan(done));
+  const auto rest = file.read_at(from + done, into.subspan(done));
   if (!rest) return rest.error();
   return done + *rest;
 }

@@ -23,11 +23,10 @@ namespace punchline {
 class SparseReader {
  public:
   /// As Descriptor::read_at().
-  Result<std::size_t> read_at(const Descriptor& file, std::uint64_t offset, std::span<char> into);
+  Result<std::size_t> read_at(const Descriptor& file, Offset from, std::span<char> into);
 
  private:
-  Result<std::size_t> read_segments(const Descriptor& file, std::uint64_t offset,
-                                    std::span<char> into);
+  Result<std::size_t> read_segments(const Descriptor& file, Offset from, std::span<char> into);
   void be_sparse(const Descriptor& file, bool sparse);
 
   bool sparse_ = false;

@@ -117,8 +117,8 @@ Decoded decode(std::string_view bytes, State& state) {
   read.gap_seen = (flags & kFlagGapSeen) != 0;
   read.sync_failed = (flags & kFlagSyncFailed) != 0;
   std::memcpy(read.uuid.data(), bytes.data() + kAtUuid, read.uuid.size());
-  read.base = get_number<std::uint64_t>(bytes, kAtBase);
-  read.front = get_number<std::uint64_t>(bytes, kAtFront);
+  read.base = get_number<Position>(bytes, kAtBase);
+  read.front = get_number<Position>(bytes, kAtFront);
   read.synced = read.front + get_number<std::uint64_t>(bytes, kAtSynced);
   read.boot = get_number<std::uint64_t>(bytes, kAtBoot);
   read.identity = get_number<std::uint32_t>(bytes, kAtIdentity);
@@ -182,14 +182,17 @@ Decoded decode_spread(std::string_view bytes, Spread& spread) {
 std::string encode_freed(const Freed& freed) {
   std::vector<std::uint32_t> list = {freed.uuid_checksum, freed.kept_checksum};
   for (const auto at : {freed.to, freed.front})
-    list.insert(list.end(), {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32)});
+    list.insert(list.end(), {static_cast<std::uint32_t>(at.value()),
+                             static_cast<std::uint32_t>(at.value() >> 32)});
   return encode_last(list, list.size());
 }
 
 Decoded decode_freed(std::string_view bytes, Freed& freed) {
   std::vector<std::uint32_t> list;
   if (decode_list(bytes, list) != Decoded::ok || list.size() != 6) return Decoded::damaged;
-  const auto position = [&](std::size_t at) { return list[at] | Position{list[at + 1]} << 32; };
+  const auto position = [&](std::size_t at) {
+    return Position(list[at] | std::uint64_t{list[at + 1]} << 32);
+  };
   freed = {list[0], position(2), position(4), list[1]};
   return freed.to <= freed.front ? Decoded::ok : Decoded::damaged;
 }

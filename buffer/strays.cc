@@ -45,7 +45,7 @@ std::size_t frames_in(std::string_view bytes) {
 
 /// The stray that `bytes` begin with; they hold text, and go on in the file if `more`. Empty: it
 /// goes on behind them.
-ByteRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {
+IndexRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {
   if (const auto frames = format == Format::frames ? frames_in(bytes) : 0; frames > 0) {
     ended = true;
     return {0, frames};

@@ -76,7 +76,7 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
     add(to, name, value);
   if (!common.provenance) return;
   std::array<char, 24> text{};
-  add(to, kPositionHeader, std::to_string(record.range().begin));
+  add(to, kPositionHeader, to_string(record.range().begin));
   const auto sum = std::snprintf(text.data(), text.size(), "%08" PRIx32, record.extra()->crc32c);
   add(to, kSumHeader, {text.data(), static_cast<std::size_t>(sum)});
 }

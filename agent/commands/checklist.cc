@@ -22,7 +22,7 @@ void check_state(PosixFile& file, Checklist& list) {
   switch (decode(**bytes, state)) {
     case Decoded::ok:
       return list.yes(file.path() + ": its state can be read; everything below position " +
-                      std::to_string(state.front) + " is done");
+                      to_string(state.front) + " is done");
     case Decoded::damaged:
       return list.note(file.path() + ": its state is damaged; run would begin at its start again");
     case Decoded::newer_version:

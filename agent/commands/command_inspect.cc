@@ -46,9 +46,10 @@ void print_state(const BufferView& view) {
   std::printf("  format     %s\n", view.state.format == Format::none
                                        ? "none yet: the first record decides"
                                        : name_of(view.state.format));
-  std::printf("  positions  base %" PRIu64 ", front %" PRIu64 ", end %" PRIu64, view.state.base,
-              view.state.front, view.state.base + view.logical_bytes);
-  if (!view.fences.empty()) std::printf(", fence %" PRIu64, view.fences.back());
+  std::printf("  positions  base %" PRIu64 ", front %" PRIu64 ", end %" PRIu64,
+              view.state.base.value(), view.state.front.value(),
+              view.state.base.value() + view.logical_bytes);
+  if (!view.fences.empty()) std::printf(", fence %" PRIu64, view.fences.back().value());
   std::printf("\n");
 }
 
@@ -86,7 +87,8 @@ void print_set_aside(const BufferView& view) {
   const auto printed = std::min(view.set_aside.size(), kPrintedMax);
   for (std::size_t i = 0; i < printed; ++i) {
     const auto& entry = view.set_aside[i];
-    std::printf("             [%" PRIu64 ", %" PRIu64 ") %s\n", entry.range.begin, entry.range.end,
+    std::printf("             [%" PRIu64 ", %" PRIu64 ") %s\n", entry.range.begin.value(),
+                entry.range.end.value(),
                 name_of(entry.reason));
   }
   if (printed < view.set_aside_records) std::printf("             ... (all of them: --json)\n");
@@ -94,10 +96,10 @@ void print_set_aside(const BufferView& view) {
 
 std::string text_of(const QuarantineEntry& entry) {
   const auto& label = entry.label;
-  std::string text = std::to_string(entry.at) + "  " + name_of(label.reason);
+  std::string text = to_string(entry.at) + "  " + name_of(label.reason);
   if (label.refusal) text += " (" + label.refusal->error + ")";
   text += ", " + std::to_string(label.bytes) + " bytes, was at position " +
-          std::to_string(label.position);
+          to_string(label.position);
   if (!label.topic.empty()) text += ", for topic " + label.topic;
   return text;
 }

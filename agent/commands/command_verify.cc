@@ -39,7 +39,7 @@ void print_account(const BufferView& view, const std::string& path) {
   std::printf("%s\n", path.c_str());
   std::printf("  bytes      %" PRIu64 " below the front or collapsed, %" PRIu64 " waiting, %" PRIu64
               " nothing, %" PRIu64 " set aside, %" PRIu64 " unfinished\n",
-              view.state.front, view.waiting_bytes, view.nothing_bytes, view.set_aside_bytes,
+              view.state.front.value(), view.waiting_bytes, view.nothing_bytes, view.set_aside_bytes,
               view.unfinished_bytes);
   std::printf("  records    %" PRIu64 " waiting, %" PRIu64 " set aside in place\n",
               view.waiting_records, view.set_aside_records);

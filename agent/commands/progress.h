@@ -5,13 +5,15 @@
 #include <string>
 #include <utility>
 
+#include "buffer/base/position.h"
+
 namespace punchline {
 
 /// Says on stderr how far a long look at a buffer has come (ViewProgress).
 class Progress {
  public:
   explicit Progress(std::string command) : command_(std::move(command)) {}
-  void operator()(std::uint64_t at, std::uint64_t end);
+  void operator()(Position at, Position end);
 
  private:
   using Clock = std::chrono::steady_clock;

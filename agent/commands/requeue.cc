@@ -70,7 +70,7 @@ Status Requeue::take(const Item& item, std::string_view frame) {
   if (!label) {
     return Error(ErrorKind::refused, 0,
                  parts_.checkpoint.space().path() + ": the entry at position " +
-                     std::to_string(item.range.begin) + " is none of a quarantine");
+                     to_string(item.range.begin) + " is none of a quarantine");
   }
   const bool known = !parts_.buffer_uuid.empty() && label->buffer != parts_.buffer_uuid;
   if (known && !force_) {

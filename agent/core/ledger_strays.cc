@@ -160,7 +160,7 @@ void Ledger::settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now
     const ByteRange newline{range.end - 1, range.end};
     strays_.erase(newline);
     unsettled_strays_.erase(newline);
-    --range.end;
+    range.end -= 1;
   }
   unsettled_strays_.erase(range);
   reclaim_.give_back(range);

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "agent/core/format.h"
 #include "agent/core/log_level.h"
 
 namespace punchline {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "buffer/base/counted.h"
 
@@ -11,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Position kNoLimit = std::numeric_limits<Position>::max();
+constexpr Position kNoLimit = kPositionMax;
 constexpr int kChunksPerFeed = 8;
 constexpr Duration kLookDelay = 1s;  // the timer that alone suffices without inotify
 constexpr std::chrono::seconds kPartialToldAfter{60};

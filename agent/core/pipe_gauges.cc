@@ -227,8 +227,8 @@ void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
   metrics.bytes_unsettled.set(unsettled_bytes());
   in_flight_.set(in_flight);
   metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
-  metrics.front.set(ledger.front());
-  metrics.base.set(parts_.space.base());
+  metrics.front.set(ledger.front().value());
+  metrics.base.set(parts_.space.base().value());
 }
 
 bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {

@@ -1,7 +1,6 @@
 // The part of Pipe that gives records to their lanes.
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "agent/core/pipe.h"
@@ -49,8 +48,8 @@ std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
 }
 
 Position Pipe::stripe_end(Position at) const {
-  if (lanes_.count() == 1) return std::numeric_limits<Position>::max();
-  return (at / spread_.stripe_bytes + 1) * spread_.stripe_bytes;
+  if (lanes_.count() == 1) return kPositionMax;
+  return Position((at.value() / spread_.stripe_bytes + 1) * spread_.stripe_bytes);
 }
 
 // In relaxed order it is the backlog that drain_rate is for.

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "agent/core/format.h"
 #include "buffer/base/counted.h"
 
 namespace punchline {

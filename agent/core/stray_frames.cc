@@ -56,7 +56,7 @@ void StrayFrames::lose(std::int32_t partition) {
 }
 
 bool StrayFrames::has_beside(ByteRange range) const {
-  const auto from = range.begin - std::min<Position>(range.begin, kGapBytesMin);
+  const auto from = range.begin - std::min(range.begin.value(), kGapBytesMin);
   const auto to = range.end + kGapBytesMin;
   const auto waiting = waiting_.next(from);
   if (waiting && waiting->begin < to) return true;

@@ -21,7 +21,7 @@ ByteRange WaitingBlock::changed_in(const std::string& now, Position front) const
   ByteRange changed;
   if (front < begin_) return changed;
   const auto end = std::min(begin_ + bytes_.size(), front + now.size());
-  for (auto at = front; at < end; ++at) {
+  for (auto at = front; at < end; at += 1) {
     const auto before = bytes_[at - begin_];
     const auto after = now[at - front];
     if (before == after || before == '\0' || after == '\0') continue;

@@ -322,17 +322,17 @@ void Buffers::note_losses_at_end(Held& held) {
 
 bool Buffers::save_orphan(Held& held, Source source) {
   auto& file = *held.buffer.file;
-  const auto& checkpoint = *held.buffer.checkpoint;
+  auto& checkpoint = *held.buffer.checkpoint;
   const auto facts = file.facts();
-  if (!facts || facts->has_name) return true;
-  if (checkpoint.base() + facts->size <= checkpoint.front()) return true;
+  const auto end = checkpoint.space().end();
+  if (!facts || facts->has_name || !end || *end <= checkpoint.front()) return true;
   // Mounted alone (a container's), it is deleted elsewhere and still here, until it is unmounted.
   const auto same = file.same_file_as_path();
   if (same && *same) source = Source::kept;
   const auto path = orphan_path(held.config.path, to_string(checkpoint.state().uuid));
   if (source == Source::given_up && held.buffer.reserve != nullptr)
     (void)held.buffer.reserve->give_up();  // room for the copy
-  const auto saved = save_rest(file, checkpoint, path, held.config, source);
+  const auto saved = save_rest(checkpoint, path, held.config, source);
   if (saved) {
     parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",
                        held.config.path, *saved);

@@ -164,35 +164,36 @@ Status append_patiently(BufferFile& copy, std::uint64_t at, std::span<const char
 }
 
 // Appends what is above the front to `copy`; returns where its fences stand there.
-Result<std::vector<Position>> copy_behind(BufferFile& file, const Checkpoint& checkpoint,
-                                          BufferFile& copy, Source source) {
+Result<std::vector<Position>> copy_behind(Checkpoint& checkpoint, BufferFile& copy,
+                                          Source source) {
+  auto& space = checkpoint.space();
   std::vector<Position> fences;
   std::vector<char> piece(256 * 1024);
-  auto from = checkpoint.front() - checkpoint.base();
+  auto from = checkpoint.front();
   std::uint64_t written = 0;
   for (;;) {
-    const auto data = file.next_data(from);
+    const auto data = space.next_data(from);
     if (!data) return data.error();
-    const auto facts = file.facts();
-    if (!facts) return facts.error();
-    if (from >= facts->size) return fences;
-    const auto hole_end = data->value_or(facts->size);
+    const auto end = space.end();
+    if (!end) return end.error();
+    if (from >= *end) return fences;
+    const auto hole_end = data->value_or(*end);
     const auto hole = hole_end - from;
     std::fill(piece.begin(), piece.end(), '\0');
     std::size_t bytes = std::min<std::uint64_t>(hole, kGapBytesMin);
     if (hole == 0) {
-      const auto read = file.read_at(from, piece);
+      const auto read = space.read_at(from, piece);
       if (!read) return read.error();
       bytes = *read;
     }
     const auto next = hole == 0 ? from + bytes : hole_end;
     for (const auto fence : checkpoint.fences()) {
-      const auto at = fence - checkpoint.base();
-      if (from < at && at <= next) fences.push_back(written + std::min(at - from, bytes));
+      if (fence <= from || fence > next) continue;
+      fences.emplace_back(written + std::min<std::uint64_t>(fence - from, bytes));
     }
     const auto added = append_patiently(copy, written, std::span<const char>(piece).first(bytes));
     if (!added) return added.error();
-    if (source == Source::given_up) (void)file.punch({from, next});  // room for what comes
+    if (source == Source::given_up) (void)space.punch({from, next});  // room for what comes
     written += bytes;
     from = next;
   }
@@ -209,8 +210,8 @@ Result<std::unique_ptr<PosixFile>> create_anew(const std::string& path,
   }
 }
 
-Status copy_rest(BufferFile& file, const Checkpoint& checkpoint, PosixFile& copy, Source source) {
-  const auto fences = copy_behind(file, checkpoint, copy, source);
+Status copy_rest(Checkpoint& checkpoint, PosixFile& copy, Source source) {
+  const auto fences = copy_behind(checkpoint, copy, source);
   if (!fences) return fences.error();
   const auto facts = copy.facts();
   if (!facts) return facts.error();
@@ -327,11 +328,11 @@ std::string orphan_path(const std::string& buffer, const std::string& uuid) {
   return buffer + ".orphan-" + uuid;
 }
 
-Result<std::string> save_rest(BufferFile& file, const Checkpoint& checkpoint,
-                              const std::string& path, const BufferConfig& config, Source source) {
+Result<std::string> save_rest(Checkpoint& checkpoint, const std::string& path,
+                              const BufferConfig& config, Source source) {
   const auto copy = create_anew(path, config);
   if (!copy) return copy.error();
-  if (const auto saved = copy_rest(file, checkpoint, **copy, source); !saved) {
+  if (const auto saved = copy_rest(checkpoint, **copy, source); !saved) {
     if (source == Source::kept) std::remove((*copy)->path().c_str());
     return saved.error();
   }

@@ -67,12 +67,12 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
 /// its blocks can be given to the copy.
 enum class Source : std::uint8_t { kept, given_up };
 
-/// Saves what is above the front of `file` in a new buffer at `path` (`path`-2 and so on where
+/// Saves what is above the front of a buffer in a new one at `path` (`path`-2 and so on where
 /// there is a file already), durably: to be read carefully, with the fences where they were between
 /// its bytes. Holes are cut to a block. Returns its path. Errors: given up, what is in the copy by
 /// then stays there, since it is nowhere else.
-Result<std::string> save_rest(BufferFile& file, const Checkpoint& checkpoint,
-                              const std::string& path, const BufferConfig& config, Source source);
+Result<std::string> save_rest(Checkpoint& checkpoint, const std::string& path,
+                              const BufferConfig& config, Source source);
 
 /// What there is to say of forgetful_folder().
 std::string forgotten_quarantine(const std::string& buffer, const std::string& filesystem);

@@ -21,19 +21,17 @@ class Spectator final : public BufferFile {
   explicit Spectator(BufferFile& file) : file_(file) {}
 
   const std::string& path() const override { return file_.path(); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override {
-    return file_.read_at(offset, into);
+  Result<std::size_t> read_at(Offset at, std::span<char> into) override {
+    return file_.read_at(at, into);
   }
   Result<FileFacts> facts() override { return file_.facts(); }
-  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override {
-    return file_.next_data(offset);
-  }
-  Result<std::uint64_t> next_hole(std::uint64_t offset) override { return file_.next_hole(offset); }
+  Result<std::optional<Offset>> next_data(Offset at) override { return file_.next_data(at); }
+  Result<Offset> next_hole(Offset at) override { return file_.next_hole(at); }
   Result<std::optional<std::string>> attribute(std::string_view name) override {
     return file_.attribute(name);
   }
-  Status punch(ByteRange) override { return {}; }
-  Status collapse(ByteRange) override {
+  Status punch(OffsetRange) override { return {}; }
+  Status collapse(OffsetRange) override {
     return Error(ErrorKind::refused, 0,
                  path() +
                      ": a crash has cut off a collapse in the middle; a start of the agent "

@@ -59,8 +59,8 @@ void judge_contents(const BufferView& view, Findings& findings) {
   const auto seen = view.state.front + view.waiting_bytes + view.nothing_bytes +
                     view.set_aside_bytes + view.unfinished_bytes + view.room_bytes;
   if (!view.in_motion && seen != end) {
-    findings.push_back({true, "what was read ends at position " + std::to_string(seen) +
-                                  ", the file at " + std::to_string(end)});
+    findings.push_back({true, "what was read ends at position " + to_string(seen) +
+                                  ", the file at " + to_string(end)});
   }
 }
 

@@ -3,6 +3,12 @@
 #include <cstdio>
 
 namespace punchline {
+
+template <class Json, class Sequence>
+void to_json(Json& json, PlaceOf<Sequence> at) {
+  json = at.value();
+}
+
 namespace {
 
 using Json = nlohmann::ordered_json;

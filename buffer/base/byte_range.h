@@ -3,27 +3,31 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "buffer/base/position.h"
+
 namespace punchline {
 
-/// Where a byte stands in a buffer, for ever: bytes collapsed so far plus file offset.
-/// Unit: bytes. It never changes, whatever is freed or trimmed before it.
-using Position = std::uint64_t;
-
-/// A half-open range [begin, end) of positions or, where a name says so, of file offsets.
-/// A value; `begin <= end` holds for every range made by this project.
-struct ByteRange {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
+/// A half-open range [begin, end). A value; `begin <= end` holds for every range made by this
+/// project.
+template <class At>
+struct RangeOf {
+  At begin = 0;
+  At end = 0;
 
   constexpr std::uint64_t size() const { return end - begin; }
   constexpr bool empty() const { return begin >= end; }
-  constexpr bool contains(std::uint64_t at) const { return begin <= at && at < end; }
-  constexpr bool contains(ByteRange other) const {
+  constexpr bool contains(At at) const { return begin <= at && at < end; }
+  constexpr bool contains(RangeOf other) const {
     return begin <= other.begin && other.end <= end;
   }
 
-  friend constexpr bool operator==(ByteRange, ByteRange) = default;
+  friend constexpr bool operator==(RangeOf, RangeOf) = default;
 };
+
+using ByteRange = RangeOf<Position>;
+using OffsetRange = RangeOf<Offset>;
+/// Of bytes in memory.
+using IndexRange = RangeOf<std::size_t>;
 
 /// What two ranges share; empty (begin == end) where they share nothing.
 constexpr ByteRange intersection(ByteRange a, ByteRange b) {
@@ -36,11 +40,22 @@ constexpr ByteRange cover(ByteRange a, ByteRange b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
+/// The first place at or after `at` where a block begins, or the last at or before it.
+/// `block_bytes` is a power of two.
+template <class Sequence>
+constexpr PlaceOf<Sequence> block_after(PlaceOf<Sequence> at, std::uint64_t block_bytes) {
+  return PlaceOf<Sequence>((at.value() + block_bytes - 1) & ~(block_bytes - 1));
+}
+template <class Sequence>
+constexpr PlaceOf<Sequence> block_before(PlaceOf<Sequence> at, std::uint64_t block_bytes) {
+  return PlaceOf<Sequence>(at.value() & ~(block_bytes - 1));
+}
+
 /// The whole blocks that lie inside `range`; empty where there is none.
 /// `block_bytes` is a power of two, 512 or more.
 constexpr ByteRange whole_blocks(ByteRange range, std::uint64_t block_bytes) {
-  const auto begin = (range.begin + block_bytes - 1) & ~(block_bytes - 1);
-  return {begin, std::max(begin, range.end & ~(block_bytes - 1))};
+  const auto begin = block_after(range.begin, block_bytes);
+  return {begin, std::max(begin, block_before(range.end, block_bytes))};
 }
 
 }  // namespace punchline

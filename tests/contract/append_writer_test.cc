@@ -58,7 +58,7 @@ TEST_CASE("a batch is one write that begins with a newline") {
   REQUIRE(writer->flush().ok());
   REQUIRE(writer->sync().ok());
   CHECK(read_file(folder.file("buffer")) == "torn\none\ntwo\n");
-  CHECK(writer->last_write() == ByteRange{4, 13});
+  CHECK(writer->last_write() == OffsetRange{4, 13});
   CHECK(writer->records_written() == 2);
   CHECK(writer->records_waiting() == 0);
   REQUIRE(writer->flush().ok());
@@ -86,7 +86,7 @@ TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
   const auto path = folder.file("buffer");
   write_file(path, "");
   struct Landed {
-    ByteRange at;
+    OffsetRange at;
     std::string text;
   };
   constexpr int kWriters = 4;
@@ -116,7 +116,7 @@ TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
   for (const auto& one : landed) {
     for (const auto& write : one) {
       ++writes;
-      wrong += text.substr(write.at.begin, write.at.size()) == write.text ? 0 : 1;
+      wrong += text.substr(write.at.begin.value(), write.at.size()) == write.text ? 0 : 1;
     }
   }
   CHECK(writes == 8'000);

@@ -28,7 +28,7 @@ std::string pattern(std::size_t bytes) {
 
 std::string content(BufferFile& file, std::uint64_t offset, std::size_t bytes) {
   std::string text(bytes, 'x');
-  const auto got = file.read_at(offset, text);
+  const auto got = file.read_at(Offset(offset), text);
   REQUIRE(got.ok());
   text.resize(*got);
   return text;
@@ -40,14 +40,14 @@ std::uint64_t size_of(BufferFile& file) {
   return facts->size;
 }
 
-std::optional<std::uint64_t> data_at(BufferFile& file, std::uint64_t offset) {
-  const auto at = file.next_data(offset);
+std::optional<Offset> data_at(BufferFile& file, std::uint64_t offset) {
+  const auto at = file.next_data(Offset(offset));
   REQUIRE(at.ok());
   return *at;
 }
 
-std::uint64_t hole_at(BufferFile& file, std::uint64_t offset) {
-  const auto at = file.next_hole(offset);
+Offset hole_at(BufferFile& file, std::uint64_t offset) {
+  const auto at = file.next_hole(Offset(offset));
   REQUIRE(at.ok());
   return *at;
 }
@@ -100,7 +100,7 @@ TEST_CASE("what is read over many holes is what stands there, while it grows and
     };
     const auto punch = [&](std::uint64_t begin, std::uint64_t bytes) {
       const auto end = std::min<std::uint64_t>(begin + bytes, expected.size());
-      REQUIRE(it.file().punch({begin, end}).ok());
+      REQUIRE(it.file().punch(offsets(begin, end)).ok());
       std::fill(expected.begin() + static_cast<std::ptrdiff_t>(begin),
                 expected.begin() + static_cast<std::ptrdiff_t>(end), '\0');
     };
@@ -200,11 +200,11 @@ TEST_CASE("punching with edges inside blocks zeroes exactly the range") {
     auto text = pattern(40'000);
     it.producer_appends(text);
     it.become_writer();
-    const ByteRange cuts[] = {
+    const OffsetRange cuts[] = {
         {5'000, 25'000}, {30'000, 30'010}, {24'990, 25'001}, {39'999, 40'000}};
     for (const auto cut : cuts) {
       REQUIRE(it.file().punch(cut).ok());
-      text.replace(cut.begin, cut.size(), cut.size(), '\0');
+      text.replace(cut.begin.value(), cut.size(), cut.size(), '\0');
       CHECK(content(it.file(), 0, 50'000) == text);
     }
   });

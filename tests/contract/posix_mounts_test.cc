@@ -153,7 +153,7 @@ TEST_CASE("a collapse that was cut off in the middle is carried to its end") {
       text += "tail\n";
       write_file(path, text);
       auto file = writable(path);
-      for (const ByteRange hole : {ByteRange{0, kHole},
+      for (const OffsetRange hole : {OffsetRange{0, kHole},
                                    {kHole + 2 * kBlock, kHole + 4 * kBlock},
                                    {kHole + 6 * kBlock, kHole + 7 * kBlock}}) {
         REQUIRE(file->punch(hole).ok());
@@ -186,7 +186,7 @@ TEST_CASE("a collapse that was cut off in the middle is carried to its end") {
       const auto read = file->read_at(0, now);
       REQUIRE(read.ok());
       now.resize(*read);
-      CHECK(now == text.substr(next.base()));
+      CHECK(now == text.substr(next.base().value()));
       const auto left = file->attribute(kIntentAttribute);
       REQUIRE(left.ok());
       CHECK_FALSE(left->has_value());

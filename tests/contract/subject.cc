@@ -52,7 +52,7 @@ class PosixSubject final : public Subject {
   }
   void producer_writes(std::uint64_t offset, std::string_view text) override {
     auto producer = need(Descriptor::open(path_, O_WRONLY));
-    if (auto written = producer.write_at(offset, text); !written) {
+    if (auto written = producer.write_at(Offset(offset), text); !written) {
       throw std::runtime_error(written.error().message());
     }
   }

@@ -10,6 +10,7 @@
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
 #include "tests/support/memory_file.h"
+#include "tests/support/places.h"
 
 namespace punchline::fuzz {
 namespace {
@@ -95,7 +96,7 @@ class Story {
  private:
   struct Frame {
     std::string payload;
-    Position end = 0;
+    std::uint64_t end = 0;
     bool whole = false;  // false: it need not be found
     bool oversize = false;
   };
@@ -158,22 +159,23 @@ class Story {
     if (delivered_.empty()) return;
     auto chosen = delivered_.lower_bound(input.two_bytes() * 2);
     if (chosen == delivered_.end()) chosen = delivered_.begin();
-    const auto range = ByteRange{chosen->first, chosen->second};
-    must(file_.punch(range).ok(), "the fake punches");
-    written_.erase(range.begin);
+    must(file_.punch(offsets(chosen->first, chosen->second)).ok(), "the fake punches");
+    written_.erase(chosen->first);
     delivered_.erase(chosen);
   }
 
   void check(const std::vector<Stretch>& found) {
     for (const auto& [item, payload] : found) {
-      if (item.reason == SetAsideReason::oversize) oversize_[item.range.begin] = item.range.end;
+      const auto begin = item.range.begin.value();
+      const auto end = item.range.end.value();
+      if (item.reason == SetAsideReason::oversize) oversize_[begin] = end;
       if (item.kind != Item::Kind::record) continue;
-      const auto written = written_.find(item.range.begin);
+      const auto written = written_.find(begin);
       must(written != written_.end(), "what is delivered was written there");
-      must(written->second.end == item.range.end, "from its beginning to its end");
+      must(written->second.end == end, "from its beginning to its end");
       must(written->second.payload == payload, "byte for byte");
       must(!written->second.oversize, "and is not over the limit");
-      must(delivered_.emplace(item.range.begin, item.range.end).second, "once");
+      must(delivered_.emplace(begin, end).second, "once");
     }
   }
 
@@ -182,9 +184,9 @@ class Story {
   Walk walk_;
   std::uint32_t salt_ = 0;
   bool was_junk_ = false;
-  std::map<Position, Frame> written_;
-  std::map<Position, Position> delivered_;  // ends
-  std::map<Position, Position> oversize_;
+  std::map<std::uint64_t, Frame> written_;
+  std::map<std::uint64_t, std::uint64_t> delivered_;  // ends
+  std::map<std::uint64_t, std::uint64_t> oversize_;
 };
 
 }  // namespace

@@ -31,17 +31,17 @@ SetAsideReason reason_of(std::string_view payload, ByteRange line, const ReadRul
 bool ends_at_fence(ByteRange range, std::string_view text, const ReadRules& rules) {
   const bool is_fence =
       std::find(rules.fences.begin(), rules.fences.end(), range.end) != rules.fences.end();
-  return is_fence && text[range.end - 1] == '\0' && text[range.end] != '\0';
+  return is_fence && text[range.end.value() - 1] == '\0' && text[range.end.value()] != '\0';
 }
 
 void check(const Stretch& stretch, std::string_view text, const ReadRules& rules) {
   const auto& range = stretch.item.range;
-  const auto bytes = text.substr(range.begin, range.size());
+  const auto bytes = text.substr(range.begin.value(), range.size());
   const auto kind = stretch.item.kind;
   if (kind == Item::Kind::room) {
     must(bytes.size() >= kGapBytesMin, "room is at least as long as a gap");
     must(bytes.find_first_not_of('\0') == bytes.npos, "room is NULs");
-    must(text[range.end] != '\0', "room is all NULs there are");
+    must(text[range.end.value()] != '\0', "room is all NULs there are");
     return;
   }
   const bool is_whole = bytes.back() == '\n';
@@ -97,7 +97,7 @@ class Story {
     const auto text = file_.text();
     for (const auto& stretch : found)
       check(stretch, text, space_.rules());
-    must(text.find('\n', walk_.at()) == text.npos, "no line that ends is left over");
+    must(text.find('\n', walk_.at().value()) == text.npos, "no line that ends is left over");
   }
 
   void end() {

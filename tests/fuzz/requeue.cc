@@ -84,7 +84,7 @@ QuarantineLabel label_from(Input& input) {
   label.format = input.byte() % 2 == 0 ? Format::lines : Format::frames;
   label.buffer = input.byte() % 4 == 0 ? std::string(input.text(3)) : kUuid;
   label.topic = input.text(input.byte() % 8);
-  label.position = input.two_bytes();
+  label.position = Position(input.two_bytes());
   label.bytes = input.two_bytes();
   if (input.byte() % 2 == 0) {
     label.refusal = {input.byte(), -static_cast<std::int32_t>(input.byte()),

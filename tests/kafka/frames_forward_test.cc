@@ -252,7 +252,7 @@ TEST_CASE("damage, torn writers, new boots and a copy: all that is sound arrives
   }
   // The first frame, and by their position some others: which ones the scanner says.
   for (const std::uint64_t at : {40, 50'000, 90'000})
-    REQUIRE(Descriptor::open(buffer, O_WRONLY)->write_at(at, std::string("damage")).ok());
+    REQUIRE(Descriptor::open(buffer, O_WRONLY)->write_at(Offset(at), std::string("damage")).ok());
   std::set<std::uint64_t> sound;
   for (const auto& payload : read_frames(**PosixFile::open(buffer)).payloads())
     sound.insert(std::stoull(payload));

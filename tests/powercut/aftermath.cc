@@ -24,8 +24,8 @@ std::unique_ptr<PosixFile> open_buffer(const std::string& path) {
 }
 
 /// The end of the last data; 0 if there is none.
-std::uint64_t data_end(BufferFile& file) {
-  std::uint64_t end = 0;
+Offset data_end(BufferFile& file) {
+  Offset end = 0;
   for (;;) {
     const auto data = file.next_data(end);
     if (!data) throw std::runtime_error(data.error().message());
@@ -36,7 +36,7 @@ std::uint64_t data_end(BufferFile& file) {
   }
 }
 
-Torn torn_state(BufferFile& file, std::string_view noted, std::uint64_t size) {
+Torn torn_state(BufferFile& file, std::string_view noted, Offset end) {
   CollapseIntent intent;
   if (decode(noted, intent) != Decoded::ok) throw std::runtime_error("the intent does not check");
   const auto data = file.next_data(0);
@@ -44,14 +44,14 @@ Torn torn_state(BufferFile& file, std::string_view noted, std::uint64_t size) {
   const bool shifted = *data && **data < intent.segments.front().begin;
   // Neither as much is lost of an end that was not synced, nor has as much been appended.
   const auto between = intent.segments.back().end - intent.bytes / 2;
-  if (!shifted || size < between) return Torn::no;
+  if (!shifted || end < between) return Torn::no;
   return data_end(file) < between ? Torn::size : Torn::in_part;
 }
 
-std::uint64_t first_zeros(BufferFile& file, std::uint64_t from, std::uint64_t size) {
+Offset first_zeros(BufferFile& file, Offset from, Offset end) {
   static std::array<char, 64 * 1024> memory;
   std::size_t run = 0;
-  for (auto at = from; at < size;) {
+  for (auto at = from; at < end;) {
     const auto read = file.read_at(at, memory);
     if (!read || *read == 0) break;
     for (std::size_t i = 0; i < *read; ++i) {
@@ -60,7 +60,7 @@ std::uint64_t first_zeros(BufferFile& file, std::uint64_t from, std::uint64_t si
     }
     at += *read;
   }
-  return size;
+  return end;
 }
 
 void look_at(const std::string& buffer, Aftermath& found) {
@@ -71,17 +71,18 @@ void look_at(const std::string& buffer, Aftermath& found) {
   const auto intent = file->attribute(kIntentAttribute);
   const auto facts = file->facts();
   if (!intent || !facts) throw std::runtime_error("look at " + buffer);
+  const Offset end(facts->size);
   found.intent_stands = intent->has_value();
-  if (*intent) found.torn = torn_state(*file, **intent, facts->size);
+  if (*intent) found.torn = torn_state(*file, **intent, end);
   found.base_moved = stored->state.base > 0;
-  found.front = stored->state.front;
-  const auto offset = stored->state.front - stored->state.base;
-  found.zeros_from = first_zeros(*file, offset, facts->size);
-  if (offset >= facts->size) return;
+  found.front = stored->state.front.value();
+  const Offset offset(stored->state.front - stored->state.base);
+  found.zeros_from = first_zeros(*file, offset, end).value();
+  if (offset >= end) return;
   const auto data = file->next_data(offset);
   if (!data || !data->has_value()) return;
   const auto hole = file->next_hole(**data);
-  found.hole_above_front = hole && *hole < facts->size;
+  found.hole_above_front = hole && *hole < end;
 }
 
 std::vector<RecordId> append_some(const std::string& buffer, Format format, std::uint32_t producer,

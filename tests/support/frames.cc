@@ -1,7 +1,6 @@
 #include "tests/support/frames.h"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 #include "buffer/frame_scanner.h"
@@ -46,7 +45,7 @@ FramesSeen read_frames(BufferFile& file, const ReadRules& rules) {
   for (;;) {
     const auto first = seen.items.size();
     const auto step =
-        scanner.step(seen.end, std::numeric_limits<Position>::max(), memory, 10'000, seen.items);
+        scanner.step(seen.end, kPositionMax, memory, 10'000, seen.items);
     if (!step) throw std::runtime_error(step.error().message());
     for (auto at = first; at < seen.items.size(); ++at) {
       const auto& item = seen.items[at];

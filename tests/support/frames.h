@@ -24,7 +24,7 @@ struct FrameSeen {
 struct FramesSeen {
   std::vector<FrameSeen> records;
   std::vector<Item> items;  ///< All of them; offsets into memory mean nothing any more.
-  std::uint64_t end = 0;    ///< Behind the last item.
+  Position end = 0;         ///< Behind the last item.
   std::uint64_t unfinished_bytes = 0;
 
   std::vector<std::string> payloads() const;

@@ -104,8 +104,9 @@ void MemoryFile::put(std::uint64_t offset, std::string_view text) {
   ++modified_ns_;
 }
 
-Result<std::size_t> MemoryFile::read_at(std::uint64_t offset, std::span<char> into) {
+Result<std::size_t> MemoryFile::read_at(Offset at, std::span<char> into) {
   if (auto failed = enter(Op::read_at, "read")) return *failed;
+  const auto offset = at.value();
   if (offset >= now_.size) return std::size_t{0};
   const auto bytes = std::min<std::uint64_t>(into.size(), now_.size - offset);
   now_.read(offset, into.data(), bytes);
@@ -123,21 +124,22 @@ Result<FileFacts> MemoryFile::facts() {
                    .has_name = has_name_};
 }
 
-Result<std::optional<std::uint64_t>> MemoryFile::next_data(std::uint64_t offset) {
+Result<std::optional<Offset>> MemoryFile::next_data(Offset at) {
   if (auto failed = enter(Op::next_data, "seek data in")) return *failed;
-  if (offset >= now_.size) return std::optional<std::uint64_t>();
-  if (!knows_holes_) return std::optional(offset);
-  const auto at = now_.data_from(offset);
-  return at < now_.size ? std::optional(at) : std::nullopt;
+  if (at.value() >= now_.size) return std::optional<Offset>();
+  if (!knows_holes_) return std::optional(at);
+  const auto data = now_.data_from(at.value());
+  return data < now_.size ? std::optional(Offset(data)) : std::nullopt;
 }
 
-Result<std::uint64_t> MemoryFile::next_hole(std::uint64_t offset) {
+Result<Offset> MemoryFile::next_hole(Offset at) {
   if (auto failed = enter(Op::next_hole, "seek hole in")) return *failed;
-  if (offset >= now_.size) return offset;
-  return knows_holes_ ? now_.hole_from(offset) : now_.size;
+  if (at.value() >= now_.size) return at;
+  return Offset(knows_holes_ ? now_.hole_from(at.value()) : now_.size);
 }
 
-Status MemoryFile::punch(ByteRange offsets) {
+Status MemoryFile::punch(OffsetRange range) {
+  const IndexRange offsets{range.begin.value(), range.end.value()};
   if (auto failed = enter(Op::punch, "punch")) return *failed;
   // Beyond the end some kernels have cut files short or crashed: a caller that does it is wrong.
   if (offsets.end > now_.size) return error(EINVAL, "punch beyond the end of");
@@ -150,7 +152,8 @@ Status MemoryFile::punch(ByteRange offsets) {
   return {};
 }
 
-Status MemoryFile::collapse(ByteRange offsets) {
+Status MemoryFile::collapse(OffsetRange range) {
+  const IndexRange offsets{range.begin.value(), range.end.value()};
   if (auto failed = enter(Op::collapse, "collapse")) return *failed;
   const bool whole_units = offsets.begin % kPageBytes == 0 && offsets.size() % kPageBytes == 0;
   if (!whole_units || offsets.empty() || offsets.end >= now_.size) return error(EINVAL, "collapse");

@@ -108,12 +108,12 @@ class MemoryFile final : public BufferFile {
   std::string data_map() const;
 
   const std::string& path() const override { return path_; }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override;
+  Result<std::size_t> read_at(Offset at, std::span<char> into) override;
   Result<FileFacts> facts() override;
-  Result<std::optional<std::uint64_t>> next_data(std::uint64_t offset) override;
-  Result<std::uint64_t> next_hole(std::uint64_t offset) override;
-  Status punch(ByteRange offsets) override;
-  Status collapse(ByteRange offsets) override;
+  Result<std::optional<Offset>> next_data(Offset at) override;
+  Result<Offset> next_hole(Offset at) override;
+  Status punch(OffsetRange offsets) override;
+  Status collapse(OffsetRange offsets) override;
   Result<std::uint64_t> free_bytes() override;
   Status append(std::span<const char> bytes) override;
   Result<std::optional<std::string>> attribute(std::string_view name) override;

@@ -12,11 +12,11 @@ std::uint64_t page_of(std::uint64_t offset) {
 
 /// Calls visit(page, range of offsets in that page) for each page that `offsets` touches.
 template <class Visit>
-void each_page(ByteRange offsets, Visit visit) {
+void each_page(IndexRange offsets, Visit visit) {
   while (!offsets.empty()) {
     const auto page = page_of(offsets.begin);
     const auto end = std::min(offsets.end, (page + 1) * MemoryImage::kPageBytes);
-    visit(page, ByteRange{offsets.begin, end});
+    visit(page, IndexRange{offsets.begin, end});
     offsets.begin = end;
   }
 }
@@ -24,18 +24,17 @@ void each_page(ByteRange offsets, Visit visit) {
 }  // namespace
 
 void MemoryImage::put(std::uint64_t offset, std::string_view text) {
-  each_page({offset, offset + text.size()}, [&](std::uint64_t page, ByteRange part) {
+  each_page({offset, offset + text.size()}, [&](std::uint64_t page, IndexRange part) {
     std::memcpy(pages[page].data() + part.begin % kPageBytes, text.data() + (part.begin - offset),
                 part.size());
   });
 }
 
-void MemoryImage::zero(ByteRange offsets) {
-  const auto whole = whole_blocks(offsets, kPageBytes);
-  if (!whole.empty()) {
-    pages.erase(pages.lower_bound(page_of(whole.begin)), pages.lower_bound(page_of(whole.end)));
-  }
-  const auto clear = [&](std::uint64_t page, ByteRange part) {
+void MemoryImage::zero(IndexRange offsets) {
+  const auto first = page_of(offsets.begin + kPageBytes - 1);
+  const auto end = page_of(offsets.end);
+  if (first < end) pages.erase(pages.lower_bound(first), pages.lower_bound(end));
+  const auto clear = [&](std::uint64_t page, IndexRange part) {
     const auto found = pages.find(page);
     if (found == pages.end()) return;
     std::memset(found->second.data() + part.begin % kPageBytes, 0, part.size());
@@ -54,7 +53,7 @@ void MemoryImage::resize(std::uint64_t to) {
   size = to;
 }
 
-bool MemoryImage::shift(ByteRange hole, std::uint64_t pages_max) {
+bool MemoryImage::shift(IndexRange hole, std::uint64_t pages_max) {
   auto at = pages.lower_bound(page_of(hole.end));
   for (; at != pages.end() && pages_max > 0; --pages_max) {
     pages[at->first - hole.size() / kPageBytes] = at->second;
@@ -79,7 +78,7 @@ std::uint64_t MemoryImage::hole_from(std::uint64_t offset) const {
 }
 
 void MemoryImage::read(std::uint64_t offset, char* into, std::uint64_t bytes) const {
-  each_page({offset, offset + bytes}, [&](std::uint64_t page, ByteRange part) {
+  each_page({offset, offset + bytes}, [&](std::uint64_t page, IndexRange part) {
     char* target = into + (part.begin - offset);
     const auto found = pages.find(page);
     if (found == pages.end()) {

@@ -22,10 +22,10 @@ struct MemoryImage {
 
   /// Changes pages alone; the size is the caller's.
   void put(std::uint64_t offset, std::string_view text);
-  void zero(ByteRange offsets);
+  void zero(IndexRange offsets);
   void resize(std::uint64_t to);
   /// Page by page from the lowest behind the hole on; false if some are left where they were.
-  bool shift(ByteRange hole, std::uint64_t pages_max);
+  bool shift(IndexRange hole, std::uint64_t pages_max);
 
   std::uint64_t data_from(std::uint64_t offset) const;
   std::uint64_t hole_from(std::uint64_t offset) const;

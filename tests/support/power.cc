@@ -18,12 +18,12 @@ void Disk::resized(std::uint64_t size) {
   changes_.push_back({Change::Kind::resize, {}, {}, size});
 }
 
-void Disk::punched(ByteRange offsets) {
+void Disk::punched(IndexRange offsets) {
   changes_.push_back({Change::Kind::punch, offsets});
 }
 
 // The kernel writes all data behind the cut before it moves anything.
-void Disk::collapsed(ByteRange offsets) {
+void Disk::collapsed(IndexRange offsets) {
   synced();
   changes_.push_back({Change::Kind::collapse, offsets});
 }

@@ -29,8 +29,8 @@ class Disk {
   // What was done to the file, in order.
   void wrote(std::uint64_t offset, std::string_view bytes, std::uint64_t size_after);
   void resized(std::uint64_t size);
-  void punched(ByteRange offsets);
-  void collapsed(ByteRange offsets);
+  void punched(IndexRange offsets);
+  void collapsed(IndexRange offsets);
   void set_attribute(std::string_view name, std::optional<std::string_view> value);
   void synced();
   void sync_failed();
@@ -44,7 +44,7 @@ class Disk {
   struct Change {
     enum class Kind : std::uint8_t { write, resize, punch, collapse, attribute };
     Kind kind = Kind::write;
-    ByteRange offsets{};
+    IndexRange offsets{};
     std::string text = {};  // written, or the attribute's name
     std::uint64_t size = 0;
     std::optional<std::string> value = {};

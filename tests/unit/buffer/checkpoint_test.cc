@@ -494,7 +494,7 @@ TEST_CASE("after a boot the front goes back to the end of a line, not into one")
     REQUIRE(checkpoint.sync().ok());
     CHECK(checkpoint.synced() == 4);
     file.producer_appends("o\nthree\n");
-    REQUIRE(checkpoint.move_front(file.size()).ok());
+    REQUIRE(checkpoint.move_front(Position(file.size())).ok());
   }
   Checkpoint checkpoint(file, boot(2));
   CHECK(origin(checkpoint) == Origin::new_boot);
@@ -575,7 +575,7 @@ TEST_CASE("nor does it while the format is open: NULs that a power cut left may 
     file.producer_appends("one\n");
     REQUIRE(checkpoint.settle_format().ok());
     REQUIRE(checkpoint.format() == Format::lines);
-    REQUIRE(checkpoint.move_front(file.size()).ok());
+    REQUIRE(checkpoint.move_front(Position(file.size())).ok());
   }
   Checkpoint checkpoint(file, boot(2));
   CHECK(origin(checkpoint) == Origin::new_boot);

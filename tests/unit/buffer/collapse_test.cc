@@ -39,11 +39,11 @@ struct Desk {
   explicit Desk(const std::string& kinds) : file(pages(kinds) + "tail\n") {
     file.set_inode(7, 1000);
     REQUIRE(checkpoint.start().ok());
-    const auto front = kinds.find_first_not_of('.') * kPage;
+    const Position front(kinds.find_first_not_of('.') * kPage);
     REQUIRE(checkpoint.move_front(front).ok());
     REQUIRE(checkpoint.store().ok());
     for (std::size_t page = 0; page < kinds.size(); ++page) {
-      if (kinds[page] == '.') REQUIRE(file.punch({page * kPage, (page + 1) * kPage}).ok());
+      if (kinds[page] == '.') REQUIRE(file.punch(offsets(page * kPage, (page + 1) * kPage)).ok());
     }
   }
 
@@ -141,7 +141,7 @@ TEST_CASE("a copy of what was collapsed begins with no piece of a record") {
   Checkpoint checkpoint(file, boot(1));
   REQUIRE(checkpoint.start().ok());
   REQUIRE(checkpoint.format() == format);
-  REQUIRE(checkpoint.move_front(done.size()).ok());
+  REQUIRE(checkpoint.move_front(Position(done.size())).ok());
   REQUIRE(checkpoint.store().ok());
   REQUIRE(file.punch({0, 5 * kPage}).ok());
   const auto cut = checkpoint.collapse(kLimits);
@@ -222,7 +222,7 @@ TEST_CASE("a power cut anywhere in the shifting is carried to its end") {
     Desk desk(kinds);
     desk.file.tear_collapse(shifted);
     CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
-    const Position base = shifted == 0 ? 0 : 6 * kPage;
+    const Position base(shifted == 0 ? 0 : 6 * kPage);
     desk.start_again(2, base);
     auto expected = before;
     for (const std::size_t page : {2, 4, 5})
@@ -251,7 +251,7 @@ TEST_CASE("a kill between any two calls is settled by the next start") {
     desk.file.die(nth);
     (void)desk.checkpoint.collapse(kLimits);
     const bool killed = desk.file.is_dead();
-    desk.start_again(1, desk.file.collapsed_bytes());
+    desk.start_again(1, Position(desk.file.collapsed_bytes()));
     CHECK(desk.file.text() == (pages("....ab") + std::string(kPage, '\0') + pages("c") + "tail\n")
                                   .replace(0, 4 * kPage, 4 * kPage, '\0')
                                   .substr(desk.file.collapsed_bytes()));
@@ -280,7 +280,7 @@ TEST_CASE("an intent that is not of this file and state is thrown away") {
   intent.base = 0;
   intent.bytes = 4 * kPage;
   // Believed, it would be done, and move every position.
-  intent.segments = {{8 * kPage, 4 * kPage + desk.file.size()}};
+  intent.segments = {offsets(8 * kPage, 4 * kPage + desk.file.size())};
   SECTION("of another buffer") {
     intent.uuid[0] ^= 1;
   }
@@ -291,7 +291,7 @@ TEST_CASE("an intent that is not of this file and state is thrown away") {
     intent.base = 4 * kPage;
   }
   SECTION("ours, and nothing had been done") {
-    intent.segments = {{4 * kPage, desk.file.size()}};
+    intent.segments = {offsets(4 * kPage, desk.file.size())};
   }
   REQUIRE(desk.file.set_attribute(kIntentAttribute, encode(intent)).ok());
   desk.start_again(1, 0);

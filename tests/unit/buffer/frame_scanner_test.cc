@@ -109,7 +109,7 @@ TEST_CASE("holes are jumped, NULs at the end of the file wait") {
 TEST_CASE("NULs at the end wait below a fence too, until a frame follows them") {
   Drive drive;
   drive.append(drive.make("one") + std::string(1000, '\0'));
-  drive.space.rules().fences = {drive.file.size()};
+  drive.space.rules().fences = {Position(drive.file.size())};
   CHECK(drive.read() == "one|");
   CHECK(drive.at == drive.file.size() - 1000);
   drive.append(drive.make("two"));
@@ -146,7 +146,7 @@ TEST_CASE("a frame that is whole after all is delivered") {
 TEST_CASE("below a fence a torn end is set aside at once") {
   Drive drive;
   drive.append(drive.make("one").substr(0, 39));
-  drive.space.rules().fences = {drive.file.size()};
+  drive.space.rules().fences = {Position(drive.file.size())};
   CHECK(drive.read() == "[torn 39]");
   drive.append(drive.make("two"));
   CHECK(drive.read() == "two|");

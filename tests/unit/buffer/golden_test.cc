@@ -52,7 +52,7 @@ std::string text_of(const std::vector<Item>& items, Position covered, std::size_
 std::string read_as_lines(const std::string& bytes, const ReadRules& rules) {
   std::vector<Item> items;
   const auto covered = decode_lines(rules, 0, bytes, UINT64_MAX, 10'000, items);
-  return text_of(items, covered, bytes.size());
+  return text_of(items, Position(covered), bytes.size());
 }
 
 std::string read_as_frames(const std::string& bytes, const ReadRules& rules) {
@@ -84,7 +84,7 @@ void check_rest(const std::string& flipped, std::size_t hit, const FramesSeen& w
   for (const auto& item : whole.items) {
     if (item.kind != Item::Kind::record) continue;
     const auto& payload = whole.records[record++].payload;
-    if (!item.range.contains(hit)) expected[item.range.begin] = payload;
+    if (!item.range.contains(Position(hit))) expected[item.range.begin] = payload;
   }
   std::map<Position, std::string> found;
   record = 0;
@@ -106,7 +106,8 @@ TEST_CASE("golden files read as they are said to") {
     ReadRules rules{200, {}};
     if (expected.rfind("fences", 0) == 0) {
       std::istringstream first(expected.substr(6, expected.find('\n') - 6));
-      std::copy(std::istream_iterator<Position>(first), {}, std::back_inserter(rules.fences));
+      for (std::uint64_t fence = 0; first >> fence;)
+        rules.fences.emplace_back(fence);
       expected.erase(0, expected.find('\n') + 1);
     }
     const auto bytes = contents(fs::path(entry.path()).replace_extension(".buf"));
@@ -146,7 +147,7 @@ TEST_CASE("whichever bit of frames is wrong, the frame that was hit is missing a
   const auto careful = GENERATE(false, true);
   const auto bytes = contents(kSource / "tests/golden" / (std::string(name) + ".buf"));
   ReadRules rules{200, {}};
-  if (careful) rules.fences = {bytes.size()};
+  if (careful) rules.fences = {Position(bytes.size())};
   MemoryFile file(bytes);
   const auto whole = read_frames(file, rules);
   REQUIRE(whole.records.size() >= 2);

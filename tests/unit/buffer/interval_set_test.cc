@@ -14,7 +14,7 @@ namespace {
 std::string text(const IntervalSet& set) {
   std::string all;
   for (const auto& [begin, end] : set) {
-    all += "[" + std::to_string(begin) + "," + std::to_string(end) + ")";
+    all += "[" + to_string(begin) + "," + to_string(end) + ")";
   }
   return all;
 }
@@ -76,18 +76,19 @@ TEST_CASE("random actions agree with a set of single bytes") {
       const auto before = naive.size();
       for (auto at = begin; at < end; ++at)
         naive.insert(at);
-      REQUIRE(set.insert({begin, end}) == naive.size() - before);
+      REQUIRE(set.insert(punchline::positions(begin, end)) == naive.size() - before);
     } else {
       for (auto at = begin; at < end; ++at)
         naive.erase(at);
-      set.erase({begin, end});
+      set.erase(punchline::positions(begin, end));
     }
     REQUIRE(set.bytes() == naive.size());
-    std::uint64_t last_end = UINT64_MAX;
+    auto last_end = punchline::kPositionMax;
     for (const auto& [from, to] : set) {
       REQUIRE(from < to);
-      REQUIRE((last_end == UINT64_MAX || last_end < from));
-      REQUIRE((naive.count(from) == 1 && naive.count(to) == 0 && naive.count(to - 1) == 1));
+      REQUIRE((last_end == punchline::kPositionMax || last_end < from));
+      REQUIRE((naive.count(from.value()) == 1 && naive.count(to.value()) == 0 &&
+               naive.count(to.value() - 1) == 1));
       last_end = to;
     }
   }

@@ -53,7 +53,7 @@ struct Drive {
 
   std::string text(const Item& item, const std::vector<char>& memory) {
     const auto range =
-        "[" + std::to_string(item.range.begin) + "," + std::to_string(item.range.end) + ")";
+        "[" + to_string(item.range.begin) + "," + to_string(item.range.end) + ")";
     if (item.kind == Item::Kind::nothing) return "nothing" + range;
     if (item.kind == Item::Kind::room) return "room" + range;
     if (item.kind == Item::Kind::set_aside) return name_of(item.reason) + range;
@@ -196,7 +196,7 @@ TEST_CASE("random files read the same in small pieces as at once") {
     }
     ReadRules rules{20, {}};
     for (auto fences = random() % 3; fences > 0; --fences)
-      rules.fences.push_back(random() % 300);
+      rules.fences.emplace_back(random() % 300);
     std::sort(rules.fences.begin(), rules.fences.end());
     std::vector<Item> whole;
     decode_lines(rules, 0, bytes, UINT64_MAX, 1000, whole);

@@ -27,7 +27,7 @@ std::string decode(std::string_view bytes, const ReadRules& rules = {}, Position
       CHECK(item.payload == item.range.begin - at);
       CHECK(item.payload_bytes == item.range.size() - 1);
     }
-    all += "[" + std::to_string(item.range.begin) + "," + std::to_string(item.range.end) + ")";
+    all += "[" + to_string(item.range.begin) + "," + to_string(item.range.end) + ")";
   }
   CHECK(covered == expected - at);
   return all;

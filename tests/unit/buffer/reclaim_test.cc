@@ -11,8 +11,8 @@ namespace {
 std::string text(const std::vector<Reclaim::Punch>& punches) {
   std::string all;
   for (const auto& punch : punches) {
-    all += (punch.in_band ? "in-band[" : "blocks[") + std::to_string(punch.range.begin) + "," +
-           std::to_string(punch.range.end) + ")";
+    all += (punch.in_band ? "in-band[" : "blocks[") + to_string(punch.range.begin) + "," +
+           to_string(punch.range.end) + ")";
   }
   return all;
 }

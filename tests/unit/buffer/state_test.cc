@@ -110,8 +110,8 @@ TEST_CASE("fences come back; beyond the maximum the lowest go") {
   flipped[9] = static_cast<char>(flipped[9] ^ 4);
   CHECK(decode_fences(flipped, read) == Decoded::damaged);
   fences.clear();
-  for (Position at = 0; at < kFencesMax + 3; ++at)
-    fences.push_back(at * 10);
+  for (std::uint64_t at = 0; at < kFencesMax + 3; ++at)
+    fences.emplace_back(at * 10);
   REQUIRE(decode_fences(encode_fences(fences), read) == Decoded::ok);
   CHECK(read.size() == kFencesMax);
   CHECK(read.front() == 30);

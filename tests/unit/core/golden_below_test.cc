@@ -43,14 +43,14 @@ void fill(MemoryFile& file, const std::string& bytes) {
   file.producer_appends(bytes);
   for (std::uint64_t at = 0; at + kPageBytes <= bytes.size(); at += kPageBytes) {
     const bool is_hole = bytes.compare(at, kPageBytes, std::string(kPageBytes, '\0')) == 0;
-    if (is_hole) REQUIRE(file.punch({at, at + kPageBytes}).ok());
+    if (is_hole) REQUIRE(file.punch(offsets(at, at + kPageBytes)).ok());
   }
 }
 
 void set_attributes(MemoryFile& file, const Given& given, Format format) {
   State state;
   state.format = format;
-  state.front = state.synced = given.at("front");
+  state.front = state.synced = Position(given.at("front"));
   state.boot = kBoot;
   state.identity = fold_identity(file.inode(), file.birth_ns());
   REQUIRE(file.set_attribute(kStateAttribute, encode(state)).ok());
@@ -58,7 +58,7 @@ void set_attributes(MemoryFile& file, const Given& given, Format format) {
   Freed freed;
   const auto& uuid = state.uuid;
   freed.uuid_checksum = crc32c({reinterpret_cast<const char*>(uuid.data()), uuid.size()});
-  freed.to = given.at("freed");
+  freed.to = Position(given.at("freed"));
   freed.front = state.front;
   if (given.count("kept") > 0) freed.kept_checksum = static_cast<std::uint32_t>(given.at("kept"));
   REQUIRE(file.set_attribute(kFreedAttribute, encode_freed(freed)).ok());
@@ -100,7 +100,7 @@ TEST_CASE("below the front of golden files stands what they are said to") {
     // Where nothing is noted, holes are all that tells what was freed.
     file.set_knows_holes(knows_holes || given.count("freed") == 0);
     set_attributes(file, given, is_frames(entry.path()) ? Format::frames : Format::lines);
-    CHECK(found_in(file, given.at("front")) == expected.substr(end));
+    CHECK(found_in(file, Position(given.at("front"))) == expected.substr(end));
   }
   CHECK(files >= 8);
 }

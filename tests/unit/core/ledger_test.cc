@@ -142,8 +142,8 @@ TEST_CASE("as long as the format cannot be stored the first frames stay, to tell
   REQUIRE(desk.checkpoint->settle_format().ok());
   auto& ledger = *desk.ledger;
   ledger.set_format(Format::frames);
-  ledger.done({0, frames.size() / 3}, kStart);
-  ledger.done({frames.size() / 3, frames.size()}, kStart);
+  ledger.done(positions(0, frames.size() / 3), kStart);
+  ledger.done(positions(frames.size() / 3, frames.size()), kStart);
   ledger.settle(kStart + 1s, Ledger::Worth::all);
   CHECK(desk.file.data_map().starts_with("[0,12288)"));
   CHECK(desk.file.text().substr(frames.size() / 3) == std::string(2 * frames.size() / 3, '\0'));
@@ -290,7 +290,7 @@ TEST_CASE("done ranges above the front are bounded: the file remembers what is f
   desk.limits.ranges_max = 16;
   auto& ledger = desk.open();
   for (std::uint64_t at = 1000; at + 200 < 400'000; at += 400) {
-    ledger.done({at, at + 200}, kStart);
+    ledger.done(positions(at, at + 200), kStart);
     ledger.settle(kStart, Ledger::Worth::large);
   }
   CHECK_FALSE(ledger.is_done({1000, 1200}));
@@ -305,11 +305,11 @@ TEST_CASE("what cannot be freed is not forgotten, however many ranges that makes
   auto& ledger = desk.open();
   desk.file.fail(Op::punch, EIO, 1, How::for_ever);
   for (std::uint64_t at = 1000; at < 30'000; at += 400) {
-    ledger.done({at, at + 200}, kStart);
+    ledger.done(positions(at, at + 200), kStart);
     ledger.settle(kStart, Ledger::Worth::large);
   }
   for (std::uint64_t at = 1000; at < 30'000; at += 400)
-    CHECK(ledger.is_done({at, at + 200}));
+    CHECK(ledger.is_done(positions(at, at + 200)));
   CHECK(ledger.must_pause());
 }
 

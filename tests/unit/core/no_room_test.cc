@@ -130,7 +130,7 @@ TEST_CASE("of very many holes few are tried again each second, where there is no
   desk.file.reserve(2);
   auto& ledger = desk.open(nullptr);
   for (std::uint64_t page = 1; page < 100; page += 2)
-    ledger.done({page * kPage, (page + 1) * kPage}, kStart);
+    ledger.done(positions(page * kPage, (page + 1) * kPage), kStart);
   const auto before = desk.file.calls(Op::punch);
   for (int turn = 0; turn < 100; ++turn)
     ledger.settle(kStart + 1s, Worth::all);
@@ -147,7 +147,7 @@ TEST_CASE("a front that cannot be stored is tried once a second, however often i
   auto& ledger = desk.open(nullptr);
   const auto before = desk.file.calls(Op::set_attribute);
   for (std::uint64_t page = 0; page < 50; ++page) {
-    ledger.done({page * kPage, (page + 1) * kPage}, kStart + 1s);
+    ledger.done(positions(page * kPage, (page + 1) * kPage), kStart + 1s);
     ledger.settle(kStart + 1s, Worth::large);
   }
   CHECK(desk.file.calls(Op::set_attribute) - before <= 4);

@@ -45,7 +45,7 @@ TEST_CASE("what is written where kept bytes have been freed since is one stretch
   world.open();
   append_many(world, 0, 1000);
   rest(world);
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   const auto whole = front / 4096 * 4096;  // F1 has come so far
   world.file.producer_writes(whole - 50, std::string(front - whole + 50, 'f'));
   while (world.file.text().find('f') != std::string::npos) {

@@ -168,8 +168,8 @@ TEST_CASE("lines that are refused for the time of now wait, all of them, and com
 
 TEST_CASE("what is known of refused times is bounded, and done records are forgotten") {
   Retimed retimed;
-  for (Position at = 0; at < Retimed::kMax; ++at)
-    CHECK(retimed.add({at * 10, at * 10 + 10}, 0));
+  for (std::uint64_t at = 0; at < Retimed::kMax; ++at)
+    CHECK(retimed.add(positions(at * 10, at * 10 + 10), 0));
   CHECK_FALSE(retimed.add({0, 10}, 0));
   CHECK_FALSE(retimed.add({Retimed::kMax * 10, Retimed::kMax * 10 + 10}, 0));
   CHECK(retimed.take({0, 25}) == 3);

@@ -67,7 +67,7 @@ struct Story {
 TEST_CASE("frames written from offset 0 are delivered from there, told once, and freed") {
   Story story(GENERATE(1, 3));
   auto& world = story.world;
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   const auto below = story.frames("below", 200);
   world.file.producer_writes(0, below);
   rest(world);
@@ -312,7 +312,7 @@ TEST_CASE("frames that begin in place of others among the last bytes before the 
   auto& world = story.world;
   // The first begins where one of the old ones did, with the same marker and salt.
   const auto old_bytes = world.bytes_of("record 999" + std::string(50, '.')).size();
-  const auto at = world.checkpoint().front() - 20 * old_bytes;
+  const auto at = world.checkpoint().front().value() - 20 * old_bytes;
   const auto over = story.frames("over", 10);
   world.file.producer_writes(at, over);
   rest(world, 10);
@@ -336,7 +336,7 @@ TEST_CASE("frames written below the front while no agent ran are delivered by th
 TEST_CASE("frames that go on into what was just done are all delivered, though the agent is killed") {
   Story story;
   auto& world = story.world;
-  const auto noted = world.checkpoint().front();
+  const auto noted = world.checkpoint().front().value();
   world.crash();
   world.limits.sync_delay = 1min;
   world.open();
@@ -346,7 +346,7 @@ TEST_CASE("frames that go on into what was just done are all delivered, though t
   world.pipe().wake();
   while (world.checkpoint().front() < noted + 8000)
     world.turn();
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   const auto one = story.frames("below", 1).size();
   const auto count = static_cast<int>((front - 1000) / (one + 2));
   world.file.producer_writes(0, story.frames("below", count));
@@ -363,7 +363,7 @@ TEST_CASE("frames that go on into what was just done are all delivered, though t
 TEST_CASE("frames that go on behind the copy of the last bytes are delivered, whatever it ends with") {
   Story story;
   auto& world = story.world;
-  const auto copied = world.checkpoint().front();
+  const auto copied = world.checkpoint().front().value();
   append_many(world, 1000, 200);
   world.sink.moods.report_percent = 10;
   world.sink.moods.window = 20;
@@ -387,7 +387,7 @@ TEST_CASE("a frame that reaches across the front frees nothing that waits") {
   world.sink.mute.insert(0);
   for (int i = 0; i < 10; ++i)
     world.append_raw(story.frames("waits", 1, static_cast<std::size_t>(100 + i)));
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   world.file.producer_writes(front - 60, story.frames("across", 1, 100));
   pass(world, 10);
   const auto text = world.file.text();

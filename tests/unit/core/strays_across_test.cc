@@ -34,7 +34,7 @@ TEST_CASE("a line that goes across the front is delivered whole, not its second 
   world.sink.mute.insert(0);
   world.append("waits");
   world.append("waits as well");
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   world.file.producer_writes(front - 100, "line\n" + std::string(100, 'n') + "\n");
   pass(world, 10);
   world.crash();
@@ -131,7 +131,7 @@ TEST_CASE("a line that goes across the front is whole when what waits there is s
   world.sink.mute.insert(0);
   world.append("waits " + std::string(200, 'w'));
   pass(world, 2);
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   world.file.producer_writes(front - 96, "line\n" + std::string(100, 'n') + "\n");
   pass(world, 10);
   send_again(world);
@@ -154,7 +154,7 @@ TEST_CASE("a line that goes across the end of what was freed above the front is 
   world.open();
   world.append_raw(run("front", 2'000));  // to each partition in turn
   pass(world, 5);
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   auto end = front;  // of the first hole above it
   const auto text = world.file.text();
   while (text[end] != '\0')

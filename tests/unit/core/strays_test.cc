@@ -37,7 +37,7 @@ void leave_stripes(World& world) {
 TEST_CASE("lines written from offset 0 are kept, told once, and freed again") {
   Story story;
   auto& world = story.world;
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   world.file.producer_writes(0, run("second", 1000));
   rest(world);
   CHECK(world.sink.log(0).size() == story.delivered);
@@ -249,7 +249,7 @@ TEST_CASE("what is freed of strays above the stored front runs into no record") 
                   punchline::testing::MemoryFile::How::for_ever);
   append_many(world, 10, 10);
   rest(world);
-  const auto stored = world.checkpoint().stored_front();
+  const auto stored = world.checkpoint().stored_front().value();
   REQUIRE(stored < world.file.size());
   world.file.producer_writes(stored, "stray\n");
   rest(world);
@@ -270,7 +270,7 @@ TEST_CASE("what is between two stretches freed above the front goes with a run t
   world.open();
   append_many(world, 0, 200);
   rest(world);
-  const auto front = world.checkpoint().front();
+  const auto front = world.checkpoint().front().value();
   world.file.producer_writes(0, run("second", static_cast<int>(front / 14) - 4));
   rest(world, 8);
   const auto missing = world.sink.log(0).size() + world.sink.log(1).size();

@@ -66,7 +66,7 @@ void World::remember(Known& as, std::string_view payload) {
   if (own_offset && room_bytes > 0) make_room(bytes.size());
   const auto at = own_offset ? offset_ : file.size();
   auto& known = room_end_ < UINT64_MAX ? strays_ : as;
-  auto& added = known[std::string(payload)] = {file.collapsed_bytes() + at, bytes, ++numbers_};
+  auto& added = known[std::string(payload)] = {Position(file.collapsed_bytes() + at), bytes, ++numbers_};
   // Where a collapse took its room away, NULs come before it, in lines a part of its line.
   const bool leaves_gap = format == Format::lines && at > file.size();
   if (&known == &strays_) added.required = is_room_known(added.position) && !leaves_gap;
@@ -192,7 +192,7 @@ void World::forgive_unsynced(Known& known) {
   const auto text = disk.text();
   for (auto& [payload, each] : known) {
     if (!each.required || each.position < disk.collapsed_bytes) continue;
-    const auto offset = each.position - disk.collapsed_bytes;
+    const auto offset = each.position.value() - disk.collapsed_bytes;
     each.required =
         offset < text.size() && text.compare(offset, each.bytes.size(), each.bytes) == 0;
   }
@@ -335,7 +335,7 @@ void World::check_nothing_freed_early() {
     INFO("not arrived: " << payload << " at " << appended.position << ", front " << front);
     REQUIRE(appended.position >= front);
     REQUIRE(appended.position >= file.collapsed_bytes());
-    REQUIRE(text.compare(appended.position - file.collapsed_bytes(), appended.bytes.size(),
+    REQUIRE(text.compare(appended.position.value() - file.collapsed_bytes(), appended.bytes.size(),
                          appended.bytes) == 0);
   }
 }
@@ -352,7 +352,7 @@ void World::check_set_aside_kept() {
       continue;  // with what it is glued to
     INFO("set aside: " << payload.substr(0, 20) << " at " << position);
     REQUIRE(position >= file.collapsed_bytes());
-    REQUIRE(text.compare(position - file.collapsed_bytes(), bytes.size(), bytes) == 0);
+    REQUIRE(text.compare(position.value() - file.collapsed_bytes(), bytes.size(), bytes) == 0);
   }
 }
 

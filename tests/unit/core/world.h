@@ -149,7 +149,7 @@ class World {
   void check_order(std::int32_t partition, std::unordered_set<std::string>& arrived);
 
   struct Appended {
-    std::uint64_t position = 0;
+    Position position = 0;
     std::string bytes;         // as they stand there
     std::uint64_t number = 0;  // in the order of appending
     bool required = true;

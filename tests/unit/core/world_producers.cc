@@ -57,14 +57,15 @@ void World::append_behind_room(std::string_view payload) {
   const auto end = file.size();
   if (room_end_ < UINT64_MAX || offset_ + kGapBytesMin > end || opens_late_) return;
   const auto bytes = bytes_of(payload);
-  appended_[std::string(payload)] = {file.collapsed_bytes() + end, bytes, ++numbers_};
+  appended_[std::string(payload)] = {Position(file.collapsed_bytes() + end), bytes, ++numbers_};
   gaps_ += format == Format::lines ? 1 : 0;
   room_end_ = end;
   file.producer_appends(bytes);
 }
 
 bool World::may_go_on_below() {
-  const auto front = standing_front() - std::min(standing_front(), file.collapsed_bytes());
+  const auto base = file.collapsed_bytes();
+  const auto front = std::max(standing_front().value(), base) - base;
   return below_offset_ < front && file.is_hole(below_offset_);
 }
 
@@ -101,7 +102,7 @@ void World::forgive_unknown_room() {
 }
 
 void World::write_below(const std::vector<std::string>& payloads) {
-  const auto base = file.collapsed_bytes();
+  const Position base(file.collapsed_bytes());
   const auto front = standing_front();
   const bool is_seen = is_seen_when_written(below_offset_);
   const auto begin = below_offset_;

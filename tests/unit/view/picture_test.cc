@@ -17,9 +17,9 @@ TEST_CASE("a small file has a character a byte") {
 TEST_CASE("a large file has 64 characters at most, and all of it is shown") {
   for (const std::uint64_t size : {64ULL, 65ULL, 127ULL, 1'000'000ULL, 5ULL << 40}) {
     INFO(size);
-    Picture picture({0, size});
-    picture.add({0, size}, Mark::freed);
-    picture.add({size - 1, size}, Mark::waiting);
+    Picture picture(positions(0, size));
+    picture.add(positions(0, size), Mark::freed);
+    picture.add(positions(size - 1, size), Mark::waiting);
     const auto line = picture.line();
     CHECK(line.size() <= Picture::kColumns);
     CHECK(line.size() > Picture::kColumns / 2 - 1);
