@@ -63,8 +63,14 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
   if (!loaded) return loaded.error();
   if (loaded->bytes.empty()) return ScanStep{from, ScanStep::End::end_of_data, 0};
   if (loaded->bytes.front() == '\0') return pass_nuls(*loaded, memory, items);
+  const auto first = items.size();
   const auto stop = decode(*loaded, until, items_max, items);
-  if (stop.done > 0) return ScanStep{from + stop.done, ScanStep::End::more, 0};
+  if (stop.done > 0) {
+    const auto holds = nothing_holds(*loaded, std::span(items).subspan(first));
+    if (!holds || !*holds) items.resize(first);
+    if (!holds) return holds.error();
+    return ScanStep{*holds ? from + stop.done : from, ScanStep::End::more, 0};
+  }
   switch (stop.found) {
     case FrameFound::too_short:
       return pass_incomplete(*loaded, nullptr, memory, items);
@@ -75,6 +81,10 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
     case FrameFound::frame:
       break;
   }
+  const auto text = loaded->bytes.substr(0, text_end(loaded->bytes));
+  const auto holds = space_.still_holds(from, text);
+  if (!holds) return holds.error();
+  if (!*holds) return ScanStep{from, ScanStep::End::more, 0};
   const auto unsound = look_closer(loaded->bytes);
   if (unsound.frame_bytes > 0) {
     // N4: nothing in it is looked at, it may be a copy of frames.
@@ -113,6 +123,17 @@ FrameScanner::Stop FrameScanner::decode(const Loaded& loaded, Position until, st
   return stop;
 }
 
+/// A frame proves itself; NULs do not.
+Result<bool> FrameScanner::nothing_holds(const Loaded& loaded, std::span<const Item> items) {
+  for (const auto& item : items) {
+    if (item.kind != Item::Kind::nothing && item.kind != Item::Kind::room) continue;
+    const auto nuls = loaded.bytes.substr(item.range.begin - loaded.from, item.range.size());
+    const auto holds = space_.still_holds(item.range.begin, nuls);
+    if (!holds || !*holds) return holds;
+  }
+  return true;
+}
+
 void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameHead& head,
                               std::vector<Item>& items) {
   learn(head.salt);
@@ -143,6 +164,9 @@ Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::span<char> m
       return ScanStep{nuls.begin, ScanStep::End::more, 0};
     }
   }
+  const auto holds = space_.still_nul(nuls);
+  if (!holds) return holds.error();
+  if (!*holds) return ScanStep{nuls.begin, ScanStep::End::more, 0};
   append_nuls(nuls, items, first);
   return ScanStep{nuls.end, ScanStep::End::more, 0};
 }
@@ -170,6 +194,7 @@ Result<FrameScanner::Behind> FrameScanner::look_behind(ByteRange& nuls, std::spa
 Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead& head,
                                           std::span<char> memory, std::vector<Item>& items) {
   const auto end = loaded.from + head.frame_bytes;
+  if (const auto barrier = space_.next_data(loaded.from); !barrier) return barrier.error();
   char tail[kFrameTailBytes] = {};
   const auto read = space_.read_at(end - kFrameTailBytes, tail);
   if (!read) return read.error();
@@ -211,8 +236,14 @@ Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>&
   for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
     auto loaded = load(damage_->searched_to, memory);
     if (!loaded) return loaded.error();
-    const auto found = end_in(*loaded, damage_->searched_to);
+    auto searched_to = damage_->searched_to;
+    const auto found = end_in(*loaded, searched_to);
     if (!found) return found.error();
+    const auto passed = found->value_or(searched_to) - loaded->from;
+    const auto holds = space_.still_holds(loaded->from, loaded->bytes.substr(0, passed));
+    if (!holds) return holds.error();
+    if (!*holds) continue;
+    damage_->searched_to = searched_to;
     if (*found) return set_aside_to(**found, items);
     if (!loaded->to_end) continue;
     // Everything there is has been looked at; searched_to stands before what may become a head.

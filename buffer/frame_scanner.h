@@ -56,6 +56,7 @@ class FrameScanner final : public Scanner {
   Result<Loaded> load(Position from, std::span<char> memory);
   Stop decode(const Loaded& loaded, Position until, std::size_t items_max,
               std::vector<Item>& items);
+  Result<bool> nothing_holds(const Loaded& loaded, std::span<const Item> items);
   void take_frame(const Loaded& loaded, std::size_t at, const FrameHead& head,
                   std::vector<Item>& items);
 

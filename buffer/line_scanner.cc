@@ -19,7 +19,11 @@ void LineScanner::LongLine::take(std::span<const char> piece) {
     shape.leading_nuls += run;
     shape.has_text = run < piece.size();
   }
-  shape.has_nul = shape.has_nul || std::memchr(piece.data(), 0, piece.size()) != nullptr;
+  const auto* first_nul = shape.has_nul ? nullptr : std::memchr(piece.data(), 0, piece.size());
+  if (first_nul != nullptr) {
+    shape.has_nul = true;
+    nul = shape.range.end + static_cast<std::size_t>(static_cast<const char*>(first_nul) - piece.data());
+  }
   shape.range.end += piece.size();
   const auto nuls = ending_nuls_of(piece);
   ending_nuls = nuls == piece.size() ? ending_nuls + nuls : nuls;
@@ -28,6 +32,7 @@ void LineScanner::LongLine::take(std::span<const char> piece) {
 void LineScanner::LongLine::take_hole(Position end) {
   const auto bytes = end - shape.range.end;
   if (hole.empty()) hole = {shape.range.end, end};
+  if (!nul) nul = shape.range.end;
   if (!shape.has_text) shape.leading_nuls += bytes;
   ending_nuls += bytes;
   shape.has_nul = true;
@@ -50,8 +55,14 @@ Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char
   const auto read = space_.read_at(from, memory);
   if (!read) return read.error();
   const auto bytes = memory.first(*read);
+  const auto first = items.size();
   const auto covered = decode_lines(space_.rules(), from, bytes, until, items_max, items);
-  if (covered > 0) return ScanStep{from + covered, ScanStep::End::more, 0};
+  if (covered > 0) {
+    const auto holds = space_.still_holds(from, bytes.first(covered));
+    if (!holds || !*holds) items.resize(first);
+    if (!holds) return holds.error();
+    return ScanStep{*holds ? from + covered : from, ScanStep::End::more, 0};
+  }
   LongLine line(from);
   line.take(bytes);
   if (bytes.size() < memory.size()) return unfinished(line);
@@ -77,7 +88,7 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
       return step;
     }
     if (!**ended) continue;
-    const auto filled = hole_was_filled();
+    const auto filled = was_filled();
     if (!filled) return filled.error();
     if (*filled) {
       long_.reset();
@@ -141,13 +152,16 @@ Result<Item> LineScanner::verdict(const LineShape& shape) {
   return classify(rules, shape);
 }
 
-// What follows a hole may have been written after the hole was.
-Result<bool> LineScanner::hole_was_filled() {
-  const auto& hole = long_->hole;
-  if (hole.empty()) return false;
-  const auto data = space_.next_data(hole.begin);
+// What follows NULs may have been written after they were read. Who writes in order begins with the
+// first of them.
+Result<bool> LineScanner::was_filled() {
+  if (!long_->nul) return false;
+  const auto nul = space_.still_nul({*long_->nul, *long_->nul + 1});
+  if (!nul) return nul.error();
+  if (!*nul || long_->hole.empty()) return !*nul;
+  const auto data = space_.next_data(long_->hole.begin);
   if (!data) return data.error();
-  return *data && **data < hole.end;
+  return *data && **data < long_->hole.end;
 }
 
 }  // namespace punchline

@@ -33,6 +33,7 @@ class LineScanner final : public Scanner {
     LineShape shape;                 // range.end: read so far
     std::uint64_t ending_nuls = 0;   // of what has been read
     ByteRange hole;                  // the first one that was jumped
+    std::optional<Position> nul;     // the first one
 
     void take(std::span<const char> piece);
     void take_hole(Position end);
@@ -47,8 +48,8 @@ class LineScanner final : public Scanner {
   Result<bool> skip_hole();
   /// Of a line that is all there, or of what stands before a fence that parts it.
   Result<Item> verdict(const LineShape& shape);
-  /// Data has appeared in the hole that was jumped.
-  Result<bool> hole_was_filled();
+  /// Text stands by now where NULs were read, or where a hole was jumped.
+  Result<bool> was_filled();
 
   Space& space_;
   std::optional<LongLine> long_;

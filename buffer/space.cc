@@ -1,6 +1,9 @@
 #include "buffer/space.h"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstring>
 
 namespace punchline {
 
@@ -17,6 +20,26 @@ Result<Position> Space::end() {
 
 Result<std::size_t> Space::read_at(Position at, std::span<char> into) {
   return file_.read_at(offset_of(at), into);
+}
+
+Result<bool> Space::still_holds(Position at, std::span<const char> bytes) {
+  if (bytes.empty() || std::memchr(bytes.data(), 0, bytes.size()) == nullptr) return true;
+  if (const auto barrier = next_data(at); !barrier) return barrier.error();
+  std::array<char, 64 * 1024> memory;
+  while (!bytes.empty()) {
+    const auto piece = bytes.first(std::min(bytes.size(), memory.size()));
+    const auto read = read_at(at, std::span(memory).first(piece.size()));
+    if (!read) return read.error();
+    if (*read < piece.size() || std::memcmp(memory.data(), piece.data(), *read) != 0) return false;
+    at += *read;
+    bytes = bytes.subspan(*read);
+  }
+  return true;
+}
+
+Result<bool> Space::still_nul(ByteRange nuls) {
+  static constexpr std::array<char, 4096> kNuls{};
+  return still_holds(nuls.begin, std::span(kNuls).first(std::min(nuls.size(), kNuls.size())));
 }
 
 Result<std::optional<Position>> Space::next_data(Position at) {

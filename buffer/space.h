@@ -53,6 +53,15 @@ class Space {
   /// Reads at most into.size() bytes from `at` on, which is not below base(); fewer only at the end
   /// of the file, 0 at or after it.
   Result<std::size_t> read_at(Position at, std::span<char> into);
+  /// Whether `bytes`, which were read at `at` in one call, can have stood there at one moment. A read
+  /// is none: pages are copied one after the other, so NULs in it may be older than text after them
+  /// which somebody wrote in order meanwhile, or (O_DIRECT) not yet there in the middle of a write
+  /// whose end is. Without a NUL: true at once. Else it waits for the write that is under way
+  /// (next_data()), reads again, and compares.
+  Result<bool> still_holds(Position at, std::span<const char> bytes);
+  /// The same of NULs that were read in several calls: of the first 4,096 of them, with which
+  /// somebody who writes in order begins.
+  Result<bool> still_nul(ByteRange nuls);
   /// Where the first data at or after `at` begins; nothing if there is only hole up to the end of
   /// the file. A barrier, as BufferFile::next_data() says.
   Result<std::optional<Position>> next_data(Position at);

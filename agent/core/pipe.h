@@ -131,6 +131,7 @@ class Pipe {
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
   bool look_for_shrinking();
+  bool may_end_with_room(Position end);
   void note_truncation(Position end);
   std::uint64_t records_left();
   bool has_shrunk(TimePoint now);

@@ -146,9 +146,11 @@ void Pipe::tell_of_overwriting(ByteRange range, TimePoint now) {
       config_.path, range.begin, counted(range.size(), "byte"));
 }
 
-// No line begins where one did: that of a producer which began at offset 0 goes across.
+// No line begins where one did: that of a producer which began at offset 0 goes across. And below the
+// front, where all is done, nobody knows any more where a fence stood.
 Result<Pass::Fill> Pipe::fill(Pass& pass, Position until) {
   if (!pass.has_item(until)) {
+    if (pass.at() < ledger_.front()) pass.restart(ledger_.front());
     const auto begins = parts_.checkpoint.may_begin_at(pass.at());
     if (!begins) return begins.error();
     shrunk_ = shrunk_ || !*begins;

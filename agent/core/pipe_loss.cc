@@ -1,9 +1,13 @@
 // The part of Pipe that sees what was taken away from under it, and says what is lost by that.
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "agent/core/pipe.h"
 #include "buffer/base/counted.h"
+#include "buffer/lines.h"
+#include "buffer/nuls.h"
 
 namespace punchline {
 namespace {
@@ -30,8 +34,17 @@ bool Pipe::look_for_shrinking() {
   if (!begins) return false;
   shrunk_ = *end < std::max(end_seen_, main_.at()) || !*begins;
   if (shrunk_) note_truncation(*end);
-  end_seen_ = room_.end == *end ? room_.begin : *end;
+  end_seen_ = may_end_with_room(*end) ? main_.at() : *end;
+  if (room_.end == *end) end_seen_ = room_.begin;
   return shrunk_;
+}
+
+// Where it has not been read yet nobody knows how much of it is room, which its producer may cut off.
+bool Pipe::may_end_with_room(Position end) {
+  if (end < end_seen_ + kGapBytesMin) return false;
+  std::array<char, 16> last{};
+  const auto read = space_.read_at(end - last.size(), last);
+  return read && *read > 0 && leading_nuls(std::span(last).first(*read)) == *read;
 }
 
 // Where it has grown again it is not known from where on it is another's; and of what came and went

@@ -109,7 +109,13 @@ Result<std::size_t> MemoryFile::read_at(Offset at, std::span<char> into) {
   const auto offset = at.value();
   if (offset >= now_.size) return std::size_t{0};
   const auto bytes = std::min<std::uint64_t>(into.size(), now_.size - offset);
-  now_.read(offset, into.data(), bytes);
+  for (std::uint64_t done = 0; done < bytes;) {
+    const auto page = (offset + done) / kPageBytes;
+    const auto part = std::min(bytes - done, (page + 1) * kPageBytes - offset - done);
+    now_.read(offset + done, into.data() + done, part);
+    done += part;
+    if (reading_) reading_(page);
+  }
   return static_cast<std::size_t>(bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -68,6 +69,9 @@ class MemoryFile final : public BufferFile {
   /// Trivial SEEK_DATA and SEEK_HOLE, as on FUSE without lseek.
   void set_knows_holes(bool knows) { knows_holes_ = knows; }
   void set_attributes_supported(bool supported) { attributes_supported_ = supported; }
+
+  /// A read copies page after page: called after each, with its number, for what others write then.
+  void while_reading(std::function<void(std::uint64_t page)> act) { reading_ = std::move(act); }
 
   // Failures. `nth` counts from now on, 1 is the next; a later call for the same op replaces.
   enum class How : std::uint8_t { once, for_ever };
@@ -157,6 +161,7 @@ class MemoryFile final : public BufferFile {
   std::array<std::uint64_t, kOps> calls_{};
   std::uint64_t operations_ = 0;
   std::uint64_t dies_at_ = UINT64_MAX;
+  std::function<void(std::uint64_t)> reading_;
   std::optional<std::uint64_t> torn_after_pages_;
   bool torn_ = false;
 };

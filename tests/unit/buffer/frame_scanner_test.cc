@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string>
+#include <utility>
 
 #include "tests/support/catch.h"
 #include "tests/support/frames.h"
@@ -91,6 +92,21 @@ TEST_CASE("NULs that were written ahead wait, however many, and end where a fram
   drive.append(drive.make("behind"));
   CHECK(drive.read() == "behind|");
   CHECK(drive.at == drive.file.size());
+}
+
+TEST_CASE("frames written into room in the middle of a read are all read") {
+  const std::size_t size = GENERATE(100, 4090, 6000, 20'000);  // of the first
+  Drive drive;
+  const auto first = drive.make("one");
+  const auto over = drive.make(std::string(size, 'o')) + drive.make("two") + drive.make("three");
+  drive.append(first);
+  drive.file.truncate(1 << 20);
+  drive.file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 0 || std::exchange(written, true)) return;
+    drive.file.producer_writes(first.size(), over);
+  });
+  drive.memory_bytes = GENERATE(2'000, 12'000, 64 * 1024);
+  CHECK(drive.read() == "one|" + std::string(size, 'o') + "|two|three|");
 }
 
 TEST_CASE("holes are jumped, NULs at the end of the file wait") {

@@ -129,6 +129,37 @@ TEST_CASE("room that has been read is read again once its producer has filled it
   CHECK(drive.payloads == "a|record|next|");
 }
 
+TEST_CASE("lines written into room in the middle of a read are all read, and as they are") {
+  const std::uint64_t second = GENERATE(4096, 3 * 4096);  // the NULs before it are a gap, or too few
+  MemoryFile file("a\n");
+  file.truncate(1 << 20);
+  file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 0 || std::exchange(written, true)) return;
+    file.producer_writes(2, std::string(second - 3, 'b') + "\n");
+    file.producer_writes(second, "c\n");
+  });
+  Drive drive(file);
+  drive.memory_bytes = 64 * 1024;
+  drive.items();
+  CHECK(drive.payloads == "a|" + std::string(second - 3, 'b') + "|c|");
+}
+
+TEST_CASE("the same where the NULs were longer than the memory") {
+  constexpr std::uint64_t kSecond = 7 * 4096;
+  MemoryFile file("a\n");
+  file.set_knows_holes(GENERATE(true, false));
+  file.producer_writes(2, std::string(64 * 1024, '\0'));
+  file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 5 || std::exchange(written, true)) return;
+    file.producer_writes(2, std::string(kSecond - 3, 'b') + "\n");
+    file.producer_writes(kSecond, "c\n");
+  });
+  Drive drive(file);
+  drive.memory_bytes = 1024;
+  drive.items();
+  CHECK(drive.payloads == "a|" + std::string(kSecond - 3, 'b') + "|c|");
+}
+
 TEST_CASE("filesystems that know no holes are read through") {
   MemoryFile file("a\n");
   file.set_knows_holes(false);

@@ -83,6 +83,27 @@ TEST_CASE("a producer may cut off what it has not used of its room") {
   CHECK(world.pipe().shrunk());
 }
 
+TEST_CASE("a producer may cut off room that has not been read yet") {
+  World world(1, 4);
+  world.own_offset = true;
+  world.config.drain_rate = 10'000;  // it is not at the end for long
+  world.open();
+  append_many(world, 0, 5'000);
+  const auto used = world.file.size();
+  world.file.truncate(used + kRoom);
+  world.pipe().wake();
+  for (int second = 0; second < 3; ++second) {
+    world.turn(3);
+    world.advance(1s);
+  }
+  REQUIRE(world.checkpoint().front() > 0);
+  REQUIRE(world.checkpoint().front() < used);
+  world.file.truncate(used);
+  world.pipe().wake();
+  world.turn(3);
+  CHECK_FALSE(world.pipe().shrunk());
+}
+
 TEST_CASE("room before a line that was set aside is not freed with it") {
   World world(1, 5);
   world.quarantines = true;

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <random>
+#include <string>
 
 #include "tests/support/catch.h"
 
@@ -104,6 +106,7 @@ class Life {
     world_.room_bytes = 512U << (seed / 2 % 8);
     world_.allocates_room = seed / 16 % 2 == 0;
     world_.pauses = seed / 32 % 2 == 0;
+    writes_while_read_ = seed % 8 == 5 && !world_.pauses;
     if (seed / 64 % 2 == 0) world_.config.partial_timeout = std::chrono::seconds(1);
   }
 
@@ -112,6 +115,7 @@ class Life {
     if (world_.room_bytes > 0 && random_() % 16 == 0) {
       return world_.append_behind_room("record " + std::to_string(next_++));
     }
+    if (writes_while_read_ && random_() % 4 == 0) return turn_while_written();
     switch (random_() % 14) {
       case 0:
       case 1:
@@ -145,6 +149,17 @@ class Life {
         world_.turn(1 + static_cast<int>(random_() % 30));
         world_.check_honest();
     }
+  }
+
+  // The producer goes on in its room between two pages of a read.
+  void turn_while_written() {
+    auto pages = random_() % 20;
+    world_.file.while_reading([&](std::uint64_t) {
+      if (pages-- == 0) append_records();
+    });
+    world_.pipe().wake();
+    world_.turn(1 + static_cast<int>(random_() % 10));
+    world_.file.while_reading({});
   }
 
   // By kill -9 between any two operations, or by a power cut in the middle of a collapse.
@@ -282,6 +297,7 @@ class Life {
   bool grows_ = false;        // the topic gets more partitions
   bool starts_over_ = false;  // a producer begins at offset 0
   bool is_small_ = false;     // the disk
+  bool writes_while_read_ = false;
   int next_ = 0;
   std::size_t poisons_ = 0;
 };
@@ -307,6 +323,20 @@ TEST_CASE("random lives: nothing is lost, invented, out of order or freed early"
 TEST_CASE("random lives: the same with producers that do not append") {
   const bool is_given = std::getenv("PUNCHLINE_SEED") != nullptr;
   play_lives(Life::Producers::of_all_kinds, is_given ? seed_of_run() : 1, 100);
+}
+
+TEST_CASE("lives that have found a fault once, and must hold since") {
+  std::ifstream seeds(PUNCHLINE_SOURCE_DIR "/tests/sim.seeds");
+  int lives = 0;
+  for (std::string line; std::getline(seeds, line);) {
+    const auto seed = static_cast<std::uint32_t>(std::strtoul(line.c_str(), nullptr, 10));
+    if (seed == 0) continue;  // a comment
+    INFO("again with PUNCHLINE_SEED=" << seed);
+    Life(seed, Life::Producers::that_append).live(120);
+    Life(seed, Life::Producers::of_all_kinds).live(120);
+    ++lives;
+  }
+  CHECK(lives > 10);
 }
 
 // For tests/sim: as many as fit in the time given, of both kinds.
