@@ -19,20 +19,27 @@ void LineScanner::LongLine::take(std::span<const char> piece) {
     shape.leading_nuls += run;
     shape.has_text = run < piece.size();
   }
-  const auto* first_nul = shape.has_nul ? nullptr : std::memchr(piece.data(), 0, piece.size());
-  if (first_nul != nullptr) {
-    shape.has_nul = true;
-    nul = shape.range.end + static_cast<std::size_t>(static_cast<const char*>(first_nul) - piece.data());
-  }
+  note_nuls(piece);
+  shape.has_nul = !nuls.empty();
   shape.range.end += piece.size();
-  const auto nuls = ending_nuls_of(piece);
-  ending_nuls = nuls == piece.size() ? ending_nuls + nuls : nuls;
+  const auto last = ending_nuls_of(piece);
+  ending_nuls = last == piece.size() ? ending_nuls + last : last;
+}
+
+void LineScanner::LongLine::note_nuls(std::span<const char> piece) {
+  if (nuls.end == shape.range.end) nuls.end += leading_nuls(piece);
+  if (!nuls.empty()) return;
+  const auto* first = static_cast<const char*>(std::memchr(piece.data(), 0, piece.size()));
+  if (first == nullptr) return;
+  const auto at = static_cast<std::size_t>(first - piece.data());
+  nuls.begin = shape.range.end + at;
+  nuls.end = nuls.begin + leading_nuls(piece.subspan(at));
 }
 
 void LineScanner::LongLine::take_hole(Position end) {
   const auto bytes = end - shape.range.end;
-  if (hole.empty()) hole = {shape.range.end, end};
-  if (!nul) nul = shape.range.end;
+  if (nuls.empty()) nuls.begin = nuls.end = shape.range.end;
+  if (nuls.end == shape.range.end) nuls.end = end;
   if (!shape.has_text) shape.leading_nuls += bytes;
   ending_nuls += bytes;
   shape.has_nul = true;
@@ -152,16 +159,11 @@ Result<Item> LineScanner::verdict(const LineShape& shape) {
   return classify(rules, shape);
 }
 
-// What follows NULs may have been written after they were read. Who writes in order begins with the
-// first of them.
+// What follows NULs may have been written after they were read.
 Result<bool> LineScanner::was_filled() {
-  if (!long_->nul) return false;
-  const auto nul = space_.still_nul({*long_->nul, *long_->nul + 1});
+  const auto nul = space_.still_nul(long_->nuls);
   if (!nul) return nul.error();
-  if (!*nul || long_->hole.empty()) return !*nul;
-  const auto data = space_.next_data(long_->hole.begin);
-  if (!data) return data.error();
-  return *data && **data < long_->hole.end;
+  return !*nul;
 }
 
 }  // namespace punchline

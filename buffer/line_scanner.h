@@ -32,11 +32,11 @@ class LineScanner final : public Scanner {
 
     LineShape shape;                 // range.end: read so far
     std::uint64_t ending_nuls = 0;   // of what has been read
-    ByteRange hole;                  // the first one that was jumped
-    std::optional<Position> nul;     // the first one
+    ByteRange nuls;                  // the first run of them
 
     void take(std::span<const char> piece);
     void take_hole(Position end);
+    void note_nuls(std::span<const char> piece);
   };
 
   static ScanStep unfinished(const LongLine& line);
@@ -48,7 +48,7 @@ class LineScanner final : public Scanner {
   Result<bool> skip_hole();
   /// Of a line that is all there, or of what stands before a fence that parts it.
   Result<Item> verdict(const LineShape& shape);
-  /// Text stands by now where NULs were read, or where a hole was jumped.
+  /// Text stands by now where NULs were read or jumped.
   Result<bool> was_filled();
 
   Space& space_;

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "buffer/nuls.h"
+
 namespace punchline {
 
 Offset Space::offset_of(Position at) const {
@@ -38,8 +40,24 @@ Result<bool> Space::still_holds(Position at, std::span<const char> bytes) {
 }
 
 Result<bool> Space::still_nul(ByteRange nuls) {
-  static constexpr std::array<char, 4096> kNuls{};
-  return still_holds(nuls.begin, std::span(kNuls).first(std::min(nuls.size(), kNuls.size())));
+  constexpr std::uint64_t kReadAtEachEnd = 8 << 20;
+  std::array<char, 64 * 1024> memory;
+  std::uint64_t bytes_read = 0;
+  for (auto at = nuls.begin; at < nuls.end;) {
+    const auto data = next_data(at);
+    if (!data) return data.error();
+    if (!*data || **data >= nuls.end) return true;
+    at = **data;
+    const bool is_enough = bytes_read >= kReadAtEachEnd;
+    if (is_enough && nuls.end - at > kReadAtEachEnd) at = nuls.end - kReadAtEachEnd;
+    const auto wanted = std::min<std::uint64_t>(memory.size(), nuls.end - at);
+    const auto read = read_at(at, std::span(memory).first(wanted));
+    if (!read) return read.error();
+    if (*read == 0 || leading_nuls(std::span(memory).first(*read)) < *read) return false;
+    at += *read;
+    bytes_read += *read;
+  }
+  return true;
 }
 
 Result<std::optional<Position>> Space::next_data(Position at) {

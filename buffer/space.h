@@ -59,8 +59,8 @@ class Space {
   /// whose end is. Without a NUL: true at once. Else it waits for the write that is under way
   /// (next_data()), reads again, and compares.
   Result<bool> still_holds(Position at, std::span<const char> bytes);
-  /// The same of NULs that were read in several calls: of the first 4,096 of them, with which
-  /// somebody who writes in order begins.
+  /// The same of NULs that were read in several calls, or jumped. Of more than 16 MiB that are no hole
+  /// the first and the last 8 MiB are looked at.
   Result<bool> still_nul(ByteRange nuls);
   /// Where the first data at or after `at` begins; nothing if there is only hole up to the end of
   /// the file. A barrier, as BufferFile::next_data() says.

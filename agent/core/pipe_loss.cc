@@ -41,8 +41,8 @@ bool Pipe::look_for_shrinking() {
 
 // Where it has not been read yet nobody knows how much of it is room, which its producer may cut off.
 bool Pipe::may_end_with_room(Position end) {
-  if (end < end_seen_ + kGapBytesMin) return false;
   std::array<char, 16> last{};
+  if (end < std::max(end_seen_ + kGapBytesMin, space_.base() + last.size())) return false;
   const auto read = space_.read_at(end - last.size(), last);
   return read && *read > 0 && leading_nuls(std::span(last).first(*read)) == *read;
 }
