@@ -178,10 +178,11 @@ void Buffers::look(TimePoint now) {
   if (!config_.once) take_new_files(now);
 }
 
-// Where another agent has taken it over there is nothing here that may still be noted or freed.
+// Where another agent has taken it over there is nothing here that may still be noted or freed. A
+// look that fails otherwise says nothing: one that was deleted would be gone with what waits in it.
 bool Buffers::is_lost(Held& held) {
   const auto ours = held.buffer.lock->look();
-  if (ours) return false;
+  if (ours || ours.error().kind() != ErrorKind::busy) return false;
   lost_one_ = true;
   parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
   parts_.watch.remove(held.pipe->owner());
@@ -296,7 +297,8 @@ bool Buffers::finish(TimePoint now) {
     if (held->pipe->shrunk()) finish_anew(*held, now);
     tell_of_new_name(*held);
     const bool saved = save_orphan(*held, Source::given_up);
-    if (!saved) held->pipe->give_up(LossReason::deleted);
+    const bool may_have_name = !held->replaced && !held->buffer.file->facts();
+    if (!saved && !may_have_name) held->pipe->give_up(LossReason::deleted);
     all = saved && all;
     note_losses_at_end(*held);
     note_seen_at_end(*held);
@@ -325,7 +327,12 @@ bool Buffers::save_orphan(Held& held, Source source) {
   auto& checkpoint = *held.buffer.checkpoint;
   const auto facts = file.facts();
   const auto end = checkpoint.space().end();
-  if (!facts || facts->has_name || !end || *end <= checkpoint.front()) return true;
+  if (!facts || !end) {
+    parts_.log.error("{}: nobody knows whether it was deleted, and what it holds is not saved: {}",
+                     held.config.path, (facts ? end.error() : facts.error()).message());
+    return false;
+  }
+  if (facts->has_name || *end <= checkpoint.front()) return true;
   // Mounted alone (a container's), it is deleted elsewhere and still here, until it is unmounted.
   const auto same = file.same_file_as_path();
   if (same && *same) source = Source::kept;
