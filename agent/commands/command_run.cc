@@ -327,8 +327,8 @@ void Run::settle() {
 }
 
 bool Run::nothing_waits() {
-  return forwarder_->drained() && !buffers_->wake_grown_quarantines() &&
-         forwarder_->drained_by_files();
+  return forwarder_->drained() && !buffers_->has_unread() &&
+         !buffers_->wake_grown_quarantines() && forwarder_->drained_by_files();
 }
 
 std::optional<ExitCode> Run::outcome(TimePoint now) {
@@ -352,7 +352,8 @@ std::optional<ExitCode> Run::outcome_of_stop(TimePoint now) {
   }
   if (!stopping_.is_over(now, forwarder_->settled())) return std::nullopt;
   if (!config_.once) return ExitCode::ok;
-  return forwarder_->drained() ? once_outcome() : ExitCode::temporary;
+  const bool drained = forwarder_->drained() && !buffers_->has_rotated_left();
+  return drained ? once_outcome() : ExitCode::temporary;
 }
 
 ExitCode Run::once_outcome() const {
@@ -362,6 +363,7 @@ ExitCode Run::once_outcome() const {
     log_.warning("{}: the last line has no newline yet: {} bytes stay", pipe.path(),
                  pipe.unfinished_bytes());
   }
+  if (buffers_->has_untaken()) return ExitCode::temporary;
   const bool lost = std::any_of(
       metrics_.buffers.begin(), metrics_.buffers.end(), [](const auto& buffer) {
         return std::any_of(buffer.bytes_lost.begin(), buffer.bytes_lost.end(),
@@ -386,7 +388,7 @@ ExitCode Run::end(ExitCode code) {
 }
 
 bool Run::tell_what_stays() {
-  bool any = false;
+  bool any = buffers_->tell_of_unread();
   for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
     const auto& pipe = forwarder_->pipe(i);
     const auto& rest = pipe.rest();

@@ -25,8 +25,9 @@ constexpr ExitCodeInfo kExitCodes[] = {
     {ExitCode::cannot_open, "a file cannot be created or opened for writing"},
     {ExitCode::io, "I/O error, full disk, HTTP port taken"},
     {ExitCode::temporary,
-     "locked by another, or interrupted with data left: --once, or on_stop is drain and something "
-     "complete waits still (not: what is set aside, an unfinished last line)"},
+     "locked by another, or data is left: --once was interrupted or could not have a rotated file, "
+     "or on_stop is drain and something complete waits still (not: what is set aside, an unfinished "
+     "last line)"},
     {ExitCode::config, "config file, option or buffer file not fit for use"},
 };
 

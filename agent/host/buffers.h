@@ -57,6 +57,12 @@ class Buffers {
   bool has_lost_one() const { return lost_one_; }
   /// Files that were a buffer are still to be forwarded.
   bool has_rotated_left() const { return !rotated_.empty(); }
+  /// Some of them could not be had.
+  bool has_untaken() const;
+  /// Something waits in files that no pipe reads yet: in those above, or under a buffer's name.
+  bool has_unread() const;
+  /// Says so, for the end of the log. False: there is nothing to say.
+  bool tell_of_unread() const;
   /// When to look() again.
   TimePoint due() const { return look_due_; }
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
@@ -96,6 +102,9 @@ class Buffers {
   bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
   void look_for_rotated(std::size_t index);
   bool is_known(const std::string& path) const;
+  bool is_held(std::uint64_t inode) const;
+  std::vector<std::string> rotated_left(const BufferConfig& config) const;
+  std::string unread_under_name(const BufferConfig& config) const;
   void take_rotated(TimePoint now);
   bool take_rotated(RotatedFile& file, TimePoint now);
   bool is_lost(Held& held);
@@ -127,7 +136,7 @@ class Buffers {
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};
   std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
-  std::set<const BufferConfig*> not_taken_;  // some file that was this one could not be had
+  std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had
   bool lost_one_ = false;
 };
 

@@ -50,17 +50,21 @@ bool Buffers::is_known(const std::string& path) const {
   if (::stat(path.c_str(), &found) < 0) return true;
   return std::any_of(rotated_.begin(), rotated_.end(),
                      [&](const auto& file) { return file.path == path; }) ||
-         std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
-           const auto facts = held->buffer.file->facts();
-           return facts && facts->inode == found.st_ino;
-         });
+         is_held(found.st_ino);
+}
+
+bool Buffers::is_held(std::uint64_t inode) const {
+  return std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
+    const auto facts = held->buffer.file->facts();
+    return facts && facts->inode == inode;
+  });
 }
 
 /// Unless some file still waits to be taken.
 void Buffers::note_seen(const BufferConfig& config) {
-  const bool waits = std::any_of(rotated_.begin(), rotated_.end(),
-                                 [&](const auto& file) { return &file.config == &config; });
-  if (!waits && !not_taken_.contains(&config)) note_rotated_seen(config, looked_[&config]);
+  if (!rotated_left(config).empty()) return;
+  if (const auto looked = looked_.find(&config); looked != looked_.end())
+    note_rotated_seen(config, looked->second);
 }
 
 /// All that was renamed by now was seen to be, if the path still leads to the file.
@@ -95,11 +99,12 @@ bool Buffers::take_rotated(RotatedFile& file, TimePoint now) {
   const auto failure = open_one(file.config, file.metrics, opening, now, parts_.log);
   if (failure && file.request.is_undecided()) return false;
   if (failure) {
-    not_taken_.insert(&file.config);
+    not_taken_[&file.config].insert(file.path);
     parts_.log.warning("{}: {} was this buffer once; it is not forwarded: {}", file.config.path,
                        file.path, failure->text);
     return true;
   }
+  not_taken_[&file.config].erase(file.path);
   auto& held = *held_.back();
   if (config_.once) (void)held.pipe->limit_to_present();
   const auto left = bytes_behind_front(*held.buffer.file);

@@ -1,6 +1,9 @@
 // `on_stop: drain`: told to stop, the agent goes on until nothing complete waits.
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <vector>
 
 #include <signal.h>
 
@@ -12,6 +15,7 @@
 namespace punchline::testing {
 namespace {
 
+namespace fs = std::filesystem;
 using std::chrono::seconds;
 
 constexpr std::size_t kLines = 20'000;
@@ -152,6 +156,76 @@ TEST_CASE("drain: dead letters are on their way until they have arrived") {
   CHECK(place.delivered() == lines(0, 10));
   const auto dead = read_topic(place.broker->bootstrap(), "dead", 1, place.folder.path());
   CHECK(read_file(dead[0]) == std::string(2000, 'x') + "\n");
+}
+
+TEST_CASE("drain: what was rotated before the start, and not taken yet, goes too") {
+  const Place place;
+  constexpr std::size_t kFiles = 40;
+  auto begin = run_command(place.setup);
+  begin.environment = {"PUNCHLINE_ON_STOP=drain", "PUNCHLINE_STOP_TIMEOUT=60s"};
+  REQUIRE(place.once().exit.code == 0);
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    place.append(lines(i, 1));
+    fs::rename(place.buffer, place.buffer + "." + std::to_string(kFiles - i));
+  }
+  Agent agent(place.buffer, begin);
+  REQUIRE(agent.logs("was this buffer"));
+  CHECK(agent.stop(seconds(70)).code == 0);
+  CHECK(occurrences(place.delivered(), "\n") == kFiles);
+}
+
+TEST_CASE("drain: the new file of a buffer that has just been renamed or deleted goes too") {
+  const Place place;
+  const bool is_renamed = GENERATE(true, false);
+  auto begin = run_command(place.setup);
+  begin.environment = {"PUNCHLINE_ON_STOP=drain", "PUNCHLINE_STOP_TIMEOUT=60s"};
+  begin.argv.insert(begin.argv.end(), {"--listen", "127.0.0.1:0"});
+  place.append("one\n");
+  Agent agent(place.buffer, begin);
+  REQUIRE(agent.drains());
+  is_renamed ? fs::rename(place.buffer, place.buffer + ".1") : (void)fs::remove(place.buffer);
+  place.append("two\n");
+  CHECK(agent.stop(seconds(70)).code == 0);
+  CHECK(place.delivered() == "one\ntwo\n");
+}
+
+TEST_CASE("drain: what waits in a buffer that cannot be opened is told, and the exit code is 75") {
+  const Place place;
+  const auto other = place.folder.file("other");
+  write_file(place.folder.file("elsewhere"), lines(0, 10));
+  fs::create_symlink(place.folder.file("elsewhere"), other);
+  auto begin = run_command(place.setup);
+  begin.environment = {"PUNCHLINE_ON_STOP=drain", "PUNCHLINE_STOP_TIMEOUT=2s"};
+  begin.argv.insert(begin.argv.end(), {"-b", other});
+  Agent agent(place.buffer, begin);
+  REQUIRE(agent.logs("the others go on"));
+  CHECK(agent.stop().code == 75);
+  CHECK(agent.log().find(other + ": not delivered, stays in the buffer: nobody knows how much") !=
+        std::string::npos);
+}
+
+// Those that are open hold their places, as long as somebody writes to them.
+TEST_CASE("--once, interrupted: 75 where a rotated file waits to be taken") {
+  const Place place;
+  REQUIRE(place.once().exit.code == 0);
+  std::vector<std::ofstream> writers;
+  for (int i = 20; i > 0; --i) {
+    const auto name = place.buffer + "." + std::to_string(i);
+    const bool is_last = i <= 4;  // the oldest are taken first
+    writers.emplace_back(name, std::ios::app) << (is_last ? "a record\n" : "no newline")
+                                              << std::flush;
+    if (is_last) fs::last_write_time(name, fs::last_write_time(name) + std::chrono::hours(1));
+  }
+  place.append("of the buffer itself\n");
+  auto command = run_command(place.setup);
+  command.argv.insert(command.argv.end(), {"--once", "--listen", "127.0.0.1:0"});
+  Agent agent(place.buffer, command);
+  REQUIRE(eventually(seconds(20), [&] {
+    return occurrences(agent.log(), "was this buffer") == 16 &&
+           agent.metric("punchline_records_confirmed_total") == 1;
+  }));
+  CHECK(agent.stop().code == 75);
+  CHECK(agent.log().find("stays in 4 rotated files") != std::string::npos);
 }
 
 }  // namespace
