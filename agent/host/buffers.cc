@@ -83,6 +83,7 @@ bool Buffers::note_failure(std::size_t index, const OpenFailure& failure, std::s
 std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
                                              const Opening& opening, TimePoint now, Log& log) {
   const bool rotated = !opening.path.empty();
+  const auto before = filesystem_now();
   auto held = std::make_unique<Held>(
       Held{config, metrics, make_key_source(config), {}, {}, {}, nullptr, rotated, rotated, now});
   if (!config.is_quarantine) {
@@ -94,6 +95,7 @@ std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferM
   held->losses = std::make_unique<LossAccount>(*held->buffer.file, metrics);
   if (const auto lost = held->buffer.lost_bytes; lost > 0)
     held->losses->add_unread(LossReason::truncated, lost);
+  held->opened = before;
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));

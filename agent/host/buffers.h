@@ -17,6 +17,7 @@
 #include "agent/core/metrics.h"
 #include "agent/host/open_buffer.h"
 #include "agent/host/quarantine_file.h"
+#include "agent/host/rotated.h"
 #include "buffer/base/clock.h"
 #include "buffer/change_watch.h"
 #include "sinks/chunk.h"
@@ -86,6 +87,7 @@ class Buffers {
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
     std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
+    struct timespec opened {};                      // filesystem_now(), before it was
   };
 
   /// A file that was a buffer, found at the start.
@@ -101,6 +103,7 @@ class Buffers {
   void tell_of_earlier(const Held& held);
   bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
   void look_for_rotated(std::size_t index);
+  void tell_of_closed(const BufferConfig& config, const Rotated& found);
   bool is_known(const std::string& path) const;
   bool is_held(std::uint64_t inode) const;
   std::vector<std::string> rotated_left(const BufferConfig& config) const;

@@ -33,15 +33,30 @@ std::optional<std::string> new_name_of(PosixFile& file) {
 void Buffers::look_for_rotated(std::size_t index) {
   const auto& config = config_.buffers[index];
   if (config.is_quarantine) return;
-  looked_[&config] = filesystem_now();
+  const auto live = std::find_if(held_.begin(), held_.end(), [&](const auto& held) {
+    return &held->config == &config && !held->replaced;
+  });
+  // Where none is open what has the name now may lose it before anybody has seen it.
+  if (live != held_.end()) looked_[&config] = (*live)->opened;
   const auto found = find_rotated(config, config_);
   tell_of_archives(config, found, parts_.log);
+  tell_of_closed(config, found);
   for (const auto& path : found.to_forward) {
     if (!is_known(path))
       rotated_.push_back({config, parts_.metrics.buffers[index], path,
                           LockRequest(LockFile::path_for(config.path))});
   }
   note_seen(config);
+}
+
+void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
+  for (const auto& [path, why] : found.closed) {
+    if (!not_taken_[&config].insert(path).second) continue;
+    parts_.log.error(
+        "{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and write "
+        "it, and restart it",
+        config.path, path, why);
+  }
 }
 
 /// Forwarded already, or about to be.
@@ -60,9 +75,9 @@ bool Buffers::is_held(std::uint64_t inode) const {
   });
 }
 
-/// Unless some file still waits to be taken.
+/// Unless some file still waits to be taken. The lock file of a quarantine is that of its buffer.
 void Buffers::note_seen(const BufferConfig& config) {
-  if (!rotated_left(config).empty()) return;
+  if (config.is_quarantine || !rotated_left(config).empty()) return;
   if (const auto looked = looked_.find(&config); looked != looked_.end())
     note_rotated_seen(config, looked->second);
 }

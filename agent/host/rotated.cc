@@ -54,7 +54,7 @@ std::optional<std::int64_t> last_seen_ns(const BufferConfig& config) {
   return facts ? std::optional(facts->modified_ns) : std::nullopt;
 }
 
-enum class Kind : std::uint8_t { other, to_forward, to_be_named };
+enum class Kind : std::uint8_t { other, to_forward, to_be_named, closed };
 
 /// One file whose name may be that of a rotated one.
 Kind kind_of(PosixFile& file, const std::string& name, const BufferConfig& config,
@@ -84,6 +84,19 @@ Kind kind_of(PosixFile& file, const std::string& name, const BufferConfig& confi
   return facts->birth_ns == 0 && is_new ? Kind::to_be_named : Kind::other;
 }
 
+// Nobody knows what it holds.
+Kind kind_of_closed(const std::string& path, const BufferConfig& config,
+                    std::optional<std::int64_t> last_seen_ns) {
+  struct statx found {};
+  const auto name = fs::path(path).filename().string();
+  if (!last_seen_ns || !is_rotated_name(name, name_of_buffer(config))) return Kind::other;
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &found) < 0)
+    return Kind::other;
+  const bool is_new = nanoseconds(found.stx_ctime) >= *last_seen_ns;
+  if (!S_ISREG(found.stx_mode) || found.stx_size == 0 || !is_new) return Kind::other;
+  return compression_of(name) != nullptr ? Kind::to_be_named : Kind::closed;
+}
+
 bool is_another_buffer(const std::string& path, const Config& all) {
   return std::any_of(all.buffers.begin(), all.buffers.end(), [&](const auto& each) {
     std::error_code none;
@@ -103,17 +116,23 @@ struct Found {
   std::int64_t modified_ns;
   std::string path;
   Kind kind;
+  std::string why;  // it is closed
 };
 
 void look_at(const fs::directory_entry& entry, const BufferConfig& config,
              std::optional<std::int64_t> seen_ns, std::set<std::uint64_t>& inodes,
              std::vector<Found>& found) {
-  const auto file = PosixFile::open(entry.path());
-  if (!file) return;
+  const auto path = entry.path().string();
+  const auto file = PosixFile::open(path);
+  if (!file) {
+    const auto kind = kind_of_closed(path, config, seen_ns);
+    if (kind != Kind::other) found.push_back({0, path, kind, file.error().message()});
+    return;
+  }
   const auto facts = (*file)->facts();
   if (!facts || !inodes.insert(facts->inode).second) return;
   const auto kind = kind_of(**file, entry.path().filename().string(), config, seen_ns);
-  if (kind != Kind::other) found.push_back({facts->modified_ns, entry.path().string(), kind});
+  if (kind != Kind::other) found.push_back({facts->modified_ns, path, kind, {}});
 }
 
 }  // namespace
@@ -153,7 +172,8 @@ bool is_looked_for(const std::string& new_path, const BufferConfig& config) {
   std::error_code none;
   const auto name = fs::path(new_path).filename().string();
   return fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
-         name.starts_with(fs::path(config.path).stem().string()) && !is_ours(name);
+         name.starts_with(fs::path(config.path).stem().string()) && !is_ours(name) &&
+         !config.is_quarantine;
 }
 
 Rotated find_rotated(const BufferConfig& config, const Config& all) {
@@ -171,8 +191,11 @@ Rotated find_rotated(const BufferConfig& config, const Config& all) {
     return std::tie(a.modified_ns, b.path) < std::tie(b.modified_ns, a.path);
   });
   Rotated rotated;
-  for (const auto& each : found)
-    (each.kind == Kind::to_forward ? rotated.to_forward : rotated.to_be_named).push_back(each.path);
+  for (const auto& each : found) {
+    if (each.kind == Kind::to_forward) rotated.to_forward.push_back(each.path);
+    if (each.kind == Kind::to_be_named) rotated.to_be_named.push_back(each.path);
+    if (each.kind == Kind::closed) rotated.closed.push_back({each.path, each.why});
+  }
   return rotated;
 }
 

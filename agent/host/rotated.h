@@ -28,6 +28,11 @@ std::string unpacker_of(const std::string& name);
 struct Rotated {
   std::vector<std::string> to_forward;   ///< Hold something, and are read as they are.
   std::vector<std::string> to_be_named;  ///< Compressed since an agent last looked.
+  struct Closed {
+    std::string path;
+    std::string why;
+  };
+  std::vector<Closed> closed;  ///< Renamed since then, and cannot be opened.
 };
 
 /// A time as a filesystem gives it to a file that is made or changed now, never later than that:
@@ -35,7 +40,7 @@ struct Rotated {
 /// fs/inode.c, current_time()).
 struct timespec filesystem_now();
 
-/// Errors are passed over: what cannot be looked at is none of ours.
+/// What cannot be opened is told from others by its name and times alone.
 Rotated find_rotated(const BufferConfig& config, const Config& all);
 
 /// Whether find_rotated() would find what a buffer was renamed to.
@@ -44,8 +49,9 @@ bool is_looked_for(const std::string& new_path, const BufferConfig& config);
 /// With the command that takes it in.
 void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
 
-/// All that was rotated until then is forwarded, or has been told of: `looked` is filesystem_now()
-/// before find_rotated().
+/// All that was rotated until then is forwarded, or has been told of. `looked` is filesystem_now()
+/// before that file was opened that had the buffer's name when find_rotated() looked: what takes the
+/// name after it is born later, and may have lost the name again by then.
 void note_rotated_seen(const BufferConfig& config, struct timespec looked);
 
 /// The buffer's name without its folder, as it is noted on the file.

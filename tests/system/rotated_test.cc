@@ -215,6 +215,82 @@ TEST_CASE("rotated twice before the agent looks again: nothing of either is pass
     CHECK(occurrences(place.delivered(), line) == 1);
 }
 
+TEST_CASE("rotated again while the agent opens the new file, and again before it looks") {
+  const Outage place;
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  const auto is_being_opened = [&] {
+    return ::getxattr(place.buffer.c_str(), "user.punchline.holder", nullptr, 0) > 0;
+  };
+  const auto looked = [&] { return fs::last_write_time(place.beside("app.buf.agent")); };
+  const auto before = looked();
+  place.rename_to("app.buf.1");
+  const auto limit = Clock::now() + seconds(20);
+  while (!is_being_opened() && Clock::now() < limit) {
+  }
+  agent.process().signal(SIGSTOP);
+  place.rename_to("app.buf.2");
+  place.append("two\n");  // into a file that is born before the agent has looked
+  REQUIRE(eventually(seconds(20), [&] {  // files' times go in ticks
+    write_file(place.beside("tick"), "");
+    return fs::last_write_time(place.beside("tick")) > fs::last_write_time(place.buffer);
+  }));
+  agent.process().signal(SIGCONT);
+  REQUIRE(eventually(seconds(20), [&] { return looked() != before; }));
+  place.rename_to("app.buf.3");
+  place.append("three\n");
+  CHECK(eventually(seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 3; }));
+  CHECK(agent.stop().code == 0);
+  for (const auto* line : {"one\n", "two\n", "three\n"})
+    CHECK(occurrences(place.delivered(), line) == 1);
+}
+
+TEST_CASE("stopped before it has taken all, and its quarantine is forwarded too: none is forgotten") {
+  Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  constexpr int kFiles = 30;
+  for (int i = 1; i <= kFiles; ++i) {
+    place.append("of " + std::to_string(i) + "\n");
+    place.rename_to("app.buf." + std::to_string(i));
+  }
+  REQUIRE(place.broker->create_topic("dead", 1).ok());
+  place.setup.before = {"env", "PUNCHLINE_DEAD_LETTER_TOPIC=dead"};
+  auto lonely = place.setup;
+  lonely.brokers = "127.0.0.1:1";
+  Agent agent(lonely);
+  REQUIRE(agent.logs("was this buffer"));
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), Contains("not delivered, stays in 14 rotated files"));
+  CHECK(place.once().exit.code == 0);
+  CHECK(occurrences(place.delivered(), "\n") == kFiles + 1);
+}
+
+TEST_CASE("one that may not be opened is named once, and found again when it may") {
+  Outage place;
+  if (::geteuid() == 0)
+    place.setup.before = {"setpriv", "--bounding-set=-dac_override,-dac_read_search"};
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  write_file(place.beside("app.conf"), "none of ours\n");
+  fs::permissions(place.beside("app.conf"), fs::perms::none);
+  place.rename_to("app.buf.2");
+  place.append("two\n");
+  place.rename_to("app.buf.1");
+  fs::permissions(place.beside("app.buf.1"), fs::perms::none);
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 75);
+  CHECK(occurrences(once.err, place.beside("app.buf.1") + " may have been this buffer") == 1);
+  CHECK(occurrences(once.err, "may have been this buffer") == 1);
+  CHECK_THAT(once.err, Contains("Permission denied. Let the agent read and write it"));
+  fs::permissions(place.beside("app.buf.1"), fs::perms::owner_read | fs::perms::owner_write);
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\ntwo\n");
+}
+
 TEST_CASE("renamed while the agent runs, and killed before it is drained: the next start has it") {
   const Outage place;
   place.broker->set_leader("t", 0, -1);
