@@ -230,10 +230,8 @@ void Buffers::look_at_name(Held& held, TimePoint now) {
   held.replaced = !*same;
   held.busy = now;
   if (*same) return parts_.log.info("{}: has its name again", held.config.path);
-  parts_.log.warning(
-      "{}: deleted or renamed{}; what it holds is still forwarded, and a new file under the name "
-      "is taken at once",
-      held.config.path, where_to(held));
+  parts_.log.warning("{}: {}; a new file under the name is taken at once", held.config.path,
+                     fate_of(held));
 }
 
 // Requeue, or a pipe of its own, moves its front beside us.
@@ -343,8 +341,8 @@ bool Buffers::save_orphan(Held& held, Source source) {
     (void)held.buffer.reserve->give_up();  // room for the copy
   const auto saved = save_rest(checkpoint, path, held.config, source);
   if (saved) {
-    parts_.log.warning("{}: was deleted with data in it: that is in {} now, forward it too",
-                       held.config.path, *saved);
+    parts_.log.warning("{}: was deleted with data in it: that is in {} now; {}", held.config.path,
+                       *saved, how_to_forward(*saved, held.config));
     return true;
   }
   parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,

@@ -129,6 +129,7 @@ class Buffers {
   void note_losses_at_end(Held& held);
   void tell_of_new_name(const Held& held);
   static std::string where_to(const Held& held);
+  static std::string fate_of(const Held& held);
   static bool is_quiet(Held& held, TimePoint now);
 
   Parts parts_;

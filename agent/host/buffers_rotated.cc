@@ -9,6 +9,7 @@
 
 #include "agent/host/buffers.h"
 #include "agent/host/rotated.h"
+#include "buffer/base/counted.h"
 
 namespace punchline {
 namespace {
@@ -148,6 +149,20 @@ std::string Buffers::where_to(const Held& held) {
                           ? ", and a later start finds it there"
                           : ", where no later start looks for it: forward it too (-b) then";
   return " (it is " + *name + " now" + later + "; do not rotate a buffer: it frees itself)";
+}
+
+/// What has become of a file that lost its name, and what becomes of what it holds.
+std::string Buffers::fate_of(const Held& held) {
+  auto& checkpoint = *held.buffer.checkpoint;
+  const auto facts = held.buffer.file->facts();
+  const auto end = checkpoint.space().end();
+  if (!facts || !end || facts->has_name)
+    return "deleted or renamed" + where_to(held) + "; what it holds is still forwarded";
+  const auto bytes = *end - std::min(*end, checkpoint.front());
+  if (bytes == 0) return "deleted; nothing waits in it";
+  return "deleted; what waits in it (" + counted(bytes, "byte") +
+         ") is still forwarded: a stop saves what is left of it beside it, a kill -9 or a power "
+         "cut loses that";
 }
 
 void Buffers::tell_of_new_name(const Held& held) {

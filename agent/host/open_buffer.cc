@@ -313,8 +313,8 @@ void tell_of_orphans(const BufferConfig& config, Log& log) {
     if (!file) continue;
     const auto left = bytes_behind_front(**file);
     if (!left || *left == 0) continue;
-    log.warning("{}: what a deleted buffer of this name held is in {}: forward it too (-b)",
-                config.path, entry.path().string());
+    log.warning("{}: what a deleted buffer of this name held is in {}: {}", config.path,
+                entry.path().string(), how_to_forward(entry.path().string(), config));
   }
 }
 
@@ -322,6 +322,11 @@ std::string forgotten_quarantine(const std::string& buffer, const std::string& f
   return "is mounted alone: what is set aside would go to its quarantine " +
          quarantine_path(buffer) + " on " + filesystem +
          ", which forgets it with the machine or the container; mount the folder, not the file";
+}
+
+std::string how_to_forward(const std::string& orphan, const BufferConfig& config) {
+  return "forward it with 'punchline run --once -b " + orphan + " --topic " + config.topic +
+         "' and the Kafka settings of this agent";
 }
 
 std::string orphan_path(const std::string& buffer, const std::string& uuid) {

@@ -80,6 +80,9 @@ std::string forgotten_quarantine(const std::string& buffer, const std::string& f
 /// Where what a deleted buffer held is saved.
 std::string orphan_path(const std::string& buffer, const std::string& uuid);
 
+/// The command, for the log.
+std::string how_to_forward(const std::string& orphan, const BufferConfig& config);
+
 /// Says of each copy that an earlier run has saved of a buffer of this name, and that holds
 /// something still.
 void tell_of_orphans(const BufferConfig& config, Log& log);

@@ -25,7 +25,7 @@ struct Deleted : Place {
     agent = std::make_unique<Agent>(setup);
     REQUIRE(agent->logs("fresh"));
     fs::remove(buffer);
-    REQUIRE(agent->logs("what it holds is still forwarded"));
+    REQUIRE(agent->logs("what waits in it (8 bytes) is still forwarded"));
   }
   std::string fail(const std::string& call) const {
     auto word = folder.file("fail." + call);

@@ -81,7 +81,7 @@ TEST_CASE("deleted with a backlog, made anew by a producer: both arrive, nothing
   REQUIRE(place.reads(agent, 1'100));
   fs::remove(place.buffer);
   place.append(lines("anew", 1'000));
-  REQUIRE(agent.logs("deleted or renamed"));
+  REQUIRE(agent.logs("deleted; what waits in it"));
   const auto waiting = lines("deleted", 1'000) + lines("anew", 1'000);
   REQUIRE(eventually(seconds(20), [&] {
     return agent.metric("punchline_waiting_bytes") == static_cast<double>(waiting.size());
@@ -106,7 +106,7 @@ TEST_CASE("another file is moved over it: what both hold arrives") {
   const auto other = place.folder.file("other");
   write_file(other, lines("over", 1'000));
   fs::rename(other, place.buffer);
-  REQUIRE(agent.logs("deleted or renamed"));
+  REQUIRE(agent.logs("deleted; what waits in it"));
   const auto waiting = lines("under", 1'000) + lines("over", 1'000);
   REQUIRE(eventually(seconds(20), [&] {
     return agent.metric("punchline_waiting_bytes") == static_cast<double>(waiting.size());

@@ -58,7 +58,7 @@ TEST_CASE("the next start, and a stop, say where data of other names is") {
   const auto orphan = orphans_in(folder.path())[0].string();
 
   Agent second(setup);
-  CHECK(second.logs("held is in " + orphan + ": forward it too"));
+  CHECK(second.logs("held is in " + orphan + ": forward it with 'punchline run --once -b "));
   append(buffer, "of the renamed one\n");
   fs::rename(buffer, buffer + ".1");
   CHECK(second.stop().code == 0);
