@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <librdkafka/rdkafka.h>
@@ -61,6 +62,7 @@ Client client_for(const KafkaProperties& properties, const std::string& server,
 struct Asked {
   std::unique_ptr<KafkaConnections> connections = std::make_unique<KafkaConnections>();
   Client client = nullptr;  // ends before its connections
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;  // of the last question
 };
 
 /// All that have not answered yet are asked within so long, each for its part: one that is away
@@ -77,12 +79,12 @@ std::string cluster_of(rd_kafka_t* client) {
 
 /// The question makes it connect, and a connection asks by itself (rd_kafka_broker_connect_up): an
 /// answer that comes later than `wait` shows by the cluster's id.
-bool answers(rd_kafka_t* client, std::chrono::milliseconds wait) {
+bool answers(Asked& asked, std::chrono::milliseconds wait) {
+  rd_kafka_t* client = asked.client.get();
   const rd_kafka_metadata_t* metadata = nullptr;
-  const auto failure =
-      rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
-  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
-  return failure == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
+  asked.code = rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
+  if (asked.code == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
+  return asked.code == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
 }
 
 /// What it said last, in plain words; that all brokers are down only where it said nothing else.
@@ -101,10 +103,15 @@ std::string failure_of(rd_kafka_t* client) {
 
 }  // namespace
 
-std::string why_not(const std::string& said, std::span<const KafkaPeer> peers) {
+std::string why_not(const std::string& said, std::int32_t code, std::span<const KafkaPeer> peers) {
   if (!said.empty()) return said;
+  if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) return kTakesNoRecords;
   const std::string silence = silence_of(peers);
   return silence.empty() ? "nothing came in time" : silence;
+}
+
+void pause_until(std::chrono::steady_clock::time_point when) {
+  std::this_thread::sleep_until(when);
 }
 
 std::optional<std::string> several_clusters(const std::vector<KafkaAddress>& addresses) {
@@ -148,12 +155,14 @@ std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
   const auto is_over = [&] { return Clock::now() >= deadline || (stopped && *stopped); };
   for (std::size_t waiting = servers.size(); waiting > 0 && !is_over();) {
     const auto wait = std::max(kRound / static_cast<int>(waiting), std::chrono::milliseconds(1));
+    const auto next_round = std::min(Clock::now() + kRound, deadline);
     waiting = 0;
     for (std::size_t i = 0; i < servers.size() && !is_over(); ++i) {
       if (addresses[i].answered || !asked[i].client) continue;
-      addresses[i].answered = answers(asked[i].client.get(), wait);
+      addresses[i].answered = answers(asked[i], wait);
       if (!addresses[i].answered) ++waiting;
     }
+    if (waiting > 0 && !is_over()) pause_until(next_round);
   }
   for (std::size_t i = 0; i < servers.size(); ++i) {
     auto& address = addresses[i];
@@ -161,7 +170,7 @@ std::vector<KafkaAddress> ask_addresses(const KafkaProperties& properties,
     if (client != nullptr && address.answered) address.cluster = cluster_of(client);
     if (address.answered) continue;
     address.failure = why_not(client != nullptr ? failure_of(client) : "no client can be made",
-                              asked[i].connections->peers());
+                              asked[i].code, asked[i].connections->peers());
   }
   return addresses;
 }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,8 +22,12 @@ struct KafkaAddress {
   std::string failure = {};  ///< Where nobody answered: why, as far as is known.
 };
 
-/// What librdkafka said last, else what is seen of the connections. Pure.
-std::string why_not(const std::string& said, std::span<const KafkaPeer> peers);
+/// What librdkafka said last, else what is seen of the connections, else what the `code` of the
+/// last question tells. Pure.
+std::string why_not(const std::string& said, std::int32_t code, std::span<const KafkaPeer> peers);
+
+/// Between two questions: one to a port that knows none of them fails at once, and takes memory.
+void pause_until(std::chrono::steady_clock::time_point when);
 
 /// "host:port", "[::1]:9092", as bootstrap.servers takes it. Pure.
 std::string server_name(const std::string& host, int port);

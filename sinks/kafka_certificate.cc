@@ -56,9 +56,7 @@ constexpr std::array<OtherProtocol, 9> kOtherProtocols = {{
      "nothing comes back that is Kafka's: another protocol's port, or a broker that stands still"},
     {"Disconnected while requesting ApiVersion",
      "the other side closes the connection at our first request: a TLS port, or not Kafka"},
-    {"Idempotent producer not supported by any of the",
-     "what answers at this port is no broker that takes records (a controller's port?), or older "
-     "than Kafka 0.11"},
+    {"Idempotent producer not supported by any of the", kTakesNoRecords},
 }};
 
 const OtherProtocol* other_protocol(const std::string& text) {

@@ -26,6 +26,11 @@ std::optional<std::string> certificate_trouble(std::string_view facility, std::s
 /// that something else is spoken at this port.
 std::string explained(const std::string& text, const std::string& trouble);
 
+/// Of a port that speaks Kafka's protocol and knows neither topics nor producers.
+inline constexpr const char* kTakesNoRecords =
+    "what answers at this port is no broker that takes records (a controller's port?), or older "
+    "than Kafka 0.11";
+
 /// The port and security.protocol do not fit, by what librdkafka says: neither certificates nor
 /// passwords are to blame.
 bool is_of_the_protocol(const std::string& text);

@@ -23,8 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The first question to a broker.
-constexpr int kQuestionMs = 500;
+/// The first question to a broker, and the longest.
+constexpr std::chrono::milliseconds kQuestion{500};
+constexpr std::chrono::milliseconds kQuestionMax{8000};
 /// Once every broker has failed, a short while more is enough to see them fail again.
 constexpr std::chrono::seconds kAllDownPatience{2};
 /// A cluster that does not know the question gives no answer.
@@ -34,6 +35,8 @@ constexpr std::chrono::milliseconds kProducerIdPatience{2000};
 /// One broker has answered by then; whatever that took, each address has time of its own.
 constexpr std::chrono::milliseconds kAddressPatience{3000};
 constexpr std::chrono::milliseconds kStep{100};
+/// More than a client says in one step; what is left waits for the next.
+constexpr int kEventsMax = 10'000;
 
 struct ClientDelete {
   void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
@@ -113,7 +116,9 @@ void take_error(rd_kafka_event_t* event, Sayings& sayings) {
 /// Waits up to `wait` for the first.
 void hear(rd_kafka_t* client, Sayings& sayings, std::chrono::milliseconds wait = {}) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
-  while (rd_kafka_event_t* event = rd_kafka_queue_poll(queue, static_cast<int>(wait.count()))) {
+  for (int events = 0; events < kEventsMax; ++events) {
+    rd_kafka_event_t* event = rd_kafka_queue_poll(queue, static_cast<int>(wait.count()));
+    if (event == nullptr) break;
     wait = {};
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) take_error(event, sayings);
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG) take_log(event, sayings);
@@ -131,11 +136,13 @@ int milliseconds_to(Clock::time_point deadline) {
 KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
                         Clock::time_point deadline, Sayings& sayings,
                         std::vector<KafkaBroker>& known) {
+  std::int32_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
   // Each waits longer than the one before: a slow cluster answers, too.
-  for (int wait = kQuestionMs; wait == kQuestionMs || Clock::now() < deadline; wait *= 2) {
+  for (auto wait = kQuestion;; wait = std::min(2 * wait, kQuestionMax)) {
+    const auto asked = Clock::now();
     const rd_kafka_metadata_t* metadata = nullptr;
-    const auto failure = rd_kafka_metadata(client, 0, nullptr, &metadata,
-                                           std::min(milliseconds_to(deadline), wait));
+    failure = rd_kafka_metadata(client, 0, nullptr, &metadata,
+                                std::min(milliseconds_to(deadline), static_cast<int>(wait.count())));
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
       for (const auto& each : std::span(metadata->brokers, brokers))
@@ -148,8 +155,11 @@ KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
     if (were_up && sayings.all_down) {
       deadline = std::min(deadline, Clock::now() + kAllDownPatience);
     }
+    if (Clock::now() >= deadline) break;
+    pause_until(std::min(asked + kStep, deadline));
   }
-  return {false, "no broker answers: " + why_not(sayings.last, connections.peers())};
+  hear(client, sayings);
+  return {false, "no broker answers: " + why_not(sayings.last, failure, connections.peers())};
 }
 
 /// Nothing where the brokers neither gave nor denied one in time.

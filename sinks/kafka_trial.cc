@@ -29,7 +29,7 @@ bool KafkaTrial::stands(const KafkaInstance* present, const std::vector<std::str
   if (instance_ == nullptr) return false;
   hear();
   const auto fatal = instance_->fatal();
-  if (fatal) object(fatal->code, fatal->text);
+  if (fatal) object(fatal->code, explained(fatal->text, certificate_));
   if (fatal || !instance_->has_id() || !has_all(present, topics)) {
     proven_since_.reset();
     return false;

@@ -2,6 +2,7 @@
 
 #include "sinks/kafka_addresses.h"
 #include "tests/support/catch.h"
+#include "tests/unit/sinks/controller_port.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/silent_port.h"
 
@@ -104,6 +105,32 @@ TEST_CASE("a port that takes the connection and says nothing is told from one th
   REQUIRE(check.ok());
   CHECK(check->broker.text.find("no broker answers: connected to " + port.server() +
                                 ", but nothing comes back that is Kafka's") == 0);
+}
+
+TEST_CASE("a controller's port is told as such in time, and asked a few times only") {
+  const ControllerPort port;
+  const ProcessorTime processors;
+  const bool idempotent = GENERATE(true, false);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto check = check_kafka({{"bootstrap.servers", port.server()},
+                                  {"enable.idempotence", idempotent ? "true" : "false"}},
+                                 {"t"}, std::chrono::seconds(3));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  REQUIRE(check.ok());
+  INFO(check->broker.text);
+  CHECK(check->broker.text.find("no broker answers: what answers at this port is no broker that "
+                                "takes records (a controller's port?)") == 0);
+  CHECK(processors.passed() < std::chrono::seconds(1));
+}
+
+TEST_CASE("a controller's port among the addresses is asked a few times only") {
+  const ControllerPort port;
+  const ProcessorTime processors;
+  const auto answers = ask_addresses({}, {port.server()}, std::chrono::seconds(3));
+  REQUIRE(answers.size() == 1);
+  CHECK_FALSE(answers[0].answered);
+  CHECK(answers[0].failure.find("a controller's port?") != std::string::npos);
+  CHECK(processors.passed() < std::chrono::seconds(1));
 }
 
 TEST_CASE("addresses that are away take no time from those that answer") {

@@ -7,6 +7,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/certificates.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/sinks/controller_port.h"
 #include "tests/unit/sinks/kafka_fixture.h"
 #include "tests/unit/sinks/mini_forwarder.h"
 
@@ -67,6 +68,15 @@ TEST_CASE("settings that lead nowhere: the present client goes on, that is told 
   CHECK(at.sink->losses() == 0);
   CHECK(at.sink->trouble().empty());
   CHECK(read_back(at.first->bootstrap(), "t", 200) == at.forwarder.expected());
+}
+
+TEST_CASE("settings that lead to a controller's port are told as such") {
+  AtWork at(milliseconds(2000));  // it asks some connections before it gives up
+  const ControllerPort port;
+  at.sink->reconnect(settings_for(port.server()));
+  REQUIRE(at.hears(kNotYet));
+  CHECK(at.told("(a controller's port?)") == 1);
+  REQUIRE(at.delivers(100));
 }
 
 TEST_CASE("what is in flight with the present client is reported before the new one takes over",

@@ -28,6 +28,7 @@ class SilentPort {
   SilentPort& operator=(const SilentPort&) = delete;
 
   std::string server() const { return "127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+  int fd() const { return fd_; }
   const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
 
  private:
