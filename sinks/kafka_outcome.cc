@@ -127,6 +127,10 @@ bool is_refusal_of_time(std::int32_t code) {
   return code == kafka_codes::kInvalidTimestamp;
 }
 
+bool is_refusal_of_size(std::int32_t code) {
+  return code == kafka_codes::kMsgSizeTooLarge;
+}
+
 std::string kafka_code_name(std::int32_t code) {
   if (code == 0) return "NO_ERROR";
   const Row* row = find(code);

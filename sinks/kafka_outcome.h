@@ -55,6 +55,9 @@ bool is_certain_refusal(std::int32_t code);
 /// Whether it is the time of a record that the destination objects to.
 bool is_refusal_of_time(std::int32_t code);
 
+/// Whether it is the size of a record that the destination objects to.
+bool is_refusal_of_size(std::int32_t code);
+
 /// The code's name as librdkafka writes it ("MSG_SIZE_TOO_LARGE", "_TRANSPORT"), "CODE_<n>" for
 /// one that is not in the table. Fit as a metric's label: there are few of them.
 std::string kafka_code_name(std::int32_t code);

@@ -91,6 +91,7 @@ class Run {
   }
   std::optional<ExitCode> outcome(TimePoint now);
   std::optional<ExitCode> outcome_of_stop(TimePoint now);
+  std::optional<ExitCode> outcome_of_refusal();
   ExitCode once_outcome() const;
   ExitCode end(ExitCode code);
   bool tell_what_stays();
@@ -342,7 +343,20 @@ std::optional<ExitCode> Run::outcome(TimePoint now) {
                milliseconds(*config_.once_timeout).count());
     return ExitCode::unavailable;
   }
-  return std::nullopt;
+  return outcome_of_refusal();
+}
+
+// With --once nobody waits until a topic is mended.
+std::optional<ExitCode> Run::outcome_of_refusal() {
+  if (!forwarder_->all_drained_or_refused() || buffers_->has_rotated_left()) return std::nullopt;
+  if (buffers_->wake_grown_quarantines()) return std::nullopt;
+  for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
+    const auto& pipe = forwarder_->pipe(i);
+    if (pipe.is_refused()) {
+      log_.error("{}: ends here, since its topic refuses each record that waits", pipe.path());
+    }
+  }
+  return ExitCode::unavailable;
 }
 
 std::optional<ExitCode> Run::outcome_of_stop(TimePoint now) {

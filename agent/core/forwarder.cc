@@ -184,6 +184,11 @@ bool Forwarder::drained() const {
                      [](const auto& pipe) { return pipe->drained(); });
 }
 
+bool Forwarder::all_drained_or_refused() const {
+  return std::all_of(pipes_.begin(), pipes_.end(),
+                     [](const auto& pipe) { return pipe->drained() || pipe->is_refused(); });
+}
+
 std::uint64_t Forwarder::set_aside_records() const {
   std::uint64_t records = 0;
   for (const auto& pipe : pipes_)

@@ -49,6 +49,8 @@ class Forwarder {
 
   /// Every pipe is drained (Pipe::drained()).
   bool drained() const;
+  /// Each is that, or its topic refuses what it has (Pipe::is_refused()).
+  bool all_drained_or_refused() const;
   std::uint64_t set_aside_records() const;
 
  private:

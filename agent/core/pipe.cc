@@ -55,6 +55,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
   space_.rules().record_bytes_max = config_.record_bytes_max;
   space_.rules().block_bytes = limits.block_bytes;
   main_.restart(parts.checkpoint.front());
+  if (parts.checkpoint.front() > Position(0)) refusal_rate_.has_taken_some();
 }
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {

@@ -104,6 +104,8 @@ class Pipe {
   Status limit_to_present();
   /// Nothing is left that could be delivered (below the limit, where one is set).
   bool drained() const;
+  /// The topic refuses each record that it is given, so only one is tried from time to time.
+  bool is_refused() const { return blames_topic_; }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since

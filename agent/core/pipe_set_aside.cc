@@ -85,11 +85,13 @@ void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
   probe_backoff_.reset();
 }
 
-// Nothing is left that could tell, but for how many they are.
+// Nothing is left that could tell, but for how many they are, and whether the topic has ever taken
+// anything.
 void Pipe::judge_at_end(TimePoint now) {
   const bool at_end = at_end_ && !changed_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
   if (unjudged_.count() == 0 || !at_end) return;
-  if (refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
+  const bool may_be_theirs = refusal_rate_.any_arrived() || unjudged_.all_for_size();
+  if (may_be_theirs && refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
   blame_topic(now);
 }
 
@@ -113,8 +115,9 @@ void Pipe::blame_topic(TimePoint now) {
   if (std::exchange(all_refused_, true)) return;
   parts_.log.error(
       "{}: topic {} refuses each record it is given, {} so far ({}): taken for a fault of its "
-      "settings, nothing of that is set aside; trying again until it takes them",
-      config_.path, config_.topic, unjudged_.count(), kafka_code_name(unjudged_.first().code));
+      "settings, nothing {}of that is set aside; trying again until it takes them",
+      config_.path, config_.topic, unjudged_.count(), kafka_code_name(unjudged_.first().code),
+      refusal_rate_.any_refused() ? "more " : "");
 }
 
 // The topic takes what it refused: all of it comes again, in order.

@@ -3,6 +3,7 @@
 namespace punchline {
 
 void RefusalRate::arrived(std::size_t records) {
+  any_arrived_ = any_arrived_ || records > 0;
   refused_ = records < kRecords ? refused_ << records : std::bitset<kRecords>();
 }
 

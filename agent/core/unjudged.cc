@@ -1,5 +1,9 @@
 #include "agent/core/unjudged.h"
 
+#include <algorithm>
+
+#include "sinks/kafka_outcome.h"
+
 namespace punchline {
 
 bool Unjudged::note(const Refused& refused) {
@@ -16,6 +20,12 @@ bool Unjudged::holds(ByteRange range) const {
 void Unjudged::forget(ByteRange range) {
   open_.erase(range.begin);
   at_fault_.erase(range.begin);
+}
+
+bool Unjudged::all_for_size() const {
+  return std::all_of(open_.begin(), open_.end(), [](const auto& entry) {
+    return is_refusal_of_size(entry.second.code);
+  });
 }
 
 void Unjudged::condemn() {

@@ -34,6 +34,8 @@ class Unjudged {
   /// Of those that are not judged: how many, the lowest, and whether there is room for another.
   std::size_t count() const { return open_.size(); }
   const Refused& first() const { return open_.begin()->second; }
+  /// Whether each was refused for its size: that tells of the record, whatever became of others.
+  bool all_for_size() const;
   bool is_full() const { return open_.size() + at_fault_.size() >= kMax; }
   /// The fault was the topic's: they are to be offered again.
   void acquit() { open_.clear(); }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -211,6 +212,25 @@ TEST_CASE("a compacted topic refuses records without key: a fault of settings, n
   REQUIRE(agent.drains(seconds(60)));
   CHECK(agent.stop().code == 0);
   CHECK(count_in_order(kafka, "t", 2, folder) == kLines);
+}
+
+TEST_CASE("a compacted topic refuses the few records there are: --once ends, none is set aside") {
+  KafkaCluster kafka;
+  kafka.create_topic("t", 1, {{"cleanup.policy", "compact"}});
+  const TempDir folder("few");
+  const auto buffer = folder.file("buffer");
+  append(buffer, lines(0, 3));
+  const RunSetup setup{.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "t"};
+  const auto refused = run_once(setup);
+  INFO(refused.err);
+  CHECK(refused.exit.code == 69);
+  CHECK(refused.err.find("nothing of that is set aside") != std::string::npos);
+  CHECK(refused.err.find("its topic refuses each record that waits") != std::string::npos);
+  CHECK(refused.err.find("not delivered, stays in the buffer: 3 records") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(buffer + ".quarantine"));
+  kafka.alter_topic("t", {{"cleanup.policy", "delete"}});
+  CHECK(run_once(setup).exit.code == 0);
+  CHECK(count_in_order(kafka, "t", 1, folder) == 3);
 }
 
 TEST_CASE("check says beforehand what a topic would refuse") {

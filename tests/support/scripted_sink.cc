@@ -52,7 +52,7 @@ void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome out
     delivery.lane = {0, partition};
     delivery.owner = record->chunk->owner;
     delivery.outcome = outcome;
-    delivery.code = outcome == Outcome::persisted ? 0 : has_bad_time(*record) ? 32 : 10;
+    delivery.code = outcome == Outcome::persisted ? 0 : has_bad_time(*record) ? 32 : objection;
     delivery.range = record->range();
     delivery.records = 1;
     delivery.payload_bytes = record->payload_bytes;

@@ -43,8 +43,12 @@ class ScriptedSink final : public Sink {
   std::string cluster_id = {};
   std::string known_trouble = {};
   bool missing = false;  ///< The topic.
+  bool up = true;        ///< Brokers answer.
   /// Payloads the destination objects to.
   std::function<bool(const std::string&)> objects = [](const std::string&) { return false; };
+
+  /// What it says of them: MSG_SIZE_TOO_LARGE.
+  std::int32_t objection = 10;
 
   /// Times above are refused, with INVALID_TIMESTAMP.
   std::int64_t time_max_ms = std::numeric_limits<std::int64_t>::max();
@@ -71,6 +75,7 @@ class ScriptedSink final : public Sink {
   std::uint64_t losses() const override { return epoch_; }
   std::string cluster() const override { return cluster_id; }
   std::string trouble() const override { return known_trouble; }
+  bool is_up() const override { return up; }
   bool is_missing(RouteId) const override { return missing; }
   std::size_t outstanding() const override;
   void stop() override;

@@ -38,3 +38,14 @@ TEST_CASE("where nothing arrives ten are set aside, then no more") {
   rate.arrived(100);
   CHECK(rate.may_refuse(1));
 }
+
+TEST_CASE("it knows whether anything has ever arrived") {
+  RefusalRate rate;
+  CHECK_FALSE(rate.any_arrived());
+  CHECK(rate.may_refuse(1));
+  CHECK_FALSE(rate.any_arrived());
+  SECTION("in this run") { rate.arrived(1); }
+  SECTION("in an earlier one") { rate.arrived_before(); }
+  SECTION("before the first record of this run") { rate.has_taken_some(); }
+  CHECK(rate.any_arrived());
+}

@@ -152,3 +152,71 @@ TEST_CASE("ten records at the end of a buffer are set aside though nothing arriv
   world.drain();
   check_all_settled(world, 10);
 }
+
+namespace {
+
+/// Of a compacted topic, to a record without key: it tells nothing of the record.
+constexpr std::int32_t kInvalidRecord = 87;
+
+}  // namespace
+
+TEST_CASE("where no record has ever arrived none is set aside, however few they are") {
+  World world(GENERATE(1, 3), 18);
+  with_poisons(world);
+  world.sink.objection = kInvalidRecord;
+  world.open();
+  for (int i = 0; i < 15; ++i) {  // one after the other: each comes to the end alone
+    append_poisons(world, i, 1);
+    world.pipe().wake();
+    live(world, 100, 100ms);
+    REQUIRE(state(world) == BufferState::refused);
+    REQUIRE(world.pipe().is_refused());
+  }
+  CHECK(set_aside(world, SetAsideReason::refused) == 0);
+  CHECK(world.store.contents.empty());
+  CHECK(world.log.has("nothing of that is set aside"));
+  const bool is_mended = GENERATE(true, false);
+  if (is_mended) world.sink.objects = [](const std::string&) { return false; };
+  if (!is_mended) append_many(world, 0, 1);
+  world.pipe().wake();
+  live(world, 1000, 100ms);
+  CHECK(state(world) == BufferState::idle);
+  CHECK_FALSE(world.pipe().is_refused());
+  CHECK(set_aside(world, SetAsideReason::refused) == (is_mended ? 0 : 15));
+  CHECK(world.metrics().records_confirmed.get() == (is_mended ? 15 : 1));
+}
+
+TEST_CASE("what an earlier run has freed speaks for the topic") {
+  World world(1, 19);
+  with_poisons(world);
+  world.sink.objection = kInvalidRecord;
+  append_many(world, 0, 20);
+  world.open();
+  world.drain();
+  world.crash();
+  append_poisons(world, 0, 2);
+  world.open();
+  world.drain();
+  check_all_settled(world, 2);
+}
+
+TEST_CASE("a record that is refused for its size is set aside though nothing has ever arrived") {
+  World world(1, 20);
+  with_poisons(world);
+  append_poisons(world, 0, 1);
+  world.open();
+  world.drain();
+  check_all_settled(world, 1);
+}
+
+TEST_CASE("what a topic refuses that takes nothing is counted among what stays at the end") {
+  World world(1, 21);
+  with_poisons(world);
+  world.sink.objection = kInvalidRecord;
+  append_poisons(world, 0, 3);
+  world.open();
+  live(world, 100, 100ms);
+  world.pipe().finish(world.now());
+  CHECK(world.pipe().rest().records == 3);
+  CHECK(world.pipe().rest().bytes == world.file.size());
+}
