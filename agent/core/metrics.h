@@ -87,9 +87,9 @@ using SharedText = Shared<std::string>;
 /// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
 enum class BufferState : std::uint8_t {
   starting,    ///< Not open yet, or not any more: another agent has taken it over.
-  forwarding,  ///< Records are on their way.
+  forwarding,  ///< Records are on their way, also such as come back and are sent again.
   idle,        ///< Nothing is left to send.
-  kafka_away,  ///< Records wait for a destination that answers.
+  kafka_away,  ///< Records wait for a destination that answers, or for the brokers of their own.
   topic_missing,  ///< The cluster says that it has no such topic.
   refused,     ///< The topic refuses so many that its settings must be at fault; see the log.
   paused,      ///< Offering has stopped: bytes cannot be freed, the storage fails, or the clock

@@ -339,18 +339,23 @@ void Pipe::show(TimePoint now) {
   }
 }
 
+// What comes back from brokers that answer, as records do of which one is too large for the topic,
+// is on its way again.
 bool Pipe::is_stuck(TimePoint now) const {
+  if (lanes_.count() == 0 || lanes_.all_silent_since(now - kSilentMax)) return true;
   const bool all_lag = lanes_.all_lag() && (!is_relaxed() || lanes_.in_flight() == 0);
-  return lanes_.count() == 0 || all_lag || lanes_.all_silent_since(now - kSilentMax);
+  return all_lag && !(parts_.sink.is_up() && parts_.sink.trouble().empty());
 }
 
-// Where the sink has found no reason.
+// Where the sink has found no reason. A trouble that it knew accounts for the silence up to its
+// end.
 void Pipe::tell_of_silence(TimePoint now) {
-  if (!lanes_.all_silent_since(now - kSilentToldAfter)) {
-    silence_told_ = silence_told_ && lanes_.all_silent_since(now - kSilentMax);
-    return;
-  }
-  if (silence_told_ || !parts_.sink.trouble().empty()) return;
+  const bool is_silent = lanes_.all_silent_since(now - kSilentMax);
+  silence_told_ = silence_told_ && is_silent;
+  if (!is_silent || silence_told_) return;
+  if (!parts_.sink.trouble().empty()) trouble_seen_ = now;
+  if (now < trouble_seen_ + kSilentToldAfter) return;
+  if (!lanes_.all_silent_since(now - kSilentToldAfter)) return;
   silence_told_ = true;
   parts_.log.warning(
       "{}: nothing was confirmed for {} s although {}; no reason is known: `punchline check` asks "

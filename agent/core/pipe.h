@@ -250,6 +250,7 @@ class Pipe {
   std::uint64_t partial_bytes_ = 0;
   TimePoint partial_since_;
   bool silence_told_ = false;
+  TimePoint trouble_seen_{};  // of the sink, while this was silent
   bool partial_told_ = false;
   std::string cluster_;  // as noted by this run
   Rest rest_;

@@ -62,3 +62,40 @@ TEST_CASE("a topic that does not exist is told from a Kafka that is away") {
   world.turn(3);
   CHECK(state_of(world) == (is_missing ? "topic_missing" : "kafka_away"));
 }
+
+TEST_CASE("the patience with a silence begins when a trouble that was known is over") {
+  World world(1, 1);
+  world.sink.mute = {0};
+  world.sink.known_trouble = "no broker answers";
+  append_many(world, 0, 1);
+  world.open();
+  const auto pass = [&](Duration time) {
+    for (Duration passed{}; passed < time; passed += 500ms) {
+      world.advance(500ms);
+      world.turn();
+    }
+  };
+  pass(GENERATE(20s, 35s));
+  world.sink.known_trouble.clear();
+  pass(28s);
+  CHECK(told(world) == 0);
+  pass(5s);
+  CHECK(told(world) == 1);
+}
+
+TEST_CASE("Kafka is not away while brokers answer that records are to come again") {
+  World world(1, 1);
+  world.sink.moods.fail_percent = 100;
+  append_many(world, 0, 10);
+  world.open();
+  bool is_up = true;
+  SECTION("they answer") {}
+  SECTION("they do not") { is_up = world.sink.up = false; }
+  bool seen_away = false;
+  for (int i = 0; i < 100; ++i) {
+    world.advance(10ms);
+    world.turn();
+    seen_away = seen_away || state_of(world) == "kafka_away";
+  }
+  CHECK(seen_away == !is_up);
+}
