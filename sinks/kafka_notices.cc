@@ -78,6 +78,16 @@ std::string KafkaNotices::why() const {
 }
 
 void KafkaNotices::remind(Time now, std::vector<Notice>& notices) {
+  remind_of_nobody(now, notices);
+  for (auto& [route, trouble] : topic_trouble_) {
+    if (!trouble.due) trouble.due = now + kStillInterval;
+    if (away_ || now < *trouble.due) continue;
+    trouble.due = now + kStillInterval;
+    notices.push_back({Severity::warning, 0, topic_text(trouble.code, trouble.topic)});
+  }
+}
+
+void KafkaNotices::remind_of_nobody(Time now, std::vector<Notice>& notices) {
   if (!away_) return away_since_.reset();
   if (!away_since_) {
     away_since_ = now;
@@ -117,21 +127,22 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
   broker_answers(notices);
   const auto trouble = topic_trouble_.find(answer.route);
   if (answer.code == 0) {
+    const bool is_first = topics_met_.insert(answer.route).second;
     if (trouble == topic_trouble_.end()) return;
     topic_trouble_.erase(trouble);
     notices.push_back({Severity::info, 0,
-                       quoted(topic) + " is there again, with " +
+                       quoted(topic) + (is_first ? " is there now, with " : " is there again, with ") +
                            counted(static_cast<std::uint64_t>(answer.partitions), "partition")});
     return;
   }
-  if (trouble != topic_trouble_.end() && trouble->second == answer.code) return;
-  topic_trouble_[answer.route] = answer.code;
+  if (trouble != topic_trouble_.end() && trouble->second.code == answer.code) return;
+  topic_trouble_[answer.route] = {answer.code, topic, std::nullopt};
   notices.push_back({Severity::warning, answer.code, topic_text(answer.code, topic)});
 }
 
 bool KafkaNotices::is_missing(RouteId route) const {
   const auto trouble = topic_trouble_.find(route);
-  return trouble != topic_trouble_.end() && trouble->second == kUnknownTopic;
+  return trouble != topic_trouble_.end() && trouble->second.code == kUnknownTopic;
 }
 
 void KafkaNotices::broker_answers(std::vector<Notice>& notices) {

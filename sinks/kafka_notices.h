@@ -40,8 +40,8 @@ struct TopicAnswer {
 };
 
 /// Turns what goes wrong into sentences for an operator: one when a trouble begins, one when it is
-/// over, however often it is met in between; that no broker answers comes again and again. Pure.
-/// One thread.
+/// over, however often it is met in between; that no broker answers, or that a topic cannot be used,
+/// comes again and again. Pure. One thread.
 ///
 /// librdkafka's own error events only tell the cause. "All brokers down" comes at each disconnect
 /// of a one-broker cluster; that nobody answers a question is the proof.
@@ -52,7 +52,7 @@ class KafkaNotices {
   static constexpr std::chrono::seconds kLostInterval{60};
   /// A client that takes nothing is told about after so long: it learns of a topic within a second.
   static constexpr std::chrono::seconds kNotTakenMin{3};
-  /// That still no broker answers is told so often.
+  /// That still no broker answers, or a topic still cannot be used, is told so often.
   static constexpr std::chrono::minutes kStillInterval{5};
 
   /// Why a connection failed, as librdkafka puts it.
@@ -75,7 +75,7 @@ class KafkaNotices {
   void lost(std::int32_t code, const std::string& text, std::chrono::milliseconds delay, Time now,
             std::vector<Notice>& notices);
 
-  /// To be called often: tells when no broker has answered for long.
+  /// To be called often: tells what has lasted for long.
   void remind(Time now, std::vector<Notice>& notices);
 
   bool broker_away() const { return away_; }
@@ -98,6 +98,12 @@ class KafkaNotices {
     Time since{};
     bool told = false;
   };
+  struct TopicTrouble {
+    std::int32_t code = 0;
+    std::string topic;
+    std::optional<Time> due;  ///< When to tell it again; as remind() has seen it.
+  };
+  void remind_of_nobody(Time now, std::vector<Notice>& notices);
   void broker_answers(std::vector<Notice>& notices);
   void tell_away(std::int32_t code, std::vector<Notice>& notices);
   std::string why() const;
@@ -112,7 +118,8 @@ class KafkaNotices {
   std::set<std::int32_t> denials_;  // that were told since brokers are away
   std::string cause_;
   std::string certificate_;
-  std::map<RouteId, std::int32_t> topic_trouble_;
+  std::map<RouteId, TopicTrouble> topic_trouble_;
+  std::set<RouteId> topics_met_;  // that could be used once
   std::map<RouteId, std::int32_t> delivery_trouble_;
   std::map<Lane, NotTaken> not_taken_;
   std::set<std::int32_t> other_trouble_;

@@ -231,6 +231,7 @@ enum class OtherMetric : std::uint8_t {
   kafka_broker_up,
   kafka_broker_throttle,
   reconnecting,
+  buffer_state,
   buffer_open,
   clock_plausible,
   ready,

@@ -79,6 +79,16 @@ void add_client_errors(Family& family, const Metrics& metrics) {
   }
 }
 
+void add_states(Family& family, const Metrics& metrics) {
+  for (const auto& buffer : metrics.buffers) {
+    const auto now = buffer.state.get();
+    for (std::size_t i = 0; i < kBufferStateNames.size(); ++i) {
+      family.add(i == now ? 1 : 0, {label("buffer", buffer.path),
+                                    label("state", std::string(kBufferStateNames[i]))});
+    }
+  }
+}
+
 MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
   Family family(row.info);
   switch (row.which) {
@@ -132,6 +142,9 @@ MetricFamily family_of(const OtherMetricInfo& row, const Metrics& metrics) {
       break;
     case OtherMetric::reconnecting:
       family.add(number(metrics.kafka_reconnecting.get()), {});
+      break;
+    case OtherMetric::buffer_state:
+      add_states(family, metrics);
       break;
     case OtherMetric::buffer_open:
       for (const auto& buffer : metrics.buffers)

@@ -99,6 +99,16 @@ TEST_CASE("reasons and codes are labels with their names") {
       Contains("punchline_kafka_errors_total{buffer=\"/x/a\",code=\"MSG_SIZE_TOO_LARGE\"} 7\n"));
 }
 
+TEST_CASE("of the states of a buffer one is 1") {
+  Metrics metrics;
+  metrics.add_buffer("/x/a", "t").set_state(BufferState::topic_missing);
+  const auto text = prometheus_text(metrics);
+  const std::string name = "punchline_buffer_state{buffer=\"/x/a\",state=\"";
+  CHECK_THAT(text, Contains(name + "topic_missing\"} 1\n"));
+  CHECK_THAT(text, Contains(name + "refused\"} 0\n"));
+  CHECK_THAT(text, Contains(name + "forwarding\"} 0\n"));
+}
+
 TEST_CASE("a path with quotes stays one label") {
   Metrics metrics;
   metrics.add_buffer("/x/\"a\\\n", "t");

@@ -302,6 +302,27 @@ TEST_CASE("a trouble is told once when it begins and once when it is over") {
   CHECK(told.back().text == "topic 't' is there again, with 1 partition");
 }
 
+TEST_CASE("a topic that was never there is not there again, and is told of while it is missing") {
+  using namespace std::chrono_literals;
+  KafkaNotices notices;
+  std::vector<Notice> told;
+  const TopicAnswer missing{0, 3, true, 0};
+  const KafkaNotices::Time start{1h};
+  notices.topic_answer(missing, "t", told);
+  REQUIRE(told.size() == 1);
+  for (auto at = start; at < start + 11min; at += 1s) {
+    notices.topic_answer(missing, "t", told);
+    notices.remind(at, told);
+  }
+  REQUIRE(told.size() == 3);
+  CHECK(told[2].text == told[0].text);
+  CHECK(told[2].severity == Notice::Severity::warning);
+  notices.topic_answer({0, 0, true, 2}, "t", told);
+  CHECK(told.back().text == "topic 't' is there now, with 2 partitions");
+  notices.remind(start + 20min, told);
+  CHECK(told.size() == 4);
+}
+
 TEST_CASE("a lack of descriptors of our own is not told as a broker that is away") {
   KafkaNotices notices;
   std::vector<Notice> told;
