@@ -38,7 +38,7 @@ class Draft final : public Log {
 }  // namespace
 
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
-  std::optional<OpenFailure> first;
+  std::vector<std::pair<std::size_t, OpenFailure>> failures;
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
     const auto& config = config_.buffers[i];
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
@@ -47,11 +47,16 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
       tell_of_earlier(*held_.back());
       continue;
     }
-    if (!first) first = failure;
-    if (config_.once) return first;
-    note_failure(i, *failure, "the others go on, and it is tried again each second");
+    if (config_.once) return failure;
+    failures.emplace_back(i, *failure);
   }
-  if (held_.empty()) return first;
+  const bool any_open = !held_.empty();
+  for (const auto& [i, failure] : std::span(failures).subspan(any_open ? 0 : 1)) {
+    note_failure(i, failure,
+                 any_open ? "the others go on, and it is tried again each second"
+                          : "no buffer can be opened");
+  }
+  if (!any_open) return failures.front().second;
   for (std::size_t i = 0; i < config_.buffers.size(); ++i)
     look_for_rotated(i);
   take_rotated(now);

@@ -214,6 +214,7 @@ TEST_CASE("75: locked by another, which is named; or interrupted with data left"
       INFO(result.words);
       CHECK(result.code == 75);
       CHECK_THAT(result.words, Contains(std::to_string(holder.process().pid())));
+      CHECK_THAT(result.words, !Contains("the others go on") && !Contains("tried again"));
     }
     CHECK(holder.stop().code == 0);  // without --once a stop is no failure
   }
