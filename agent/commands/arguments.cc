@@ -15,6 +15,17 @@
 namespace punchline {
 namespace {
 
+/// Of words that are commands of other programs; "" for any other.
+std::string meant_by(std::string_view word) {
+  if (word == "help") return "it is \"punchline --help\"";
+  if (word == "version") return "it is \"punchline --version\"";
+  if (word == "status") {
+    return "\"punchline inspect BUFFER\" shows a buffer, and GET /status a running agent "
+           "(run --listen)";
+  }
+  return "";
+}
+
 /// The subcommands of one parse and what they fill in.
 class CommandLine {
  public:
@@ -57,6 +68,9 @@ class CommandLine {
     for (const auto* command : app_.get_subcommands(nullptr))
       names.push_back(command->get_name());
     if (std::ranges::find(names, word) != names.end()) return;
+    if (const auto meant = meant_by(word); !meant.empty()) {
+      throw ConfigError(ExitCode::usage, "there is no command \"" + word + "\"; " + meant);
+    }
     const std::vector<std::string_view> known(names.begin(), names.end());
     throw ConfigError(ExitCode::usage, "there is no command \"" + word + "\"; the nearest is \"" +
                                            std::string(nearest(word, known)) + "\" (see --help)");

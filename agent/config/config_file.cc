@@ -48,6 +48,19 @@ std::string reason_of(const json::parse_error& error) {
   return without_quotation(colon == std::string::npos ? text : text.substr(colon + 2));
 }
 
+// What JSON does not allow and people write all the same; `byte` as above.
+std::string hint_at(std::string_view text, std::size_t byte) {
+  if (byte == 0 || byte > text.size()) return "";
+  const char met = text[byte - 1];
+  if (met == '#') return "; a comment begins with // or stands between /* and */";
+  const auto before = text.substr(0, byte - 1).find_last_not_of(" \t\r\n");
+  const bool is_end = met == '}' || met == ']';
+  if (is_end && before != std::string_view::npos && text[before] == ',') {
+    return "; behind the last entry there is no comma";
+  }
+  return "";
+}
+
 // The library keeps the last of two equal keys and says nothing.
 class DuplicateKeys {
  public:
@@ -72,7 +85,8 @@ json parse_json(std::string_view text, const std::string& name) {
   try {
     return json::parse(text, DuplicateKeys(name), true, true);
   } catch (const json::parse_error& error) {
-    refuse(name + ':' + line_and_column(text, error.byte) + ": " + reason_of(error));
+    refuse(name + ':' + line_and_column(text, error.byte) + ": " + reason_of(error) +
+           hint_at(text, error.byte));
   }
 }
 

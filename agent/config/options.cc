@@ -13,6 +13,11 @@ namespace {
 constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
 constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
 
+/// What people write for the addresses of Kafka.
+constexpr std::string_view kServers[] = {"broker",           "brokers",           "servers",
+                                         "bootstrap",        "bootstrap_server",  "bootstrap.server",
+                                         "bootstrap_servers", "kafka_brokers"};
+
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -191,7 +196,7 @@ std::string_view unit_of(const Option& option) {
 std::string default_of(const Option& option) {
   if (option.field.get == nullptr) return "";
   const auto value = option.field.get(Config{}, BufferConfig{});
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* text = std::get_if<std::string>(&value)) return *text == "\t" ? "\\t" : *text;
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (option.type == OptionType::pairs) return "";
   const auto number = std::get<std::uint64_t>(value);
@@ -205,6 +210,10 @@ void throw_unknown_key(OptionScope scope, std::string_view key, const std::strin
     if (option.key != key || option.scope == OptionScope::command) continue;
     throw ConfigError(ExitCode::config,
                       text + "; it belongs into " + std::string(name_of(option.scope)));
+  }
+  if (is_one_of(key, kServers)) {
+    throw ConfigError(ExitCode::config, text + "; the addresses of Kafka belong into \"kafka\": "
+                                               "{\"bootstrap.servers\": \"k1:9092\"}");
   }
   auto known = keys_of(scope);
   if (scope == OptionScope::top) known.insert(known.begin(), {"buffers", "kafka", "http"});

@@ -101,6 +101,12 @@ TEST_CASE("what is wrong on the command line is usage") {
 TEST_CASE("what was not expected is named") {
   CHECK(error_of({"rnu", "-b", "a"}) ==
         "64 there is no command \"rnu\"; the nearest is \"run\" (see --help)");
+  CHECK(error_of({"help"}) == "64 there is no command \"help\"; it is \"punchline --help\"");
+  CHECK(error_of({"version"}) ==
+        "64 there is no command \"version\"; it is \"punchline --version\"");
+  CHECK(error_of({"status"}) ==
+        "64 there is no command \"status\"; \"punchline inspect BUFFER\" shows a buffer, and GET "
+        "/status a running agent (run --listen)");
   CHECK(error_of({"run", "-b", "a", "b"}) ==
         "64 run: an argument that was not expected: \"b\" (see --help)");
   CHECK(error_of({"append", "a", "b", "c", "--what"}) ==

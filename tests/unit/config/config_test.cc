@@ -174,6 +174,24 @@ TEST_CASE("a known key in the wrong place is sent to the right one") {
         R"(78 FILE: buffers[0]: unknown key "listen"; it belongs into "http": {...})");
 }
 
+TEST_CASE("words for the addresses of Kafka are sent to bootstrap.servers") {
+  const std::string there = R"(; the addresses of Kafka belong into "kafka": )"
+                            R"({"bootstrap.servers": "k1:9092"})";
+  CHECK(with_top_keys(R"("brokers": "k1:9092")").error() ==
+        R"(78 FILE: unknown key "brokers")" + there);
+  CHECK(with_buffer_keys(R"("brokers": "k1:9092")").error() ==
+        R"(78 FILE: buffers[0]: unknown key "brokers")" + there);
+}
+
+TEST_CASE("what JSON does not allow and is often written is named") {
+  const std::string comma = "; behind the last entry there is no comma";
+  CHECK_THAT(FromFile("{\"kafka\": {},\n}").error(), EndsWith(comma));
+  CHECK_THAT(FromFile("{\"buffers\": [{}, ]}").error(), EndsWith(comma));
+  CHECK_THAT(FromFile("# brokers\n{}").error(),
+             EndsWith("; a comment begins with // or stands between /* and */"));
+  CHECK_THAT(FromFile("{\"kafka\" {}}").error(), !Contains(comma));
+}
+
 TEST_CASE("a value out of range is named with what is allowed") {
   CHECK(with_buffer_keys(R"("record_bytes_max": 0)").error() ==
         "78 FILE: buffers[0].record_bytes_max: 0 is out of range; allowed: 1 to 64MiB, in bytes");
