@@ -13,6 +13,7 @@
 #include "buffer/base/counted.h"
 #include "buffer/lock.h"
 #include "buffer/posix_file.h"
+#include "buffer/wall_time.h"
 
 namespace punchline {
 namespace {
@@ -96,7 +97,8 @@ void print_set_aside(const BufferView& view) {
 
 std::string text_of(const QuarantineEntry& entry) {
   const auto& label = entry.label;
-  std::string text = to_string(entry.at) + "  " + name_of(label.reason);
+  std::string text = to_string(entry.at) + "  " + utc_text(entry.timestamp_ms) + "  " +
+                     name_of(label.reason);
   if (label.refusal) text += " (" + label.refusal->error + ")";
   text += ", " + std::to_string(label.bytes) + " bytes, was at position " +
           to_string(label.position);
@@ -104,9 +106,10 @@ std::string text_of(const QuarantineEntry& entry) {
   return text;
 }
 
-void print_entries(const BufferView& view) {
+void print_entries(const BufferView& view, const std::string& path) {
   if (view.entries.empty()) return;
-  std::printf("  entries    of a quarantine; 'punchline requeue' gives them back\n");
+  std::printf("  entries    of a quarantine; 'punchline requeue %s' gives them back\n",
+              path.c_str());
   const auto printed = std::min(view.entries.size(), kPrintedMax);
   for (std::size_t i = 0; i < printed; ++i)
     std::printf("             %s\n", text_of(view.entries[i]).c_str());
@@ -119,7 +122,7 @@ void print(const BufferView& view, const Holder& holder, bool held, const std::s
   print_cluster(view);
   print_contents(view);
   print_set_aside(view);
-  print_entries(view);
+  print_entries(view, path);
   if (held) std::printf("  held by    %s\n", holder ? holder->text().c_str() : "another process");
   if (view.in_motion) std::printf("  in motion: the figures are of different moments\n");
   if (view.logical_bytes == 0) return;

@@ -29,7 +29,7 @@ ExitCode tell_of_foreign(const Requeue::Account& account, const std::string& uui
 }
 
 ExitCode tell(const Requeue::Account& account, const std::string& buffer, const std::string& uuid) {
-  std::printf("requeued  %" PRIu64 " records to %s\n", account.back, buffer.c_str());
+  std::printf("requeued  %s to %s\n", counted(account.back, "record").c_str(), buffer.c_str());
   print_left(account.torn, "not proved whole: look at them with inspect, --force gives them back");
   print_left(account.oversize, "over record_bytes_max of the buffer: raise it, restart the agent");
   print_left(account.unfit, "with no place in the format of the buffer");

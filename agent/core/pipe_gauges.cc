@@ -111,9 +111,16 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   ++set_aside_records_;
   if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
   if (const auto sentence = notes_.note(item, why)) {
-    const auto elsewhere = config_.is_quarantine ? "" : "in " + quarantine_path(path_) + " or ";
-    say_set_aside(*sentence + "; it is kept, " + elsewhere + "in its place, and the rest goes on");
+    say_set_aside(*sentence + "; it is kept in " + keeping_place(item) + ", and the rest goes on");
   }
+}
+
+// Where a copy fails, that is told as a trouble of its own.
+std::string PipeGauges::keeping_place(const Item& item) const {
+  if (config_.is_quarantine) return "its place";
+  const auto elsewhere = quarantine_path(path_);
+  if (item.range.size() <= kQuarantinedBytesMax) return elsewhere;
+  return elsewhere + ", or in its place where it is too large for a copy";
 }
 
 void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {

@@ -96,6 +96,7 @@ class PipeGauges {
   void look_at_limit(const Data& data);
   void look_at_size(std::uint64_t size);
   void note_set_aside(const Item& item, const std::string& why);
+  std::string keeping_place(const Item& item) const;
   void say_set_aside(const std::optional<std::string>& sentence);
   void tell_of_dropped();
   Data data_from(Position from, const FileFacts& facts);

@@ -15,8 +15,8 @@ constexpr std::uint64_t kCountedBytesMax = 64ULL << 20;  // read through in a mo
 std::string QuarantineContents::text() const {
   const auto size = counted(bytes, "byte");
   const auto held = entries ? counted(*entries, "entry", "entries") + " (" + size + ")" : size;
-  return path + " holds " + held + " of what was set aside; 'punchline inspect' shows it, " +
-         "'punchline requeue' gives it back";
+  return path + " holds " + held + " of what was set aside; 'punchline inspect " + path +
+         "' shows it, 'punchline requeue " + path + "' gives it back";
 }
 
 std::optional<QuarantineContents> look_into_quarantine(const std::string& buffer_path,

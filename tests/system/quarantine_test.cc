@@ -66,7 +66,7 @@ TEST_CASE("an oversize record is moved out, freed, and comes back when the limit
   const auto back = requeue(place);
   INFO(back.err);
   CHECK(back.exit.code == 0);
-  CHECK_THAT(back.out, Contains("requeued  1 records"));
+  CHECK_THAT(back.out, Contains("requeued  1 record "));
   CHECK(read_file(place.buffer).find(kLarge) != std::string::npos);
   CHECK(inspect(place.quarantine).waiting_records == 0);
   const auto again = requeue(place);
@@ -99,7 +99,12 @@ TEST_CASE("what waits in a quarantine is said by run at its start, by check and 
   CHECK(run(punchline({"inspect", place.quarantine})).out.find("holds") == std::string::npos);
   const auto words = Contains(place.quarantine + " holds 2 entries (2200");
   CHECK_THAT(place.once().err, words);
-  CHECK_THAT(run(punchline({"inspect", place.buffer})).out, words);
+  CHECK_THAT(run(punchline({"inspect", place.buffer})).out,
+             words && Contains("'punchline inspect " + place.quarantine + "' shows it") &&
+                 Contains("'punchline requeue " + place.quarantine + "' gives it back"));
+  CHECK_THAT(run(punchline({"inspect", place.quarantine})).out,
+             Contains("'punchline requeue " + place.quarantine + "' gives them back") &&
+                 Contains("Z  oversize, "));
   const auto check = run(punchline(
       {"check", "-b", place.buffer, "--topic", "t", "--brokers", place.broker->bootstrap()}));
   CHECK_THAT(check.out, words);
@@ -183,7 +188,7 @@ TEST_CASE("a signal ends requeue between two entries") {
   const auto ended = requeue_under_strace(place, "inject=write:when=1:signal=" + signal);
   INFO(ended.out << ended.err);
   CHECK(ended.exit.code == 75);
-  CHECK_THAT(ended.out, Contains("requeued  1 records"));
+  CHECK_THAT(ended.out, Contains("requeued  1 record "));
   CHECK_THAT(ended.err, Contains("interrupted"));
   CHECK((read_file(place.buffer).substr(size) == "\n" + kLarge + "1\n"));
   CHECK(inspect(place.quarantine).waiting_records == 1);
@@ -214,7 +219,7 @@ TEST_CASE("an entry stays in the quarantine until its record is durable in the b
   CHECK(failed.exit.code == 74);
   CHECK_THAT(failed.err, Contains(place.buffer));
   CHECK(inspect(place.quarantine).waiting_records == 1);
-  CHECK_THAT(requeue(place).out, Contains("requeued  1 records"));
+  CHECK_THAT(requeue(place).out, Contains("requeued  1 record "));
 }
 
 TEST_CASE("frames may follow what a power cut left of the first ones") {
@@ -331,7 +336,7 @@ TEST_CASE(
   const auto back = requeue(place);
   INFO(back.out << back.err);
   CHECK(back.exit.code == 78);
-  CHECK_THAT(back.out, Contains("requeued  1 records") && Contains("1 not proved whole"));
+  CHECK_THAT(back.out, Contains("requeued  1 record ") && Contains("1 not proved whole"));
   CHECK_THAT(back.err, Contains("1 entry is not of this buffer") && Contains("--force"));
   CHECK_FALSE(has_line(read_file(place.buffer), kLarge + "1"));
   CHECK(has_line(read_file(place.buffer), kLarge + "2"));
