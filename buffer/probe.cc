@@ -117,8 +117,8 @@ Capability try_attributes(const Descriptor& file) {
   if (auto set = file.set_attribute(kName, value); !set) return failed(set.error(), kConsequence);
   const auto got = file.attribute(kName);
   if (!got) return failed(got.error(), kConsequence);
-  if (*got != value) return no("do not keep what is written: " + std::string(kConsequence));
-  return {Answer::yes, "work"};
+  if (*got != value) return no("does not keep what is written: " + std::string(kConsequence));
+  return {Answer::yes, "works"};
 }
 
 /// Without room for data: whether the calls are accepted at all.
@@ -181,7 +181,7 @@ Capability ask_for_collapse(const Descriptor& file, OffsetRange behind, ProbeRep
 Capability ask_for_attributes(const Descriptor& file) {
   const auto got = file.attribute("user.punchline");
   if (!got) return failed(got.error(), "after each start, records may be delivered again");
-  return {Answer::yes, "work"};
+  return {Answer::yes, "works"};
 }
 
 bool is_forgetful(std::string_view filesystem) {

@@ -147,7 +147,8 @@ class CommandLine {
   }
 
   void add_verify() {
-    auto* command = app_.add_subcommand("verify", "Whether a buffer is sound: 0 yes, 1 no");
+    auto* command = app_.add_subcommand("verify", "Whether a buffer is sound: 0 yes, also where "
+                                                   "drop_oldest has dropped records; 1 no");
     command->add_option("BUFFER", verify_.options.path, "The buffer; it is not changed")
         ->required();
     command->add_flag("--json", verify_.options.json, "One JSON object instead of text");

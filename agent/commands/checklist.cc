@@ -108,7 +108,7 @@ void check_filesystem(const BufferConfig& config, const PosixFile* file, Checkli
            std::to_string(probe->free_bytes >> 20) + " MiB free");
   check_capability(path + ": punching holes", probe->punch, true, list);
   check_capability(path + ": finding holes", probe->holes, false, list);
-  check_capability(path + ": attributes", probe->attributes, false, list);
+  check_capability(path + ": keeping attributes", probe->attributes, false, list);
   check_capability(path + ": collapsing ranges", probe->collapse, false, list);
   if (file == nullptr || config.is_quarantine) return;
   if (const auto forgets = forgetful_folder(*file))

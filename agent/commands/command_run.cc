@@ -374,8 +374,8 @@ ExitCode Run::once_outcome() const {
   for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
     auto& pipe = forwarder_->pipe(i);
     if (pipe.unfinished_bytes() == 0) continue;
-    log_.warning("{}: the last line has no newline yet: {} bytes stay", pipe.path(),
-                 pipe.unfinished_bytes());
+    log_.warning("{}: the last line has no newline yet: {}", pipe.path(),
+                 counted(pipe.unfinished_bytes(), "byte stays", "bytes stay"));
   }
   if (buffers_->has_untaken()) return ExitCode::temporary;
   const bool lost = std::any_of(
@@ -391,9 +391,9 @@ ExitCode Run::end(ExitCode code) {
   forwarder_->take_last_deliveries(clock_now());
   const bool saved = buffers_->finish(clock_now());
   for (const auto& buffer : metrics_.buffers) {
-    log_.info("{}: {} records confirmed, {} set aside, {} dropped, {} bytes waiting", buffer.path,
-              buffer.records_confirmed.get(), sum_of(buffer.records_set_aside),
-              buffer.records_dropped.get(), buffer.waiting_bytes.get());
+    log_.info("{}: {} confirmed, {} set aside, {} dropped, {} waiting", buffer.path,
+              counted(buffer.records_confirmed.get(), "record"), sum_of(buffer.records_set_aside),
+              buffer.records_dropped.get(), counted(buffer.waiting_bytes.get(), "byte"));
   }
   const bool all_sent = !tell_what_stays();
   if (!saved) return ExitCode::io;

@@ -313,7 +313,8 @@ constexpr Option kOptions[] = {
     {.scope = S::top,
      .key = "stop_timeout",
      .type = T::duration,
-     .help = "From SIGTERM to the end: wait so long for what is on its way; a second signal ends "
+     .help = "From SIGTERM to the end: wait so long for what is on its way, and to note what has "
+             "arrived, for which 1.5 s of it are kept (half of it below 3 s); a second signal ends "
              "the waiting",
      .environment = "PUNCHLINE_STOP_TIMEOUT",
      .min = 0,
@@ -323,8 +324,8 @@ constexpr Option kOptions[] = {
      .key = "on_stop",
      .type = T::choice,
      .help = "At SIGTERM: settle (send nothing more, the buffer keeps the rest), drain (go on, within "
-             "drain_rate, until nothing complete waits or stop_timeout is up; exit code 75 if "
-             "something stays), for buffers that are gone with their machine or pod",
+             "drain_rate, until nothing complete waits, or until 2 s before the end of stop_timeout, "
+             "which are kept to settle; exit code 75 if something stays), for buffers that are gone with their machine or pod",
      .environment = "PUNCHLINE_ON_STOP",
      .choices = "settle|drain",
      .field = field<&C::on_stop>()},

@@ -71,8 +71,9 @@ Spread Pipe::first_spread(const Spread& wanted) {
                         before.key_rule != wanted.key_rule;
   if (is_other) {
     parts_.log.info(
-        "{}: which partition a record goes to is set otherwise than when what waits was first "
-        "sent: that goes as before, what comes then by the settings of now",
+        "{}: the settings that give records their partitions (key_*, stripe_bytes) have changed "
+        "since what waits was first sent: what waits keeps its partitions, what is appended once "
+        "that is delivered goes by the new settings",
         config_.path);
   }
   return before;

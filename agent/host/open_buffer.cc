@@ -109,7 +109,7 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
   if (probe->holes.missing())
     log.warning("{}: finding holes {}", config.path, probe->holes.sentence);
   if (probe->attributes.missing())
-    log.warning("{}: extended attributes {}", config.path, probe->attributes.sentence);
+    log.warning("{}: keeping extended attributes {}", config.path, probe->attributes.sentence);
   if (probe->punch.answer == Capability::Answer::unknown) {
     log.warning("{}: punching holes {}", config.path, probe->punch.sentence);
   }

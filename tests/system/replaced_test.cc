@@ -42,7 +42,7 @@ TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as
       run_once({.buffer = saved[0].string(), .brokers = (*broker)->bootstrap(), .topic = "t"});
   INFO(once.err);
   CHECK(once.exit.code == 65);
-  CHECK(once.err.find("1 records confirmed") != std::string::npos);
+  CHECK(once.err.find("1 record confirmed") != std::string::npos);
 }
 
 TEST_CASE("the next start, and a stop, say where data of other names is") {
