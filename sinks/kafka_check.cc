@@ -140,9 +140,9 @@ KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
   // Each waits longer than the one before: a slow cluster answers, too.
   for (auto wait = kQuestion;; wait = std::min(2 * wait, kQuestionMax)) {
     const auto asked = Clock::now();
+    const auto wait_ms = std::min(milliseconds_to(deadline), static_cast<int>(wait.count()));
     const rd_kafka_metadata_t* metadata = nullptr;
-    failure = rd_kafka_metadata(client, 0, nullptr, &metadata,
-                                std::min(milliseconds_to(deadline), static_cast<int>(wait.count())));
+    failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait_ms);
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
       for (const auto& each : std::span(metadata->brokers, brokers))

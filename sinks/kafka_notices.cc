@@ -127,11 +127,11 @@ void KafkaNotices::topic_answer(const TopicAnswer& answer, const std::string& to
   broker_answers(notices);
   const auto trouble = topic_trouble_.find(answer.route);
   if (answer.code == 0) {
-    const bool is_first = topics_met_.insert(answer.route).second;
+    const auto* there = topics_met_.insert(answer.route).second ? "now" : "again";
     if (trouble == topic_trouble_.end()) return;
     topic_trouble_.erase(trouble);
     notices.push_back({Severity::info, 0,
-                       quoted(topic) + (is_first ? " is there now, with " : " is there again, with ") +
+                       quoted(topic) + " is there " + there + ", with " +
                            counted(static_cast<std::uint64_t>(answer.partitions), "partition")});
     return;
   }

@@ -40,7 +40,7 @@ struct TopicAnswer {
 };
 
 /// Turns what goes wrong into sentences for an operator: one when a trouble begins, one when it is
-/// over, however often it is met in between; that no broker answers, or that a topic cannot be used,
+/// over, however often it is met in between; that no broker answers, or a topic cannot be used,
 /// comes again and again. Pure. One thread.
 ///
 /// librdkafka's own error events only tell the cause. "All brokers down" comes at each disconnect

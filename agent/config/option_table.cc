@@ -324,8 +324,9 @@ constexpr Option kOptions[] = {
      .key = "on_stop",
      .type = T::choice,
      .help = "At SIGTERM: settle (send nothing more, the buffer keeps the rest), drain (go on, within "
-             "drain_rate, until nothing complete waits, or until 2 s before the end of stop_timeout, "
-             "which are kept to settle; exit code 75 if something stays), for buffers that are gone with their machine or pod",
+             "drain_rate, until nothing complete waits, or until 2 s before the end of "
+             "stop_timeout, which are kept to settle; exit code 75 if something stays), for "
+             "buffers that are gone with their machine or pod",
      .environment = "PUNCHLINE_ON_STOP",
      .choices = "settle|drain",
      .field = field<&C::on_stop>()},

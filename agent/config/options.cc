@@ -14,9 +14,10 @@ constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
 constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
 
 /// What people write for the addresses of Kafka.
-constexpr std::string_view kServers[] = {"broker",           "brokers",           "servers",
-                                         "bootstrap",        "bootstrap_server",  "bootstrap.server",
-                                         "bootstrap_servers", "kafka_brokers"};
+constexpr std::string_view kServers[] = {
+    "broker",           "brokers",          "kafka_brokers",     "servers",
+    "bootstrap",        "bootstrap_server", "bootstrap_servers", "bootstrap.server",
+};
 
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::ranges::find(words, word) != words.end();

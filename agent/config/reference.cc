@@ -18,10 +18,12 @@ struct ExitCodeInfo {
 };
 constexpr ExitCodeInfo kExitCodes[] = {
     {ExitCode::ok, "done; for run: everything there was is delivered, or it was told to stop"},
-    {ExitCode::damaged, "verify: the buffer is not sound, or has lost something (not: dropped by drop_oldest)"},
+    {ExitCode::damaged,
+     "verify: the buffer is not sound, or has lost something (not: dropped by drop_oldest)"},
     {ExitCode::usage, "wrong flag or missing argument"},
     {ExitCode::data, "something was set aside, dropped or refused, everything else went through"},
-    {ExitCode::unavailable, "Kafka could not be used in time, or a topic refuses each record (--once)"},
+    {ExitCode::unavailable,
+     "Kafka could not be used in time, or a topic refuses each record (--once)"},
     {ExitCode::cannot_open, "a file cannot be created or opened for writing"},
     {ExitCode::io, "I/O error, full disk, HTTP port taken"},
     {ExitCode::temporary,

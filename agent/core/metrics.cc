@@ -167,8 +167,8 @@ constexpr OtherMetricInfo kOthers[] = {
       "the log says why"},
      OtherMetric::reconnecting},
     {{"punchline_buffer_state", kGauge, "buffer,state", "boolean",
-      "1 for the state that the buffer is in, as /status has it, 0 for the others: topic_missing and "
-      "refused want an operator"},
+      "1 for the state that the buffer is in, as /status has it, 0 for the others: topic_missing "
+      "and refused want an operator"},
      OtherMetric::buffer_state},
     {{"punchline_buffer_open", kGauge, "buffer", "boolean",
       "0 while the buffer cannot be opened, and so is not forwarded; it is tried again each "
