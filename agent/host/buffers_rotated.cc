@@ -52,7 +52,7 @@ void Buffers::look_for_rotated(std::size_t index) {
 
 void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
   for (const auto& [path, why] : found.closed) {
-    if (!not_taken_[&config].insert(path).second) continue;
+    if (is_known(path) || !not_taken_[&config].insert(path).second) continue;
     parts_.log.error(
         "{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and write "
         "it, and restart it",

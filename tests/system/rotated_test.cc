@@ -291,6 +291,24 @@ TEST_CASE("one that may not be opened is named once, and found again when it may
   CHECK(place.delivered() == "one\ntwo\n");
 }
 
+TEST_CASE("renamed and closed to the agent while it forwards it: nothing is to be told") {
+  Outage place;
+  if (::geteuid() == 0)
+    place.setup.before = {"setpriv", "--bounding-set=-dac_override,-dac_read_search"};
+  place.broker->set_leader("t", 0, -1);
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.logs("fresh"));
+  fs::permissions(place.buffer, fs::perms::none);
+  fs::rename(place.buffer, place.beside("app.buf.1"));
+  REQUIRE(agent.logs("created"));
+  place.broker->set_leader("t", 0, 1);
+  CHECK(eventually(seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 1; }));
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), !Contains("may have been this buffer"));
+}
+
 TEST_CASE("renamed while the agent runs, and killed before it is drained: the next start has it") {
   const Outage place;
   place.broker->set_leader("t", 0, -1);
