@@ -50,8 +50,8 @@ bool is_looked_for(const std::string& new_path, const BufferConfig& config);
 void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
 
 /// All that was rotated until then is forwarded, or has been told of. `looked` is filesystem_now()
-/// before that file was opened that had the buffer's name when find_rotated() looked: what takes the
-/// name after it is born later, and may have lost the name again by then.
+/// before that file was opened that had the buffer's name when find_rotated() looked: what takes
+/// the name after it is born later, and may have lost the name again by then.
 void note_rotated_seen(const BufferConfig& config, struct timespec looked);
 
 /// The buffer's name without its folder, as it is noted on the file.

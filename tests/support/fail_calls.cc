@@ -1,6 +1,6 @@
 // Calls that fail at a test's word, for the programs that preload this: fgetxattr(2) of the holder
-// as long as the file FAIL_CALLS.holder is there, statx(2) with FAIL_CALLS.statx; both on files that
-// have lost their names alone.
+// as long as the file FAIL_CALLS.holder is there, statx(2) with FAIL_CALLS.statx; both on files
+// that have lost their names alone.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>

@@ -247,7 +247,7 @@ TEST_CASE("rotated again while the agent opens the new file, and again before it
     CHECK(occurrences(place.delivered(), line) == 1);
 }
 
-TEST_CASE("stopped before it has taken all, and its quarantine is forwarded too: none is forgotten") {
+TEST_CASE("stopped before it has taken all, its quarantine forwarded too: none is forgotten") {
   Outage place;
   place.append("one\n");
   place.agent_dies();
