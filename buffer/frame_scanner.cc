@@ -28,6 +28,14 @@ Unsound look_closer(std::string_view bytes) {
   return {false, head.frame_bytes};
 }
 
+/// How much of `bytes` shows that no whole frame begins there: all text, and what would be a frame.
+std::size_t judged_in(std::string_view bytes) {
+  FrameHead head;
+  const bool is_head = decode_frame_head(bytes, head) == FrameFound::head;
+  const auto frame = is_head ? std::size_t{head.frame_bytes} : kFrameHeadBytes;
+  return std::min(std::max(bytes.find_last_not_of('\0') + 1, frame), bytes.size());
+}
+
 void append_nuls(ByteRange range, std::vector<Item>& items, std::size_t first) {
   if (range.size() < kGapBytesMin) return append_nothing(range, items, first);
   items.push_back({range, Item::Kind::room, SetAsideReason::none, 0, 0});
@@ -81,8 +89,7 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
     case FrameFound::frame:
       break;
   }
-  const auto text = loaded->bytes.substr(0, text_end(loaded->bytes));
-  const auto holds = space_.still_holds(from, text);
+  const auto holds = space_.still_holds(from, loaded->bytes.substr(0, judged_in(loaded->bytes)));
   if (!holds) return holds.error();
   if (!*holds) return ScanStep{from, ScanStep::End::more, 0};
   const auto unsound = look_closer(loaded->bytes);

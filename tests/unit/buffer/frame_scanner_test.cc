@@ -109,6 +109,23 @@ TEST_CASE("frames written into room in the middle of a read are all read") {
   CHECK(drive.read() == "one|" + std::string(size, 'o') + "|two|three|");
 }
 
+TEST_CASE("a frame that is being written into room while it is read is not torn") {
+  const std::size_t written = GENERATE(2, 20, 36, 2'000);  // of it, when its end is looked for
+  Drive drive;
+  const std::string one(4096 - 40 - written, 'f');
+  const std::string two(4'000, 's');
+  const auto second = drive.make(two);
+  drive.append(drive.make(one));
+  drive.file.truncate(1 << 20);
+  drive.file.producer_writes(4096 - written, second.substr(0, written));
+  drive.file.while_reading([&, ended = false](std::uint64_t page) mutable {
+    if (page != 2 || std::exchange(ended, true)) return;
+    drive.file.producer_writes(4096, second.substr(written) + drive.make("third"));
+  });
+  drive.memory_bytes = 64 * 1024;
+  CHECK(drive.read() == one + "|" + two + "|third|");
+}
+
 TEST_CASE("holes are jumped, NULs at the end of the file wait") {
   Drive drive;
   drive.append(drive.make("one"));
