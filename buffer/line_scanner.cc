@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "buffer/nuls.h"
 
@@ -95,21 +96,19 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
       return step;
     }
     if (!**ended) continue;
-    const auto filled = was_filled();
-    if (!filled) return filled.error();
-    if (*filled) {
-      long_.reset();
-      return ScanStep{from, ScanStep::End::more, 0};
-    }
-    const auto item = verdict(long_->shape);
+    // Whatever comes of it, an error too: the next piece is not a part of it.
+    const auto line = *std::exchange(long_, std::nullopt);
+    const auto nul = space_.still_nul(line.nuls);
+    if (!nul) return nul.error();
+    if (!*nul) return ScanStep{from, ScanStep::End::more, 0};  // written after they were read
+    const auto item = verdict(line.shape);
     if (!item) return item.error();
-    const auto line = range;
-    long_.reset();
     if (item->kind != Item::Kind::record) {
       items.push_back(*item);
       return ScanStep{item->range.end, ScanStep::End::more, 0};
     }
-    if (line.size() > memory.size()) return ScanStep{from, ScanStep::End::needs_memory, 0};
+    if (line.shape.range.size() > memory.size())
+      return ScanStep{from, ScanStep::End::needs_memory, 0};
     return step(from, until, memory, items_max, items);
   }
   return ScanStep{from, ScanStep::End::more, 0};
@@ -157,13 +156,6 @@ Result<Item> LineScanner::verdict(const LineShape& shape) {
     if (parts_at_fence(around)) return classify_before(fence, shape);
   }
   return classify(rules, shape);
-}
-
-// What follows NULs may have been written after they were read.
-Result<bool> LineScanner::was_filled() {
-  const auto nul = space_.still_nul(long_->nuls);
-  if (!nul) return nul.error();
-  return !*nul;
 }
 
 }  // namespace punchline

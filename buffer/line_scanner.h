@@ -48,8 +48,6 @@ class LineScanner final : public Scanner {
   Result<bool> skip_hole();
   /// Of a line that is all there, or of what stands before a fence that parts it.
   Result<Item> verdict(const LineShape& shape);
-  /// Text stands by now where NULs were read or jumped.
-  Result<bool> was_filled();
 
   Space& space_;
   std::optional<LongLine> long_;

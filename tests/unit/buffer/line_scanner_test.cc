@@ -1,5 +1,6 @@
 #include "buffer/line_scanner.h"
 
+#include <cerrno>
 #include <random>
 #include <string>
 #include <utility>
@@ -212,6 +213,26 @@ TEST_CASE("an error of the file is an error of the step, and the scan goes on af
   CHECK_FALSE(scanner.step(0, UINT64_MAX, memory, 10, items).ok());
   CHECK(items.empty());
   CHECK(scanner.step(0, UINT64_MAX, memory, 10, items)->next == 8);
+}
+
+TEST_CASE("an error at any call of a long line does not join it to the next one") {
+  const auto op = GENERATE(MemoryFile::Op::read_at, MemoryFile::Op::next_data, MemoryFile::Op::facts);
+  for (std::uint64_t nth = 1; nth < 12; ++nth) {
+    MemoryFile file;
+    file.producer_writes(64 * 1024, "\nrecord\n");
+    Drive drive(file);
+    file.fail(op, EIO, nth);
+    for (int steps = 0; drive.at < file.size() && steps < 100; ++steps) {
+      std::vector<char> memory(1024);
+      std::vector<Item> items;
+      const auto step = drive.scanner.step(drive.at, UINT64_MAX, memory, 100, items);
+      if (!step) continue;
+      for (const auto& item : items)
+        drive.text(item, memory);
+      drive.at = step->next;
+    }
+    CHECK(drive.payloads == "record|");
+  }
 }
 
 // The scanner with little memory must say what the decoder says of the whole file at once.
