@@ -359,7 +359,8 @@ Status Checkpoint::store() {
 // Fences and salts come first: the state says that they are there.
 Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
-  const auto salts = store_changed(salts_dirty_, kSaltsAttribute, encode_salts(space_.rules().salts));
+  const auto salts =
+      store_changed(salts_dirty_, kSaltsAttribute, encode_salts(space_.rules().salts));
   if (!salts) return salts;
   const auto spread = store_changed(spread_dirty_, kPartitionsAttribute, encode_spread(spread_));
   if (!spread) return spread;

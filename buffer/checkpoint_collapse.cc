@@ -44,7 +44,8 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   if (!*worth_it) return kNothing;
   if (const auto synced = sync(); !synced) return synced.error();
   if (state_.synced < state_.front) return kNothing;
-  if (const auto hidden = hide_done_from(Offset((*worth_it)->bytes)); !hidden) return hidden.error();
+  const auto hidden = hide_done_from(Offset((*worth_it)->bytes));
+  if (!hidden) return hidden.error();
   const auto intent = plan_collapse(file_, state_, limits);  // what has been appended meanwhile
   if (!intent) return intent.error();
   if (!*intent) return kNothing;

@@ -44,7 +44,8 @@ std::int32_t keyed_partition(std::string_view key, std::int32_t count) {
 
 std::int32_t keyless_partition(Position position, std::uint64_t stripe_bytes, std::int32_t count) {
   assert(stripe_bytes > 0 && count > 0);
-  return static_cast<std::int32_t>(position.value() / stripe_bytes % static_cast<std::uint64_t>(count));
+  const auto stripe = position.value() / stripe_bytes;
+  return static_cast<std::int32_t>(stripe % static_cast<std::uint64_t>(count));
 }
 
 }  // namespace punchline

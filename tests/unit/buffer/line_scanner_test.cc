@@ -216,7 +216,8 @@ TEST_CASE("an error of the file is an error of the step, and the scan goes on af
 }
 
 TEST_CASE("an error at any call of a long line does not join it to the next one") {
-  const auto op = GENERATE(MemoryFile::Op::read_at, MemoryFile::Op::next_data, MemoryFile::Op::facts);
+  using Op = MemoryFile::Op;
+  const auto op = GENERATE(Op::read_at, Op::next_data, Op::facts);
   for (std::uint64_t nth = 1; nth < 12; ++nth) {
     MemoryFile file;
     file.producer_writes(64 * 1024, "\nrecord\n");

@@ -66,7 +66,8 @@ void World::remember(Known& as, std::string_view payload) {
   if (own_offset && room_bytes > 0) make_room(bytes.size());
   const auto at = own_offset ? offset_ : file.size();
   auto& known = room_end_ < UINT64_MAX ? strays_ : as;
-  auto& added = known[std::string(payload)] = {Position(file.collapsed_bytes() + at), bytes, ++numbers_};
+  auto& added = known[std::string(payload)];
+  added = {Position(file.collapsed_bytes() + at), bytes, ++numbers_};
   // Where a collapse took its room away, NULs come before it, in lines a part of its line.
   const bool leaves_gap = format == Format::lines && at > file.size();
   if (&known == &strays_) added.required = is_room_known(added.position) && !leaves_gap;
