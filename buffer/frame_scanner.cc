@@ -28,22 +28,22 @@ Unsound look_closer(std::string_view bytes) {
   return {false, head.frame_bytes};
 }
 
+/// Behind the last byte that is not NUL.
+std::size_t text_end(std::string_view bytes) {
+  return bytes.find_last_not_of('\0') + 1;  // npos + 1 is 0
+}
+
 /// How much of `bytes` shows that no whole frame begins there: all text, and what would be a frame.
 std::size_t judged_in(std::string_view bytes) {
   FrameHead head;
   const bool is_head = decode_frame_head(bytes, head) == FrameFound::head;
   const auto frame = is_head ? std::size_t{head.frame_bytes} : kFrameHeadBytes;
-  return std::min(std::max(bytes.find_last_not_of('\0') + 1, frame), bytes.size());
+  return std::min(std::max(text_end(bytes), frame), bytes.size());
 }
 
 void append_nuls(ByteRange range, std::vector<Item>& items, std::size_t first) {
   if (range.size() < kGapBytesMin) return append_nothing(range, items, first);
   items.push_back({range, Item::Kind::room, SetAsideReason::none, 0, 0});
-}
-
-/// Behind the last byte that is not NUL.
-std::size_t text_end(std::string_view bytes) {
-  return bytes.find_last_not_of('\0') + 1;  // npos + 1 is 0
 }
 
 /// Where the first NUL run begins that is as long as a freed block, or fills the bytes.

@@ -92,7 +92,7 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
     return fail(ExitCode::config, options.quarantine + ": is no quarantine but a buffer in lines");
   }
   EndingSignals signals;
-  const auto account = Requeue({*opened.file, *opened.checkpoint, opened.limits, **target, *uuid,
+  const auto account = Requeue({*opened.checkpoint, opened.limits, **target, *uuid,
                                 [&] { return signals.come(); }},
                                options.force)
                            .go();

@@ -20,7 +20,6 @@ namespace punchline {
 class Requeue {
  public:
   struct Parts {
-    BufferFile& quarantine;
     Checkpoint& checkpoint;  ///< Of the quarantine, started.
     LedgerLimits limits;
     AppendWriter& buffer;

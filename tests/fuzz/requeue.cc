@@ -142,7 +142,7 @@ class Story {
 
  private:
   Result<Requeue::Account> requeue(Checkpoint& checkpoint, std::function<bool()> interrupted) {
-    return Requeue({quarantine_, checkpoint, {}, target_.writer(), uuid_, std::move(interrupted)},
+    return Requeue({checkpoint, {}, target_.writer(), uuid_, std::move(interrupted)},
                    force_)
         .go();
   }

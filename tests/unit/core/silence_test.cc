@@ -22,6 +22,13 @@ std::size_t told(const World& world) {
       }));
 }
 
+void pass(World& world, Duration time) {
+  for (Duration passed{}; passed < time; passed += 500ms) {
+    world.advance(500ms);
+    world.turn();
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a silent partition shows after five seconds, and is told where nobody else knows why") {
@@ -30,22 +37,16 @@ TEST_CASE("a silent partition shows after five seconds, and is told where nobody
   world.sink.mute = {0};
   append_many(world, 0, 1);
   world.open();
-  const auto pass = [&](Duration time) {
-    for (Duration passed{}; passed < time; passed += 500ms) {
-      world.advance(500ms);
-      world.turn();
-    }
-  };
   world.turn(2);
-  pass(4s);
+  pass(world, 4s);
   CHECK(state_of(world) == "forwarding");
   CHECK(world.metrics().partitions_silent.get() == 0);
-  pass(2s);
+  pass(world, 2s);
   CHECK(state_of(world) == "kafka_away");
   CHECK(world.metrics().partitions_silent.get() == 1);
   const bool is_known = GENERATE(false, true);
   if (is_known) world.sink.known_trouble = "broker 1 cannot be reached";
-  pass(60s);
+  pass(world, 60s);
   CHECK(told(world) == (is_known ? 0 : 1));
   world.sink.mute.clear();
   world.turn(3);
@@ -69,17 +70,11 @@ TEST_CASE("the patience with a silence begins when a trouble that was known is o
   world.sink.known_trouble = "no broker answers";
   append_many(world, 0, 1);
   world.open();
-  const auto pass = [&](Duration time) {
-    for (Duration passed{}; passed < time; passed += 500ms) {
-      world.advance(500ms);
-      world.turn();
-    }
-  };
-  pass(GENERATE(20s, 35s));
+  pass(world, GENERATE(20s, 35s));
   world.sink.known_trouble.clear();
-  pass(28s);
+  pass(world, 28s);
   CHECK(told(world) == 0);
-  pass(5s);
+  pass(world, 5s);
   CHECK(told(world) == 1);
 }
 
