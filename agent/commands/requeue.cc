@@ -12,7 +12,8 @@ constexpr std::size_t kItemsMax = 1024;
 Requeue::Requeue(Parts parts, bool force)
     : parts_(std::move(parts)),
       force_(force),
-      ledger_(parts_.checkpoint, parts_.limits) {
+      ledger_(parts_.checkpoint.front()),
+      freer_(parts_.checkpoint, ledger_, parts_.limits) {
   parts_.checkpoint.space().rules().record_bytes_max = kQuarantineRecordBytesMax;
 }
 
@@ -32,14 +33,14 @@ Result<Requeue::Account> Requeue::go() {
     account_.unfinished_bytes = step->unfinished_bytes;
     if (step->end == ScanStep::End::end_of_data) break;
   }
-  for (const auto& trouble : ledger_.finish(TimePoint{}))
+  for (const auto& trouble : freer_.finish(TimePoint{}))
     return Error(trouble.is_no_space ? ErrorKind::no_space : ErrorKind::io, 0, trouble.text);
   return account_;
 }
 
 // What has been given back by then is freed all the same, or it would come again with each try.
 Error Requeue::give_up(Error why) {
-  if (settle()) ledger_.finish(TimePoint{});
+  if (settle()) freer_.finish(TimePoint{});
   return why;
 }
 
@@ -55,7 +56,7 @@ Status Requeue::take_all(const std::vector<Item>& items, std::string_view bytes,
 
 Status Requeue::take(const Item& item, std::string_view frame) {
   if (item.kind == Item::Kind::nothing || item.kind == Item::Kind::room) {
-    ledger_.done(item.range, TimePoint{});
+    freer_.done(item.range, TimePoint{});
     return {};
   }
   if (item.kind == Item::Kind::set_aside) {
@@ -137,7 +138,7 @@ Status Requeue::settle() {
   if (written_.empty()) return {};
   if (const auto synced = parts_.buffer.sync(); !synced) return synced;
   for (const auto& range : written_)
-    ledger_.done(range, TimePoint{});
+    freer_.done(range, TimePoint{});
   account_.back += written_.size();
   written_.clear();
   return {};

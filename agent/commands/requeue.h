@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/ledger.h"
+#include "agent/core/freer.h"
 #include "buffer/append_writer.h"
 #include "buffer/checkpoint.h"
 #include "buffer/quarantine.h"
@@ -21,7 +21,7 @@ class Requeue {
  public:
   struct Parts {
     Checkpoint& checkpoint;  ///< Of the quarantine, started.
-    LedgerLimits limits;
+    FreerLimits limits;
     AppendWriter& buffer;
     std::string buffer_uuid;            ///< Empty: not known yet.
     std::function<bool()> interrupted;  ///< Then it ends before the next entry.
@@ -58,6 +58,7 @@ class Requeue {
   Parts parts_;
   bool force_;
   Ledger ledger_;
+  Freer freer_;
   Account account_;
   std::vector<ByteRange> written_;  // not durable in the buffer yet
 };

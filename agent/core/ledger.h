@@ -1,214 +1,50 @@
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "agent/core/trouble.h"
 #include "buffer/base/byte_range.h"
-#include "buffer/base/clock.h"
-#include "buffer/checkpoint.h"
 #include "buffer/interval_set.h"
-#include "buffer/kept_bytes.h"
-#include "buffer/reclaim.h"
-#include "buffer/reserve.h"
-#include "buffer/space.h"
-#include "buffer/strays.h"
 
 namespace punchline {
 
-struct LedgerLimits {
-  std::uint64_t block_bytes = 4096;
-  std::uint64_t free_bytes_min = 64 * 1024;              ///< Punch at once from this size on ...
-  Duration free_delay = std::chrono::milliseconds(100);  ///< ... or after this time.
-  Duration sync_delay = std::chrono::seconds(1);
-  Duration retry_delay = std::chrono::seconds(1);
-  Duration collapse_delay = std::chrono::seconds(1);  ///< Since the front moved.
-  Duration collapse_retry_delay = std::chrono::minutes(1);
-  std::uint64_t unfreed_bytes_max = 64ULL << 20;  ///< Offering stops above, see must_pause().
-  /// The reserve is given up to free so much, or all there is at the end of the buffer. btrfs gives
-  /// an extent back as a whole or not at all, and one may have 128 MiB; and there must be room to
-  /// take the reserve again before somebody else has that.
-  std::uint64_t reserve_worth_bytes = 256ULL << 20;
-  Duration reserve_delay = std::chrono::seconds(10);  ///< Until that is tried again.
-  std::size_t ranges_max = 64 * 1024;             ///< Done ranges remembered above the front.
-  std::size_t punches_per_turn_max = 256;
-  CollapseLimits collapse;  ///< By default never, as long as no unit is given.
-};
-
-/// Which bytes of one buffer are done, and all that follows from it: the front, freeing, syncing.
+/// What became of each byte of a buffer: up to the *front* all is done, after it some ranges are.
 ///
-/// Promise: a byte given to done() is remembered in the state attribute or by its hole before or
-/// when it is freed, and nothing else is ever freed. One thread; bounded memory: beyond ranges_max
-/// ranges above the front are punched and forgotten, since the file then remembers them itself.
+/// A range is done once Kafka has confirmed it, once its copy is durable elsewhere, or where there
+/// is nothing. A byte that is done stays done; what is done may be freed (freer.h), and nothing else
+/// ever is. Pure, and one node of memory a range above the front: who owns a ledger bounds those by
+/// forget(). One thread.
 class Ledger {
  public:
-  /// What stands where all is done (buffer/strays.h), from the front of the file on, but for those
-  /// that note_stray() has been told of; at most about `found_max`. Errors: `io`.
-  Result<std::vector<Stray>> find_strays(std::size_t found_max);
-  /// In lines: one of those that were found then goes on into what is not done, as nobody can tell
-  /// from a line that begins there once the first part of it is freed. Or settle() has met a line
-  /// across the edge of what it was to free above the front.
-  bool is_crossed() const { return is_crossed_; }
-  /// The front has moved since the bytes before it were last looked at.
-  bool keeps_anew() const { return kept_front_ != front_; }
-  /// It is being set aside: not to be freed, nor found again.
-  void note_stray(ByteRange range);
-  /// It is to be found again.
-  void forget_stray(ByteRange range) {
-    strays_.erase(range);
-    unsettled_strays_.erase(range);
-  }
-  bool is_stray(ByteRange range) const { return strays_.contains(range); }
-  /// It is kept elsewhere: to be freed, unless something else than that, of which this is the
-  /// checksum, stands there by then. That is to be found again.
-  void settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now);
-  /// CRC-32C of what stands in `range` now; nothing where it cannot be read.
-  std::optional<std::uint32_t> checksum_of(ByteRange range) const;
+  /// All below `front` is done.
+  explicit Ledger(Position front) : front_(front) {}
 
-  using Trouble = punchline::Trouble;
+  /// `range` is done; it may overlap what is done already. Returns what of it lies after the old
+  /// front.
+  ByteRange done(ByteRange range);
+  /// The same of room that a producer has made ahead (Item::Kind::room). Returns an empty range if
+  /// all of it was done already.
+  ByteRange pass_room(ByteRange range);
+  /// `range`, above the front, is remembered by the file itself.
+  void forget(ByteRange range) { above_.erase(range); }
 
-  /// Both must outlive this; `checkpoint` has been started. `reserve` may be nullptr.
-  Ledger(Checkpoint& checkpoint, LedgerLimits limits, Reserve* reserve = nullptr);
-
-  /// The format has been settled (Checkpoint::settle_format()).
-  void set_format(Format format) { reclaim_.set_format(format); }
-
-  /// `range` is done: confirmed, or nothing. It may overlap what is done already.
-  void done(ByteRange range, TimePoint now);
-  /// The same of Item::Kind::room: done, but its NULs are not to be freed.
-  void pass_room(ByteRange range, TimePoint now);
   bool is_done(ByteRange range) const;
-
-  std::uint64_t block_bytes() const { return limits_.block_bytes; }
-  /// Everything below is done.
+  /// Everything below is done, and what begins here is not.
   Position front() const { return front_; }
-  /// The first byte at or above `from` that is not done.
+  /// The ranges above the front that are done.
+  const IntervalSet& above() const { return above_; }
+  /// The first byte at or after `from` that is not done.
   Position first_undone(Position from) const;
   /// Bytes of `range` that are not done.
   std::uint64_t undone_bytes(ByteRange range) const;
-  /// Done bytes above the front.
-  std::uint64_t done_above_bytes() const { return done_.bytes(); }
-  std::uint64_t unfreed_bytes() const { return reclaim_.unfreed_bytes(); }
-  /// Bytes freed so far.
-  std::uint64_t freed_bytes() const { return freed_bytes_; }
-  /// Confirmed bytes cannot be freed fast enough, or not be noted: offer nothing more for now. But
-  /// for want of room nothing stops: nobody knows when there is some again.
-  bool must_pause() const;
-  /// Neither can the front be set nor anything be freed for want of room, and there is no reserve
-  /// that would help; else nullptr. What comes after the front that is stored comes again after a
-  /// restart.
-  const Error* no_room() const { return is_stuck_ ? &*no_room_ : nullptr; }
-
-  /// The file has grown, so there is something to make durable.
-  void note_growth(TimePoint now);
-
-  /// Whether all that the file holds has been read, and it does not end with room, behind which
-  /// others may have come since: else there may be a gap, after which it is not to be collapsed.
-  void note_reading(bool all_read) { all_read_ = all_read; }
-
-  /// What is not freed yet becomes due within a second, whether or not more is done till then.
-  void free_soon(TimePoint now);
-
-  /// settle() would store, free or sync something.
-  bool has_work(TimePoint now) const;
-  /// Which done ranges above the front are worth a punch: those that are large; those that give
-  /// back a block, where room is short; all, as when nothing is in flight and none may grow.
-  enum class Worth : std::uint8_t { large, blocks, all };
-  /// Once a turn: stores the front, frees what is due, syncs when it is time. Bounded. Blocks for
-  /// fdatasync(2).
-  std::vector<Trouble> settle(TimePoint now, Worth worth);
-
-  /// Frees all that can be freed and makes everything durable.
-  std::vector<Trouble> finish(TimePoint now);
-
-  /// When settle() should be called next, if nothing else happens; TimePoint::max() for never.
-  TimePoint due() const {
-    return std::min({free_due_, sync_due_, store_due_, collapse_due_, reserve_due_});
-  }
+  /// Room was passed that ends above the front.
+  bool has_room_above() const { return room_to_ > front_; }
 
  private:
-  using Troubles = std::vector<Trouble>;
-  void note_done(ByteRange range, TimePoint now);
-  void store_front(TimePoint now, Troubles& troubles);
-  void free_timely(TimePoint now, Worth worth, Troubles& troubles);
-  std::uint64_t least_bytes(Worth worth) const;
-  void free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches_max,
-                   Troubles& troubles);
-  void punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now, Troubles& troubles);
-  Status punch(const Reclaim::Punch& punch, Troubles& troubles);
-  bool was_written_since(ByteRange given_back);
-  void forget_given_back(ByteRange range);
-  bool is_worth_reserve(Worth worth) const;
-  void free_by_reserve(TimePoint now, Worth worth, Troubles& troubles);
-  void take_reserve(TimePoint now);
-  void forget_ranges(TimePoint now, Troubles& troubles);
-  Position free_from() const;
-  void sync(TimePoint now, Troubles& troubles);
-  void collapse(TimePoint now, Troubles& troubles);
-  void begin_below(Position front);
-  Result<Position> add_strays(ByteRange range, std::size_t found_max, std::vector<Stray>& found);
-  std::optional<ByteRange> first_unfreed_behind(Position end) const;
-  Status find_below(std::size_t found_max, std::vector<Stray>& found);
-  Status leave_overwritten(IntervalSet& left);
-  void leave_reached(const std::vector<Stray>& found, IntervalSet& left);
-  void remember_kept();
-  bool is_crossed_at(Position at);
-  bool is_crossed_at(ByteRange done) {
-    return is_crossed_at(done.begin) || is_crossed_at(done.end);
-  }
-  void leave_unfreed(ByteRange range);
-  bool ends_a_line(Position end);
-  bool is_written_below();
-  bool is_clean_below();
-  bool must_hold_strays() const;
-  void note_strays(TimePoint now);
-  Position clean_to() const;
-  void note_freed_first();
-  void note_freed(Position clean);
+  void note(ByteRange range);
 
-  Checkpoint& checkpoint_;
-  Space& space_;
-  LedgerLimits limits_;
-  Reserve* reserve_;
-  bool has_reserve_ = false;
-  Reclaim reclaim_;
-  IntervalSet done_;  // above front_
-  IntervalSet strays_;
-  IntervalSet unsettled_strays_;  // of these, those that settle_stray() has not been told of
-  struct GivenBack {
-    ByteRange range;
-    std::uint32_t checksum = 0;
-  };
-  std::map<Position, GivenBack> given_back_;  // the others, by where they begin
-  StraySearch search_;
-  KeptBytes kept_;
-  Position kept_front_ = 0;  // when it was last brought up to date
-  Position looked_below_ = 0;  // where the next look begins, if one was not enough
-  Position looked_above_ = 0;  // up to where the holes above the front were looked at last
-  bool is_crossed_ = false;
-  bool freed_noted_ = false;  // once, as soon as there is a state
   Position front_;
-  Position format_shown_until_ = 0;  // by the records from the base on, which stay
-  Position kept_until_ = 0;          // end of the records across checkpoint_.free_from()
-  std::uint64_t freed_bytes_ = 0;
-  std::uint64_t free_from_bytes_;  // unfreed bytes from which on a plan is made before its time
+  IntervalSet above_;
   Position room_to_ = 0;  // where the last room ends that was passed
-  bool all_read_ = true;
-  bool collapse_waits_ = false;  // for all to be read
-  bool punch_failed_ = false;      // the last one did; its range is tried again
-  std::optional<Error> no_room_;   // the last plan was refused by that altogether
-  bool is_stuck_ = false;          // so it was, and no reserve helped
-  TimePoint free_due_ = TimePoint::max();
-  TimePoint sync_due_ = TimePoint::max();
-  TimePoint note_due_ = TimePoint::min();  // to sync for the sake of strays not before
-  TimePoint store_due_ = TimePoint::max();
-  TimePoint collapse_due_ = TimePoint::max();
-  TimePoint reserve_due_ = TimePoint::max();  // to take it
 };
 
 }  // namespace punchline

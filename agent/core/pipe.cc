@@ -26,14 +26,15 @@ std::uint32_t seed_from(const Uuid& uuid) {
 
 }  // namespace
 
-Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uint32_t owner,
            TimePoint now)
     : parts_(parts),
       space_(parts.checkpoint.space()),
       config_(config),
       owner_(owner),
-      ledger_(parts.checkpoint, limits, parts.reserve),
-      stray_watch_(ledger_, now),
+      ledger_(parts.checkpoint.front()),
+      freer_(parts.checkpoint, ledger_, limits, parts.reserve),
+      stray_watch_(freer_.strays(), now),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       lanes_(0, seed_),
@@ -46,7 +47,8 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::ui
       quarantine_(parts.checkpoint, parts.set_aside_store, config.topic),
       rate_limit_(config.drain_rate),
       probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
-      gauges_({space_, parts.checkpoint, parts.metrics, parts.losses, parts.log}, config_, now),
+      gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
+              config_, now),
       until_(kNoLimit),
       began_(now),
       look_due_(now),
@@ -64,7 +66,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   if (delivery.outcome == Outcome::persisted) {
     gauges_.count_confirmed(delivery);
     parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
-    ledger_.done(delivery.range, now);  // only in memory, once its position means nothing any more
+    freer_.done(delivery.range, now);  // only in memory, once its position means nothing any more
     if (shrunk_) return;
     refusal_rate_.arrived(delivery.records);
     return hear_arrival(delivery, now);
@@ -96,7 +98,7 @@ void Pipe::lose_in_flight() {
 Pipe::Fed Pipe::feed(TimePoint now) {
   is_held_up_ = true;
   if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
-  if (ledger_.must_pause()) {
+  if (freer_.must_pause()) {
     // Freeing may wait for what stands below the front.
     if (!blames_topic_ && rate_limit_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
@@ -140,7 +142,7 @@ Pipe::Fed Pipe::settle_format(TimePoint now) {
     gauges_.say(settled.error(), now);
   }
   if (space_.format() == Format::none) return rest_at_end(now);
-  ledger_.set_format(space_.format());
+  freer_.set_format(space_.format());
   at_end_ = false;
   return Fed::more;
 }
@@ -214,11 +216,11 @@ bool Pipe::pass_item(TimePoint now) {
   switch (item.kind) {
     case Item::Kind::nothing:
       note_nothing(item);
-      ledger_.done(item.range, now);
+      freer_.done(item.range, now);
       break;
     case Item::Kind::room:
       note_nothing(item);
-      ledger_.pass_room(item.range, now);
+      freer_.pass_room(item.range, now);
       break;
     case Item::Kind::set_aside:
       set_aside(item);
@@ -287,9 +289,9 @@ void Pipe::tell_of_partial_line(TimePoint now) {
 void Pipe::settle(TimePoint now) {
   look_below(now);
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
-  ledger_.note_reading(at_end_ && room_.empty());
+  freer_.note_reading(at_end_ && room_.empty());
   const bool has_work =
-      ledger_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
+      freer_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
   if (shrunk_ || !has_work) return;
   if (look_for_shrinking()) return;
   set_condemned_aside();
@@ -297,15 +299,15 @@ void Pipe::settle(TimePoint now) {
   look_back(now);
   const auto base = space_.base();
   const auto fences = parts_.checkpoint.careful_until();
-  const auto worth = lanes_.in_flight() == 0   ? Ledger::Worth::all
-                     : gauges_.is_near_limit() ? Ledger::Worth::blocks
-                                               : Ledger::Worth::large;
-  for (const auto& trouble : ledger_.settle(now, worth)) {
+  const auto worth = lanes_.in_flight() == 0   ? Freer::Worth::all
+                     : gauges_.is_near_limit() ? Freer::Worth::blocks
+                                               : Freer::Worth::large;
+  for (const auto& trouble : freer_.settle(now, worth)) {
     gauges_.say(trouble, now);
   }
-  if (const auto* no_room = ledger_.no_room())
-    gauges_.say_no_room(*no_room, ledger_.unfreed_bytes(), now);
-  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || ledger_.is_crossed();
+  if (const auto* no_room = freer_.no_room())
+    gauges_.say_no_room(*no_room, freer_.unfreed_bytes(), now);
+  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || freer_.strays().is_crossed();
   if (space_.base() > base) note_collapse(base);
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     for (auto* pass : passes())
@@ -321,11 +323,11 @@ void Pipe::note_collapse(Position base_before) {
 }
 
 void Pipe::show(TimePoint now) {
-  if (gauges_.show(ledger_, lanes_.in_flight(), now)) ledger_.note_growth(now);
-  if (gauges_.is_near_limit()) ledger_.free_soon(now);
+  if (gauges_.show(lanes_.in_flight(), now)) freer_.note_growth(now);
+  if (gauges_.is_near_limit()) freer_.free_soon(now);
   parts_.metrics.partitions_silent.set(lanes_.silent_since(now - kSilentMax));
   tell_of_silence(now);
-  if (held_ || ledger_.must_pause()) {
+  if (held_ || freer_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
@@ -370,7 +372,7 @@ TimePoint Pipe::due(TimePoint now) const {
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   // One that is over is no reason: what else held this up ends with a report, or is due itself.
   const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
-  return std::min({ledger_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
+  return std::min({freer_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
                    rate, stray_watch_.due(), parts_.losses.due()});
 }
 

@@ -9,6 +9,7 @@
 
 #include "agent/core/config.h"
 #include "agent/core/envelope.h"
+#include "agent/core/freer.h"
 #include "agent/core/lanes.h"
 #include "agent/core/ledger.h"
 #include "agent/core/log.h"
@@ -55,7 +56,7 @@ class Pipe {
   };
 
   /// `owner` comes back in each Delivery for this pipe.
-  Pipe(Parts parts, const BufferConfig& config, LedgerLimits limits, std::uint32_t owner,
+  Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uint32_t owner,
        TimePoint now);
 
   /// What feed() came to.
@@ -201,6 +202,7 @@ class Pipe {
   BufferConfig config_;
   std::uint32_t owner_;
   Ledger ledger_;
+  Freer freer_;
   StrayWatch stray_watch_;
   StrayFrames stray_frames_;
   WaitingBlock waiting_;

@@ -17,12 +17,12 @@ constexpr Duration kOverwritingToldDelay = std::chrono::minutes(1);
 // front".
 void Pipe::look_below(TimePoint now) {
   // A copy of what is kept before the front is made before anybody can write over it unseen.
-  if (lanes_.in_flight() == 0 && ledger_.keeps_anew()) stray_watch_.hurry(now);
+  if (lanes_.in_flight() == 0 && freer_.strays().keeps_anew()) stray_watch_.hurry(now);
   if (shrunk_ || !stray_watch_.is_due(now)) return;
   look_at_waiting(now);
   const auto strays = stray_watch_.look(now);
   if (!strays) return gauges_.say(strays.error(), now);
-  if (ledger_.is_crossed()) {
+  if (freer_.strays().is_crossed()) {
     shrunk_ = true;  // begun anew, whole lines come out of it
     return;
   }
@@ -41,7 +41,7 @@ void Pipe::look_below(TimePoint now) {
 // What is no frame may be a part of one that has come over another which is on its way.
 void Pipe::take_stretch(const Stray& stray) {
   if (!stray.ended && stray_frames_.has_beside(stray.range)) return;
-  ledger_.note_stray(stray.range);
+  freer_.strays().note(stray.range);
   if (stray.ended) return stray_frames_.add(stray.range);
   stray_frames_.add_settled(stray.range);
 }
@@ -49,7 +49,7 @@ void Pipe::take_stretch(const Stray& stray) {
 bool Pipe::set_stray_aside(ByteRange range) {
   const Item item{range, Item::Kind::set_aside, SetAsideReason::written_below_front, 0, 0};
   if (parts_.set_aside_store != nullptr && !quarantine_.take(item)) return false;
-  ledger_.note_stray(range);
+  freer_.strays().note(range);
   gauges_.count_stray(item);
   return true;
 }
@@ -79,11 +79,11 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   const auto inside = intersection(range, stretch);
   if (item.kind == Item::Kind::record && ledger_.is_done(range)) {
     const auto lane = lane_of(own_.record());
-    const bool is_free = ledger_.must_pause() && lanes_.is_due(lane, now);  // of all others
+    const bool is_free = freer_.must_pause() && lanes_.is_due(lane, now);  // of all others
     if (lanes_.lags(lane) && !lanes_.is_open(lane) && !is_free) return false;
     if (stray_frames_.is_suspect(range) && stray_frames_.is_offering()) return false;
-    const auto checksum = ledger_.checksum_of(range);
-    ledger_.note_stray(range);
+    const auto checksum = freer_.strays().checksum_of(range);
+    freer_.strays().note(range);
     if (!checksum || offer(own_, lane, range.end, now) == 0) return false;
     stray_frames_.offered(range, static_cast<std::int32_t>(lane), *checksum);
     return true;
@@ -91,7 +91,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
   const bool is_whole = item.reason == SetAsideReason::oversize;
   if (is_text && !(is_whole ? set_stray_aside(inside) : pass_no_frame(inside))) return false;
-  if (!is_text) ledger_.forget_stray(inside);  // NULs: what comes there is yet to be found
+  if (!is_text) freer_.strays().forget(inside);  // NULs: what comes there is yet to be found
   stray_frames_.pass(inside);
   own_.skip();
   return true;
@@ -101,7 +101,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
 // stands beside it, is looked for again.
 bool Pipe::pass_no_frame(ByteRange range) {
   if (stray_frames_.is_settled(range)) return set_stray_aside(range);
-  ledger_.forget_stray(range);
+  freer_.strays().forget(range);
   return true;
 }
 
@@ -119,10 +119,10 @@ void Pipe::take_stray(const StrayFrames::Offered& frame, const Delivery& deliver
   const auto range = frame.range;
   const bool has_arrived = delivery.outcome == Outcome::persisted;
   if (has_arrived) gauges_.count_stray_arrived(range);
-  const bool is_sent = has_arrived && ledger_.checksum_of(range) == frame.checksum;
+  const bool is_sent = has_arrived && freer_.strays().checksum_of(range) == frame.checksum;
   const bool is_refused =
       delivery.outcome == Outcome::refused && !stray_frames_.refused(range, delivery.alone);
-  if (is_sent) ledger_.settle_stray(range, frame.checksum, now);
+  if (is_sent) freer_.settle_stray(range, frame.checksum, now);
   if (is_sent || (is_refused && set_stray_aside(range))) return stray_frames_.pass(range);
   stray_frames_.add(range);
 }

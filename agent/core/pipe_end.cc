@@ -15,9 +15,9 @@ void Pipe::finish(TimePoint now) {
   if (!look_for_shrinking()) {
     set_condemned_aside();
     settle_quarantine(quarantine_.finish(now), now);
-    for (const auto& trouble : ledger_.finish(now))
+    for (const auto& trouble : freer_.finish(now))
       gauges_.say(trouble, now);
-    gauges_.show_now(ledger_, lanes_.in_flight(), now);
+    gauges_.show_now(lanes_.in_flight(), now);
     gauges_.say_the_rest(now);
   }
   look_for_rest();

@@ -208,12 +208,12 @@ void PipeGauges::say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, 
                : "make some room there");
 }
 
-bool PipeGauges::show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
-  show_counts(ledger, in_flight);
-  show_waiting(ledger);
+bool PipeGauges::show(std::uint64_t in_flight, TimePoint now) {
+  show_counts(in_flight);
+  show_waiting();
   say_set_aside(notes_.due(now));
   troubles_.tell_of_ends(now);
-  return now >= show_due_ && show_now(ledger, in_flight, now);
+  return now >= show_due_ && show_now(in_flight, now);
 }
 
 std::uint64_t PipeGauges::unsettled_records() const {
@@ -228,35 +228,37 @@ std::uint64_t PipeGauges::unsettled_bytes() const {
                  metrics.bytes_set_aside);
 }
 
-void PipeGauges::show_counts(const Ledger& ledger, std::uint64_t in_flight) {
+void PipeGauges::show_counts(std::uint64_t in_flight) {
   auto& metrics = parts_.metrics;
   metrics.records_unsettled.set(unsettled_records());
   metrics.bytes_unsettled.set(unsettled_bytes());
   in_flight_.set(in_flight);
-  metrics.bytes_freed.add(ledger.freed_bytes() - std::exchange(freed_bytes_, ledger.freed_bytes()));
-  metrics.front.set(ledger.front().value());
+  const auto freed = parts_.freer.freed_bytes();
+  metrics.bytes_freed.add(freed - std::exchange(freed_bytes_, freed));
+  metrics.front.set(parts_.ledger.front().value());
   metrics.base.set(parts_.space.base().value());
 }
 
-bool PipeGauges::show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now) {
-  show_counts(ledger, in_flight);
+bool PipeGauges::show_now(std::uint64_t in_flight, TimePoint now) {
+  show_counts(in_flight);
   show_due_ = now + kShowDelay;
   const auto facts = parts_.space.file().facts();
   if (!facts) return false;
   const auto end = parts_.space.base() + facts->size;
-  if (end < ledger.front()) return false;  // truncated: what it holds is for another pipe to show
+  const auto front = parts_.ledger.front();
+  if (end < front) return false;  // truncated: what it holds is for another pipe to show
   const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
-  show_waiting(ledger);  // first: who has seen the size asks what waits of it
+  show_waiting();  // first: who has seen the size asks what waits of it
   logical_.set(facts->size);
   allocated_.set(facts->allocated_bytes);
-  const auto data = data_from(ledger.front(), *facts);
+  const auto data = data_from(front, *facts);
   data_.set(data.bytes);
   look_at_size(facts->size);
   look_at_limit(data);
   tell_of_dropped();
   if (waiting_.get() == 0) return grown;
-  const auto since = tail_age_.since(oldest_waiting(ledger));
+  const auto since = tail_age_.since(oldest_waiting());
   show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
   return grown;
 }
@@ -270,10 +272,10 @@ void PipeGauges::show_age(std::chrono::milliseconds age) {
 }
 
 // By the end last seen: at most a second old.
-void PipeGauges::show_waiting(const Ledger& ledger) {
-  const auto settled = ledger.done_above_bytes() + set_aside_.bytes();
+void PipeGauges::show_waiting() {
+  const auto settled = parts_.ledger.above().bytes() + set_aside_.bytes();
   const auto end = room_.end == end_ ? room_.begin : end_;
-  const auto above = end - std::min(end, ledger.front());
+  const auto above = end - std::min(end, parts_.ledger.front());
   waiting_.set(above - std::min(above, settled));
   if (above <= settled) show_age(0ms);
 }
@@ -309,10 +311,10 @@ std::uint64_t PipeGauges::set_aside_in(ByteRange segment) const {
 }
 
 // Behind the front there may be ranges that are done or set aside; those do not wait.
-Position PipeGauges::oldest_waiting(const Ledger& ledger) const {
-  Position at = ledger.front();
+Position PipeGauges::oldest_waiting() const {
+  Position at = parts_.ledger.front();
   for (std::size_t step = 0; step <= 2 * kSetAsideKeptMax; ++step) {
-    const auto done = ledger.first_undone(at);
+    const auto done = parts_.ledger.first_undone(at);
     const auto aside = set_aside_.find(done);
     if (!aside) return done;
     at = aside->end;

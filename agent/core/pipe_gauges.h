@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/core/config.h"
+#include "agent/core/freer.h"
 #include "agent/core/ledger.h"
 #include "agent/core/log.h"
 #include "agent/core/loss_account.h"
@@ -31,6 +32,8 @@ class PipeGauges {
   struct Parts {
     Space& space;
     Checkpoint& checkpoint;
+    const Ledger& ledger;
+    const Freer& freer;
     BufferMetrics& metrics;
     LossAccount& losses;
     Log& log;
@@ -79,15 +82,15 @@ class PipeGauges {
   void say_no_room(const Error& refusal, std::uint64_t unfreed_bytes, TimePoint now);
 
   /// Once a turn; sizes are looked up about once a second. True when the file has grown since.
-  bool show(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
-  bool show_now(const Ledger& ledger, std::uint64_t in_flight, TimePoint now);
+  bool show(std::uint64_t in_flight, TimePoint now);
+  bool show_now(std::uint64_t in_flight, TimePoint now);
   TimePoint due() const { return show_due_; }
   /// What there is still to say: the pipe ends.
   void say_the_rest(TimePoint now) { say_set_aside(notes_.rest(now)); }
 
  private:
-  void show_counts(const Ledger& ledger, std::uint64_t in_flight);
-  void show_waiting(const Ledger& ledger);
+  void show_counts(std::uint64_t in_flight);
+  void show_waiting();
   void show_age(std::chrono::milliseconds age);
   struct Data {
     std::uint64_t bytes = 0;
@@ -101,7 +104,7 @@ class PipeGauges {
   void tell_of_dropped();
   Data data_from(Position from, const FileFacts& facts);
   std::uint64_t set_aside_in(ByteRange segment) const;
-  Position oldest_waiting(const Ledger& ledger) const;
+  Position oldest_waiting() const;
 
   Parts parts_;
   const BufferConfig& config_;

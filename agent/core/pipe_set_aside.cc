@@ -170,13 +170,13 @@ bool Pipe::is_settled(ByteRange range) const {
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
   for (const auto& [range, text, checksum] : settled.moved) {
     gauges_.count_quarantined(range);
-    if (ledger_.is_stray(range)) {
-      ledger_.settle_stray(range, checksum, now);
+    if (freer_.strays().contains(range)) {
+      freer_.settle_stray(range, checksum, now);
       continue;
     }
     const bool has_room = text >= range.begin + kGapBytesMin;
-    if (has_room) ledger_.pass_room({range.begin, text}, now);
-    ledger_.done({has_room ? text : range.begin, range.end}, now);
+    if (has_room) freer_.pass_room({range.begin, text}, now);
+    freer_.done({has_room ? text : range.begin, range.end}, now);
   }
   if (!settled.trouble) return;
   auto trouble = Trouble::of(*settled.trouble);

@@ -32,7 +32,7 @@ bool Pipe::mapping_stands(TimePoint now) {
                       counted(count, "partition"), lanes_.count());
     }
     if (look_for_shrinking()) return false;
-    for (const auto& trouble : ledger_.finish(now))  // what is done must not come again by this one
+    for (const auto& trouble : freer_.finish(now))  // what is done must not come again by this one
       gauges_.say(trouble, now);
   }
   by_old_spread_ = spread != wanted;

@@ -12,7 +12,7 @@ constexpr Duration kUnendedPatience = std::chrono::seconds(5);
 
 Result<std::vector<Stray>> StrayWatch::look(TimePoint now) {
   due_ = now + kLookDelay;
-  const auto found = ledger_.find_strays(kFoundMax);
+  const auto found = strays_.find(kFoundMax);
   if (!found) return found.error();
   std::vector<Stray> settled;
   for (const auto& stray : *found)

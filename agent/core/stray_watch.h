@@ -3,7 +3,7 @@
 #include <map>
 #include <vector>
 
-#include "agent/core/ledger.h"
+#include "agent/core/known_strays.h"
 #include "buffer/base/clock.h"
 #include "buffer/strays.h"
 
@@ -17,7 +17,7 @@ class StrayWatch {
   static constexpr std::size_t kFoundMax = 1024;  ///< In one look.
 
   /// Must outlive it.
-  explicit StrayWatch(Ledger& ledger, TimePoint now) : ledger_(ledger), due_(now) {}
+  StrayWatch(KnownStrays& strays, TimePoint now) : strays_(strays), due_(now) {}
 
   /// It is time, or the file was changed without having grown: look soon.
   bool is_due(TimePoint now) const { return now >= due_; }
@@ -34,7 +34,7 @@ class StrayWatch {
     Position end = 0;
     TimePoint since;
   };
-  Ledger& ledger_;
+  KnownStrays& strays_;
   TimePoint due_;
   std::map<Position, Unended> unended_;  // by where they begin; of the last look
   std::map<Position, Unended> met_;      // in this look

@@ -34,9 +34,9 @@ Uuid random_uuid() {
 }
 
 // XFS and btrfs write a range out before they punch it: fewer, larger, later punches there.
-LedgerLimits limits_for(const std::string& filesystem, const BufferConfig& config,
+FreerLimits limits_for(const std::string& filesystem, const BufferConfig& config,
                         std::uint64_t block_bytes) {
-  LedgerLimits limits;
+  FreerLimits limits;
   limits.block_bytes = block_bytes;
   limits.unfreed_bytes_max = config.unfreed_bytes_max;
   limits.collapse.bytes_min = config.collapse_bytes_min;

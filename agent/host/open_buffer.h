@@ -6,7 +6,7 @@
 
 #include "agent/core/config.h"
 #include "agent/core/exit_code.h"
-#include "agent/core/ledger.h"
+#include "agent/core/freer.h"
 #include "agent/core/log.h"
 #include "agent/view/quarantine_contents.h"
 #include "buffer/checkpoint.h"
@@ -24,7 +24,7 @@ struct OpenBuffer {
   std::unique_ptr<PosixFile> file;
   std::unique_ptr<Lock> lock;
   std::unique_ptr<Checkpoint> checkpoint;
-  LedgerLimits limits;           ///< As the filesystem likes it.
+  FreerLimits limits;           ///< As the filesystem likes it.
   std::unique_ptr<ReserveFile> reserve;  ///< Where freeing may want room; else nullptr.
   std::uint64_t lost_bytes = 0;  ///< StartReport::lost_bytes.
 };

@@ -6,13 +6,14 @@
 #include <sstream>
 #include <string>
 
-#include "agent/core/ledger.h"
 #include "buffer/crc32c.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/core/books.h"
 
 using namespace punchline;
+using punchline::testing::Books;
 using punchline::testing::MemoryFile;
 using punchline::testing::read_file;
 namespace fs = std::filesystem;
@@ -71,13 +72,14 @@ std::string found_in(MemoryFile& file, Position front) {
   facts.boot = kBoot;
   Checkpoint checkpoint(file, facts);
   REQUIRE(checkpoint.start().ok());
-  Ledger ledger(checkpoint, {});
-  const auto strays = ledger.find_strays(1000);
+  Books books(checkpoint);
+  auto& below = books.freer.strays();
+  const auto strays = below.find(1000);
   REQUIRE(strays.ok());
   std::ostringstream text;
   for (const auto& stray : *strays)
     text << stray.range.begin << " " << stray.range.end << (stray.ended ? " ended\n" : " waits\n");
-  const bool stands = checkpoint.front() == front && !ledger.is_crossed();
+  const bool stands = checkpoint.front() == front && !below.is_crossed();
   text << front << (stands ? " stands\n" : " crossed\n");
   return text.str();
 }

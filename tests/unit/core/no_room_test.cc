@@ -3,17 +3,18 @@
 #include <cerrno>
 #include <optional>
 
-#include "agent/core/ledger.h"
 #include "tests/support/catch.h"
+#include "tests/unit/core/books.h"
 #include "tests/unit/core/world.h"
 
 using namespace punchline;
+using punchline::testing::Books;
 using punchline::testing::MemoryFile;
 using punchline::testing::MemoryReserve;
 using punchline::testing::World;
 using namespace std::chrono_literals;
 using Op = MemoryFile::Op;
-using Worth = Ledger::Worth;
+using Worth = Freer::Worth;
 
 namespace {
 
@@ -40,60 +41,60 @@ struct Desk {
     return lines;
   }
 
-  Ledger& open(Reserve* with) {
-    ledger.emplace(*checkpoint, limits, with);
-    ledger->settle(kStart, Worth::all);
-    return *ledger;
+  Books& open(Reserve* with) {
+    books.emplace(*checkpoint, limits, with);
+    books->freer.settle(kStart, Worth::all);
+    return *books;
   }
 
   MemoryFile file;
   MemoryReserve reserve;
-  LedgerLimits limits;
+  FreerLimits limits;
   std::optional<Checkpoint> checkpoint;
-  std::optional<Ledger> ledger;
+  std::optional<Books> books;
 };
 
 }  // namespace
 
 TEST_CASE("the reserve makes room for freeing, and is taken again") {
   Desk desk;
-  auto& ledger = desk.open(&desk.reserve);
+  auto& books = desk.open(&desk.reserve);
   REQUIRE(desk.reserve.is_held());
-  ledger.done({0, 50 * kPage}, kStart);
-  CHECK(ledger.settle(kStart + 1s, Worth::large).empty());
+  books.freer.done({0, 50 * kPage}, kStart);
+  CHECK(books.freer.settle(kStart + 1s, Worth::large).empty());
   CHECK(desk.checkpoint->stored_front() == 50 * kPage);
   CHECK(desk.file.is_hole(0));
   CHECK(desk.reserve.is_held());
-  CHECK_FALSE(ledger.must_pause());
-  CHECK(ledger.no_room() == nullptr);
+  CHECK_FALSE(books.freer.must_pause());
+  CHECK(books.freer.no_room() == nullptr);
 }
 
 TEST_CASE("the reserve is not given up for little, but at the end") {
   Desk desk;
-  auto& ledger = desk.open(&desk.reserve);
-  ledger.done({80 * kPage, 89 * kPage}, kStart);
-  ledger.settle(kStart + 1s, Worth::all);  // what comes before is not done
+  auto& books = desk.open(&desk.reserve);
+  books.freer.done({80 * kPage, 89 * kPage}, kStart);
+  books.freer.settle(kStart + 1s, Worth::all);  // what comes before is not done
   CHECK(desk.reserve.is_held());
-  CHECK(ledger.freed_bytes() == 0);
-  ledger.done({0, 80 * kPage}, kStart + 1s);
-  ledger.done({89 * kPage, 100 * kPage}, kStart + 1s);
-  ledger.settle(kStart + 3s, Worth::all);
-  CHECK(ledger.freed_bytes() == 99 * kPage);
+  CHECK(books.freer.freed_bytes() == 0);
+  books.freer.done({0, 80 * kPage}, kStart + 1s);
+  books.freer.done({89 * kPage, 100 * kPage}, kStart + 1s);
+  books.freer.settle(kStart + 3s, Worth::all);
+  CHECK(books.freer.freed_bytes() == 99 * kPage);
   REQUIRE(desk.reserve.is_held());
 
   desk.file.producer_appends(Desk::text());
-  ledger.done({100 * kPage, 117 * kPage}, kStart + 4s);
-  const auto before = ledger.freed_bytes();
+  books.freer.done({100 * kPage, 117 * kPage}, kStart + 4s);
+  const auto before = books.freer.freed_bytes();
   SECTION("of the buffer, where less is enough") {
-    ledger.note_reading(true);
+    books.freer.note_reading(true);
     desk.file.set_space(desk.file.facts()->allocated_bytes + 2 * kPage);
-    ledger.settle(kStart + 5s, Worth::all);
-    CHECK(ledger.freed_bytes() > before);
+    books.freer.settle(kStart + 5s, Worth::all);
+    CHECK(books.freer.freed_bytes() > before);
   }
   SECTION("of the agent as well") {
     desk.file.set_space(desk.file.facts()->allocated_bytes + 2 * kPage);
-    CHECK(ledger.finish(kStart + 5s).empty());
-    CHECK(ledger.freed_bytes() > before);
+    CHECK(books.freer.finish(kStart + 5s).empty());
+    CHECK(books.freer.freed_bytes() > before);
     CHECK(desk.reserve.is_held());
   }
 }
@@ -102,25 +103,25 @@ TEST_CASE("without a reserve nothing stops for want of room, and it is said") {
   Desk desk;
   desk.limits.unfreed_bytes_max = 20 * kPage;
   desk.file.reserve(2);  // somebody else's
-  auto& ledger = desk.open(nullptr);
-  ledger.done({0, 50 * kPage}, kStart);
-  CHECK_FALSE(ledger.settle(kStart + 1s, Worth::large).empty());
-  CHECK(ledger.unfreed_bytes() == 50 * kPage);
-  CHECK_FALSE(ledger.must_pause());
-  REQUIRE(ledger.no_room() != nullptr);
-  CHECK(ledger.no_room()->code() == EDQUOT);
+  auto& books = desk.open(nullptr);
+  books.freer.done({0, 50 * kPage}, kStart);
+  CHECK_FALSE(books.freer.settle(kStart + 1s, Worth::large).empty());
+  CHECK(books.freer.unfreed_bytes() == 50 * kPage);
+  CHECK_FALSE(books.freer.must_pause());
+  REQUIRE(books.freer.no_room() != nullptr);
+  CHECK(books.freer.no_room()->code() == EDQUOT);
   SECTION("an error of another kind does stop it") {
     desk.file.reserve(0);
     desk.file.fail(Op::punch, EIO, 1, MemoryFile::How::for_ever);
-    ledger.settle(kStart + 3s, Worth::large);
-    CHECK(ledger.must_pause());
-    CHECK(ledger.no_room() == nullptr);
+    books.freer.settle(kStart + 3s, Worth::large);
+    CHECK(books.freer.must_pause());
+    CHECK(books.freer.no_room() == nullptr);
   }
   SECTION("with room it goes on") {
     desk.file.reserve(0);
-    ledger.settle(kStart + 3s, Worth::large);
-    CHECK(ledger.freed_bytes() == 49 * kPage);  // in lines the newline before the front stays
-    CHECK(ledger.no_room() == nullptr);
+    books.freer.settle(kStart + 3s, Worth::large);
+    CHECK(books.freer.freed_bytes() == 49 * kPage);  // in lines the newline before the front stays
+    CHECK(books.freer.no_room() == nullptr);
   }
 }
 
@@ -128,31 +129,31 @@ TEST_CASE("of very many holes few are tried again each second, where there is no
   Desk desk;
   desk.limits.ranges_max = 8;
   desk.file.reserve(2);
-  auto& ledger = desk.open(nullptr);
+  auto& books = desk.open(nullptr);
   for (std::uint64_t page = 1; page < 100; page += 2)
-    ledger.done(positions(page * kPage, (page + 1) * kPage), kStart);
+    books.freer.done(positions(page * kPage, (page + 1) * kPage), kStart);
   const auto before = desk.file.calls(Op::punch);
   for (int turn = 0; turn < 100; ++turn)
-    ledger.settle(kStart + 1s, Worth::all);
+    books.freer.settle(kStart + 1s, Worth::all);
   CHECK(desk.file.calls(Op::punch) - before <= 8);
-  CHECK(ledger.must_pause());  // more cannot be remembered
+  CHECK(books.freer.must_pause());  // more cannot be remembered
   desk.file.reserve(0);
-  ledger.settle(kStart + 3s, Worth::all);
-  CHECK(ledger.freed_bytes() > 40 * kPage);
+  books.freer.settle(kStart + 3s, Worth::all);
+  CHECK(books.freer.freed_bytes() > 40 * kPage);
 }
 
 TEST_CASE("a front that cannot be stored is tried once a second, however often it moves") {
   Desk desk;
   desk.file.reserve(2);
-  auto& ledger = desk.open(nullptr);
+  auto& books = desk.open(nullptr);
   const auto before = desk.file.calls(Op::set_attribute);
   for (std::uint64_t page = 0; page < 50; ++page) {
-    ledger.done(positions(page * kPage, (page + 1) * kPage), kStart + 1s);
-    ledger.settle(kStart + 1s, Worth::large);
+    books.freer.done(positions(page * kPage, (page + 1) * kPage), kStart + 1s);
+    books.freer.settle(kStart + 1s, Worth::large);
   }
   CHECK(desk.file.calls(Op::set_attribute) - before <= 4);
   desk.file.reserve(0);
-  ledger.settle(kStart + 3s, Worth::large);
+  books.freer.settle(kStart + 3s, Worth::large);
   CHECK(desk.checkpoint->stored_front() == 50 * kPage);
 }
 

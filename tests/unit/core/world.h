@@ -68,7 +68,7 @@ class World {
   const KeySource* keys = nullptr;      ///< Of records without key.
   const KeySource* old_keys = nullptr;  ///< The same, by the spread that stands.
   BufferConfig config;
-  LedgerLimits limits;
+  FreerLimits limits;
   std::size_t pool_bytes = 16 << 20;
   std::uint64_t boot = 1;
 
