@@ -51,4 +51,24 @@ std::uint64_t Ledger::undone_bytes(ByteRange range) const {
   return bytes;
 }
 
+void Ledger::set_aside(ByteRange range) {
+  if (aside_.size() < kAsideMax) aside_.insert(range);
+}
+
+std::uint64_t Ledger::waiting_bytes(Position end) const {
+  const auto after_front = end - std::min(end, front_);
+  return after_front - std::min(after_front, above_.bytes() + aside_.bytes());
+}
+
+Position Ledger::first_waiting() const {
+  auto at = front_;
+  for (std::size_t step = 0; step <= 2 * kAsideMax; ++step) {
+    at = first_undone(at);
+    const auto aside = aside_.find(at);
+    if (!aside) break;
+    at = aside->end;
+  }
+  return at;
+}
+
 }  // namespace punchline

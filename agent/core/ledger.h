@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "buffer/base/byte_range.h"
@@ -7,16 +8,25 @@
 
 namespace punchline {
 
-/// What became of each byte of a buffer: up to the *front* all is done, after it some ranges are.
+/// What became of each byte of a buffer.
 ///
-/// A range is done once Kafka has confirmed it, once its copy is durable elsewhere, or where there
-/// is nothing. A byte that is done stays done; what is done may be freed (freer.h), and nothing else
-/// ever is. Pure, and one node of memory a range above the front: who owns a ledger bounds those by
-/// forget(). One thread.
+/// Up to the *front* all is *done*, after it some ranges are: Kafka has confirmed them, or their copy
+/// is durable elsewhere, or there is nothing. What is done stays done and may be freed (freer.h);
+/// nothing else ever is. What is *set aside* does not wait for Kafka, although it is not done: it waits
+/// for its copy, or stays in its place. What is in flight the ledger does not know.
+///
+/// Pure. A node of memory for each range: those above the front are bounded by forget(), those that
+/// are set aside by kAsideMax. One thread.
 class Ledger {
  public:
-  /// All below `front` is done.
-  explicit Ledger(Position front) : front_(front) {}
+  static constexpr std::size_t kAsideMax = 4096;  ///< Ranges.
+
+  /// All below `front` is done, and nothing above has been read.
+  explicit Ledger(Position front) : front_(front), read_to_(front) {}
+
+  /// The first record that has not been read yet begins here, or later.
+  Position read_to() const { return read_to_; }
+  void note_read(Position end) { read_to_ = end; }
 
   /// `range` is done; it may overlap what is done already. Returns what of it lies after the old
   /// front.
@@ -39,11 +49,35 @@ class Ledger {
   /// Room was passed that ends above the front.
   bool has_room_above() const { return room_to_ > front_; }
 
+  /// `range` is set aside where it stands. Of more than kAsideMax ranges the last ones are not noted:
+  /// they merely count as waiting.
+  void set_aside(ByteRange range);
+  /// It is not any more: it is kept elsewhere, or records stand there now.
+  void take_back(ByteRange range) { aside_.erase(range); }
+  const IntervalSet& aside() const { return aside_; }
+
+  /// Nothing of `range` is to be offered: its copy is on its way, or it stays and would only be
+  /// refused again. What is held may lie below the front, too: a stray.
+  void hold(ByteRange range) { held_.insert(range); }
+  void release(ByteRange range) { held_.erase(range); }
+  bool holds(ByteRange range) const { return held_.contains(range); }
+  std::size_t held_ranges() const { return held_.size(); }
+
+  /// Nothing of `range` is to be offered any more.
+  bool is_settled(ByteRange range) const { return is_done(range) || holds(range); }
+  /// Bytes between the front and `end` that are neither done nor set aside.
+  std::uint64_t waiting_bytes(Position end) const;
+  /// The first byte that is neither done nor set aside.
+  Position first_waiting() const;
+
  private:
   void note(ByteRange range);
 
   Position front_;
+  Position read_to_;
   IntervalSet above_;
+  IntervalSet aside_;
+  IntervalSet held_;
   Position room_to_ = 0;  // where the last room ends that was passed
 };
 

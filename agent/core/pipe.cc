@@ -44,7 +44,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       looking_back_(space_, side_pool_, owner),
       main_(space_, parts.pool, owner, &envelope_),
       own_(space_, parts.pool, owner, &envelope_),
-      quarantine_(parts.checkpoint, parts.set_aside_store, config.topic),
+      quarantine_(parts.checkpoint, ledger_, parts.set_aside_store, config.topic),
       rate_limit_(config.drain_rate),
       probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
       gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
@@ -236,24 +236,29 @@ bool Pipe::pass_record(TimePoint now) {
   if (lanes_.count() == 0) return false;
   const auto range = main_.item().range;
   const auto lane = lane_of(main_.record());
-  const bool seen = range.begin < gauges_.high_water();
+  const bool seen = range.begin < ledger_.read_to();
   if (seen && is_settled(range)) {
     main_.skip();
     return true;
   }
   if (!lanes_.lags(lane) || lanes_.is_open(lane)) {
     auto until = std::min(until_, stripe_end(range.begin));
-    if (seen) until = std::min(until, gauges_.high_water());
+    if (seen) until = std::min(until, ledger_.read_to());
     if (offer(main_, lane, until, now) > 0) {
-      if (!seen) gauges_.count_read({range.begin, main_.taken_to()}, main_.taken());
+      if (!seen) count_read({range.begin, main_.taken_to()}, main_.taken());
       return true;
     }
     if (!leave_behind(lane, now)) return false;
   }
   // Its own pass will meet it again.
-  if (!seen) gauges_.count_read(range, 1);
+  if (!seen) count_read(range, 1);
   main_.skip();
   return true;
+}
+
+void Pipe::count_read(ByteRange range, std::size_t records) {
+  ledger_.note_read(range.end);
+  gauges_.count_read(range, records);
 }
 
 void Pipe::end_own_pass() {

@@ -172,6 +172,7 @@ class Pipe {
   Fed feed_main(TimePoint now);
   Fed feed_lagging(TimePoint now);
   Fed catch_up(std::size_t lane, TimePoint now);
+  void count_read(ByteRange range, std::size_t records);
   void end_own_pass();
   Fed rest_at_end(TimePoint now);
   Fed stay_at_end();
@@ -186,6 +187,7 @@ class Pipe {
   bool seeks_suspect(std::size_t lane) const {
     return is_relaxed() && !lanes_[lane].suspects.empty();
   }
+  void count_found(std::span<const Record> sent);
   void count_keyless(std::span<const Record> sent);
   bool leave_behind(std::size_t lane, TimePoint now);
   bool is_droppable(const Record& record) const;

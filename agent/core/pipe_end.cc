@@ -60,7 +60,7 @@ void Pipe::look_for_rest() {
 
 void Pipe::count_rest(const Item& item) {
   if (item.kind != Item::Kind::record) return;
-  if (!shrunk_ && (ledger_.is_done(item.range) || quarantine_.holds(item.range))) return;
+  if (!shrunk_ && ledger_.is_settled(item.range)) return;
   ++rest_.records;
   rest_.bytes += item.range.size();
 }

@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration kShowDelay = 1s;
 constexpr Duration kNoRoomToldDelay = 5min;
-constexpr std::size_t kSetAsideKeptMax = 4096;
 constexpr int kSegmentsCountedMax = 1000;
 
 // What is written over while it waits may become more records than were read.
@@ -59,43 +58,31 @@ PipeGauges::PipeGauges(Parts parts, const BufferConfig& config, TimePoint now)
       logical_(parts.metrics.logical_bytes),
       data_(parts.metrics.data_bytes),
       allocated_(parts.metrics.allocated_bytes),
-      high_water_(parts.checkpoint.front()),
       show_due_(now),
       troubles_(parts.log, config.path) {}
 
 void PipeGauges::count_read(ByteRange range, std::size_t records) {
   parts_.metrics.records_read.add(parts_.losses.new_records(records));
   parts_.metrics.bytes_read.add(parts_.losses.new_bytes(range.size()));
-  high_water_ = range.end;
 }
 
 void PipeGauges::count_set_aside(const Item& item) {
-  if (item.range.begin < high_water_) return;
   count_read(item.range, 1);
   note_set_aside(item, remedy(item.reason, config_));
 }
 
-void PipeGauges::count_found(std::span<const Record> records) {
-  if (set_aside_.empty()) return;
-  for (const auto& record : records) {
-    const auto range = record.range();
-    if (!set_aside_.find(range.begin)) continue;
-    set_aside_.erase(range);
-    parts_.metrics.records_read.add(1);
-    parts_.metrics.bytes_read.add(range.size());
-  }
+void PipeGauges::count_again(ByteRange record) {
+  parts_.metrics.records_read.add(1);
+  parts_.metrics.bytes_read.add(record.size());
 }
 
 void PipeGauges::count_stray(const Item& item) {
-  parts_.metrics.records_read.add(1);
-  parts_.metrics.bytes_read.add(item.range.size());
+  count_again(item.range);
   note_set_aside(item, remedy(item.reason, config_));
-  set_aside_.erase(item.range);  // it is not among what waits
 }
 
 void PipeGauges::count_stray_arrived(ByteRange frame) {
-  parts_.metrics.records_read.add(1);
-  parts_.metrics.bytes_read.add(frame.size());
+  count_again(frame);
   if (std::exchange(stray_frames_told_, true)) return;
   parts_.log.warning(
       "{}: frame at {} ({} bytes) delivered, written_below_front: {}; so are others like it", path_,
@@ -109,7 +96,6 @@ void PipeGauges::count_refused(const Item& item, const std::string& error) {
 void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   parts_.metrics.set_aside(item.reason, 1, item.range.size());
   ++set_aside_records_;
-  if (set_aside_.size() < kSetAsideKeptMax) set_aside_.insert(item.range);
   if (const auto sentence = notes_.note(item, why)) {
     say_set_aside(*sentence + "; it is kept in " + keeping_place(item) + ", and the rest goes on");
   }
@@ -125,11 +111,6 @@ std::string PipeGauges::keeping_place(const Item& item) const {
 
 void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {
   if (sentence) parts_.log.warning("{}: {}", path_, *sentence);
-}
-
-void PipeGauges::count_quarantined(ByteRange range) {
-  set_aside_.erase(range);
-  parts_.metrics.records_quarantined.add(1);
 }
 
 void PipeGauges::count_dropped(ByteRange range) {
@@ -258,7 +239,7 @@ bool PipeGauges::show_now(std::uint64_t in_flight, TimePoint now) {
   look_at_limit(data);
   tell_of_dropped();
   if (waiting_.get() == 0) return grown;
-  const auto since = tail_age_.since(oldest_waiting());
+  const auto since = tail_age_.since(parts_.ledger.first_waiting());
   show_age(since ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *since) : 0ms);
   return grown;
 }
@@ -273,11 +254,8 @@ void PipeGauges::show_age(std::chrono::milliseconds age) {
 
 // By the end last seen: at most a second old.
 void PipeGauges::show_waiting() {
-  const auto settled = parts_.ledger.above().bytes() + set_aside_.bytes();
-  const auto end = room_.end == end_ ? room_.begin : end_;
-  const auto above = end - std::min(end, parts_.ledger.front());
-  waiting_.set(above - std::min(above, settled));
-  if (above <= settled) show_age(0ms);
+  waiting_.set(parts_.ledger.waiting_bytes(room_.end == end_ ? room_.begin : end_));
+  if (waiting_.get() == 0) show_age(0ms);
 }
 
 // From the block of the front on; with very many segments the blocks allocated must do.
@@ -302,24 +280,13 @@ PipeGauges::Data PipeGauges::data_from(Position from, const FileFacts& facts) {
 
 std::uint64_t PipeGauges::set_aside_in(ByteRange segment) const {
   std::uint64_t bytes = 0;
-  auto aside = set_aside_.next(segment.begin);
+  const auto& set_aside = parts_.ledger.aside();
+  auto aside = set_aside.next(segment.begin);
   while (aside && aside->begin < segment.end) {
     bytes += intersection(*aside, segment).size();
-    aside = set_aside_.next(aside->end);
+    aside = set_aside.next(aside->end);
   }
   return bytes;
-}
-
-// Behind the front there may be ranges that are done or set aside; those do not wait.
-Position PipeGauges::oldest_waiting() const {
-  Position at = parts_.ledger.front();
-  for (std::size_t step = 0; step <= 2 * kSetAsideKeptMax; ++step) {
-    const auto done = parts_.ledger.first_undone(at);
-    const auto aside = set_aside_.find(done);
-    if (!aside) return done;
-    at = aside->end;
-  }
-  return at;
 }
 
 }  // namespace punchline

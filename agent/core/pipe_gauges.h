@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "agent/core/config.h"
@@ -16,10 +14,9 @@
 #include "agent/core/tail_age.h"
 #include "agent/core/trouble_log.h"
 #include "buffer/base/clock.h"
-#include "buffer/space.h"
 #include "buffer/checkpoint.h"
-#include "buffer/interval_set.h"
 #include "buffer/lines.h"
+#include "buffer/space.h"
 #include "sinks/sink.h"
 
 namespace punchline {
@@ -43,14 +40,14 @@ class PipeGauges {
   PipeGauges(const PipeGauges&) = delete;
   PipeGauges& operator=(const PipeGauges&) = delete;
 
-  /// What begins below has been counted.
-  Position high_water() const { return high_water_; }
+  /// Records that were met for the first time.
   void count_read(ByteRange range, std::size_t records);
+  /// The same of one that is set aside.
   void count_set_aside(const Item& item);
-  /// Records that are on their way: those that stand where something was set aside in its place, as
-  /// in room that was written into since, count as read.
-  void count_found(std::span<const Record> records);
-  /// The same of what was written where all had been read.
+  /// A record that stands where something else was counted before, as in room that was written into
+  /// since.
+  void count_again(ByteRange record);
+  /// What was written where all had been read is set aside.
   void count_stray(const Item& item);
   /// It was a frame, and has been confirmed.
   void count_stray_arrived(ByteRange frame);
@@ -66,7 +63,7 @@ class PipeGauges {
   /// dropped since.
   std::uint64_t& over_limit_bytes() { return over_limit_bytes_; }
   /// A range that was set aside is in the quarantine now.
-  void count_quarantined(ByteRange range);
+  void count_quarantined() { parts_.metrics.records_quarantined.add(1); }
   void count_confirmed(const Delivery& delivery);
   /// NULs up to the end of the file, which do not wait: a producer may have made them ahead.
   void note_room(ByteRange room) { room_ = room; }
@@ -104,7 +101,6 @@ class PipeGauges {
   void tell_of_dropped();
   Data data_from(Position from, const FileFacts& facts);
   std::uint64_t set_aside_in(ByteRange segment) const;
-  Position oldest_waiting() const;
 
   Parts parts_;
   const BufferConfig& config_;
@@ -112,11 +108,9 @@ class PipeGauges {
   Share in_flight_, waiting_, logical_, data_, allocated_;
   std::chrono::milliseconds age_{};
   std::uint64_t freed_bytes_ = 0;
-  Position high_water_;
   Position end_ = 0;  // of the file, when last looked at
   ByteRange room_;    // at its end, as long as it ends there
   std::uint64_t set_aside_records_ = 0;
-  IntervalSet set_aside_;  // bounded: what is beyond is merely not skipped when ages are shown
   SetAsideNotes notes_;
   TailAge tail_age_;
   TimePoint show_due_;

@@ -77,8 +77,8 @@ void Pipe::give_up(LossReason reason) {
   const auto bytes = ledger_.undone_bytes(gone_);
   const auto stay = gone_.begin > ledger_.front() ? records_left() : 0;
   if (bytes > 0) {
-    if (gone_.end > gauges_.high_water()) {
-      gauges_.count_read({std::max(gone_.begin, gauges_.high_water()), gone_.end}, 0);
+    if (gone_.end > ledger_.read_to()) {
+      count_read({std::max(gone_.begin, ledger_.read_to()), gone_.end}, 0);
     }
     const auto read = gauges_.unsettled_records();
     const auto records = read - std::min(read, stay);
@@ -98,7 +98,7 @@ std::uint64_t Pipe::records_left() {
   auto& pass = dropping_;
   std::uint64_t records = 0;
   pass.restart(ledger_.front());
-  const auto end = std::min({gone_.begin, gauges_.high_water(), pass.at() + kLeftReadMax});
+  const auto end = std::min({gone_.begin, ledger_.read_to(), pass.at() + kLeftReadMax});
   while (pass.at() < end) {
     const auto filled = pass.fill(end);
     if (!filled || *filled == Pass::Fill::end_of_data || *filled == Pass::Fill::no_memory) break;

@@ -84,7 +84,7 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint 
   auto run = pass.run(until, room.records);
   const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
   run = of_one_lane(run.first(fitting(run, bytes)));
-  const bool seen = run.front().range().begin < gauges_.high_water();
+  const bool seen = run.front().range().begin < ledger_.read_to();
   if (seen) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
       return is_settled(record.range());
@@ -92,13 +92,23 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint 
     run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
   const auto taken = parts_.sink.offer(to, run);
-  if (seen) gauges_.count_found(run.first(taken));
+  if (seen) count_found(run.first(taken));
   lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to), now);
   if (envelope_.has_keys()) count_keyless(run.first(taken));
   if (config_.drain_rate > 0 && is_paced(pass, lane))
     rate_limit_.take(payload_bytes(run.first(taken)));
   pass.take(taken);
   return taken;
+}
+
+// What stands where something was set aside in its place, as in room that was written into since.
+void Pipe::count_found(std::span<const Record> sent) {
+  if (ledger_.aside().empty()) return;
+  for (const auto& record : sent) {
+    if (!ledger_.aside().find(record.range().begin)) continue;
+    ledger_.take_back(record.range());
+    gauges_.count_again(record.range());
+  }
 }
 
 void Pipe::count_keyless(std::span<const Record> sent) {

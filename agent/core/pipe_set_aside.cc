@@ -10,7 +10,11 @@ namespace punchline {
 
 void Pipe::set_aside(const Item& item) {
   if (ledger_.is_done(item.range)) return;
-  gauges_.count_set_aside(item);
+  if (item.range.begin >= ledger_.read_to()) {
+    ledger_.note_read(item.range.end);
+    ledger_.set_aside(item.range);
+    gauges_.count_set_aside(item);
+  }
   quarantine_.take(item);
   if (item.reason == SetAsideReason::gap) parts_.checkpoint.note_gap();
 }
@@ -103,6 +107,7 @@ void Pipe::set_condemned_aside() {
     const auto name = kafka_code_name(code);
     const Item item{range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
     if (!quarantine_.take(item, {{partition, code, name}})) return;
+    ledger_.set_aside(range);
     gauges_.count_refused(item, name);
   }
 }
@@ -158,18 +163,19 @@ Pipe::Fed Pipe::probe_topic(TimePoint now) {
 // topic as well.
 void Pipe::note_nothing(const Item& item) {
   constexpr std::uint64_t kFreedMin = 64;  // blank lines are shorter
-  const bool is_new = item.range.begin >= gauges_.high_water();
+  const bool is_new = item.range.begin >= ledger_.read_to();
   if (is_new && item.range.size() >= kFreedMin) refusal_rate_.arrived_before();
 }
 
 // Nothing of it is to be offered.
 bool Pipe::is_settled(ByteRange range) const {
-  return ledger_.is_done(range) || quarantine_.holds(range) || unjudged_.holds(range);
+  return ledger_.is_settled(range) || unjudged_.holds(range);
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
   for (const auto& [range, text, checksum] : settled.moved) {
-    gauges_.count_quarantined(range);
+    ledger_.take_back(range);
+    gauges_.count_quarantined();
     if (freer_.strays().contains(range)) {
       freer_.settle_stray(range, checksum, now);
       continue;

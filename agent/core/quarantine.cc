@@ -52,9 +52,9 @@ std::size_t behind_room(std::string_view bytes) {
 }  // namespace
 
 bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal) {
-  if (known_.contains(item.range)) return true;
-  if (store_ == nullptr && refusal && known_.size() < kWaitingMax) {
-    known_.insert(item.range);
+  if (ledger_.holds(item.range)) return true;
+  if (store_ == nullptr && refusal && ledger_.held_ranges() < kWaitingMax) {
+    ledger_.hold(item.range);
     return true;
   }
   if (store_ == nullptr) return false;
@@ -63,7 +63,7 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
     return false;
   }
   waiting_.push_back({item.range, item.reason, std::move(refusal)});
-  known_.insert(item.range);
+  ledger_.hold(item.range);
   return true;
 }
 
@@ -111,13 +111,13 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     }
   }
   for (; seen > 0; --seen) {
-    known_.erase(waiting_.front().range);
+    ledger_.release(waiting_.front().range);
     waiting_.pop_front();
   }
   // They stay in place. A refused one would be offered again if it were forgotten.
-  if (known_.size() < kWaitingMax) {
+  if (ledger_.held_ranges() < kWaitingMax) {
     for (const auto& range : too_large)
-      known_.insert(range);
+      ledger_.hold(range);
   }
   if (settled.trouble) postpone(now);
   return settled;

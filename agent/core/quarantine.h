@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/ledger.h"
 #include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
-#include "buffer/interval_set.h"
 #include "buffer/item.h"
 #include "buffer/quarantine.h"
 
@@ -36,19 +36,18 @@ class SetAsideStore {
 class Quarantine {
  public:
   /// All must outlive it; without a store everything stays in place.
-  Quarantine(Checkpoint& checkpoint, SetAsideStore* store, std::string topic)
+  Quarantine(Checkpoint& checkpoint, Ledger& ledger, SetAsideStore* store, std::string topic)
       : checkpoint_(checkpoint),
         space_(checkpoint.space()),
+        ledger_(ledger),
         store_(store),
         topic_(std::move(topic)) {}
 
-  /// Another stretch that is set aside; one that is known already is not taken again. False where
-  /// it stays in place: too many are on their way (a refused one will be offered again, any other
-  /// is overlooked), or there is no store. A refused one is held without a store too, or it would
-  /// be offered again.
+  /// Another stretch that is set aside, from now on held by the ledger; one that is held already is
+  /// not taken again. False where it stays in place and is not held: too many are on their way (a
+  /// refused one will be offered again, any other is overlooked), or there is no store. A refused
+  /// one is held without a store too, or it would be offered again.
   bool take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal = std::nullopt);
-  /// It has been taken, and is on its way, or stays in place (no store, too large for a copy).
-  bool holds(ByteRange range) const { return known_.contains(range); }
 
   /// Where stretches lie that were not taken and could be now: read there again, give them to
   /// take(), then say how far. Empty: none, or none yet.
@@ -89,10 +88,10 @@ class Quarantine {
 
   const Checkpoint& checkpoint_;
   Space& space_;
+  Ledger& ledger_;
   SetAsideStore* store_;
   std::string topic_;
   std::deque<Waiting> waiting_;
-  IntervalSet known_;     // waiting, or refused and too large for a copy
   ByteRange overlooked_;  // from the first to the last; others lie between
   std::string memory_;
   TimePoint due_{};
