@@ -12,11 +12,9 @@ using namespace std::chrono_literals;
 
 constexpr Position kNoLimit = kPositionMax;
 constexpr int kChunksPerFeed = 8;
-constexpr Duration kLookDelay = 1s;  // the timer that alone suffices without inotify
-constexpr std::chrono::seconds kPartialToldAfter{60};
+constexpr Duration kLookDelay = Tail::kLookDelay;
 constexpr Duration kSilentMax = 5s;       // of a partition with records in flight
 constexpr Duration kSilentToldAfter = 30s;
-constexpr Duration kWakesTogether = 1ms;  // single appends are read in batches
 
 std::uint32_t seed_from(const Uuid& uuid) {
   std::uint32_t seed = 0;
@@ -37,6 +35,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       stray_watch_(freer_.strays(), now),
       route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
+      partitions_(config_),
       lanes_(0, seed_),
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       side_pool_(ChunkPool::kChunkBytes),
@@ -50,10 +49,9 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
               config_, now),
       until_(kNoLimit),
-      began_(now),
-      look_due_(now),
-      look_earliest_(now),
-      partial_since_(now) {
+      tail_(now),
+      shrink_(parts.checkpoint),
+      began_(now) {
   space_.rules().record_bytes_max = config_.record_bytes_max;
   space_.rules().block_bytes = limits.block_bytes;
   main_.restart(parts.checkpoint.front());
@@ -67,11 +65,11 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
     gauges_.count_confirmed(delivery);
     parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
     freer_.done(delivery.range, now);  // only in memory, once its position means nothing any more
-    if (shrunk_) return;
+    if (shrunk()) return;
     refusal_rate_.arrived(delivery.records);
     return hear_arrival(delivery, now);
   }
-  if (shrunk_) return;
+  if (shrunk()) return;
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
   const auto lane = static_cast<std::size_t>(delivery.lane.partition);
   if (catching_up_ == lane) end_own_pass();
@@ -128,7 +126,7 @@ Pipe::Fed Pipe::feed_strict(TimePoint now) {
 // The main pass reads on whatever lags, so that what is appended now is sent as soon as it can be;
 // the backlog takes the room that is left.
 Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
-  if (at_end_) lanes_.open(main_.at());  // what has settled since
+  if (tail_.is_reached()) lanes_.open(main_.at());  // what has settled since
   const auto live = feed_main(now);
   if (!rate_limit_.is_open(now) || lanes_.lagging() == 0) return live;
   const auto backlog = feed_lagging(now);
@@ -137,18 +135,18 @@ Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
 
 // Nothing has been appended so far: the first record says in which format.
 Pipe::Fed Pipe::settle_format(TimePoint now) {
-  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
+  if (tail_.rests(now)) return stay_at_end();
   if (const auto settled = parts_.checkpoint.settle_format(); !settled) {
     gauges_.say(settled.error(), now);
   }
   if (space_.format() == Format::none) return rest_at_end(now);
   freer_.set_format(space_.format());
-  at_end_ = false;
+  tail_.leave();
   return Fed::more;
 }
 
 void Pipe::hold(bool held) {
-  if (std::exchange(held_, held) && !held) look_due_ = {};
+  if (std::exchange(held_, held) && !held) tail_.look_at({});
 }
 
 // Whoever cannot go on leaves the memory to the other pipes.
@@ -164,9 +162,9 @@ Pipe::Fed Pipe::stay_at_end() {
 }
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
-  if (at_end_ && now < (changed_ ? look_earliest_ : look_due_)) return stay_at_end();
+  if (tail_.rests(now)) return stay_at_end();
   const bool can_offer = takes_any();
-  if (!can_offer && !main_.has_item(until_) && now < look_due_) return Fed::waiting;
+  if (!can_offer && !main_.has_item(until_) && !tail_.is_due(now)) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = fill(main_, until_);
     if (!filled) {
@@ -175,11 +173,11 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
     }
     if (*filled == Pass::Fill::no_memory) return Fed::waiting;
     if (*filled == Pass::Fill::end_of_data) return rest_at_end(now);
-    at_end_ = false;
-    room_ = {};
+    tail_.leave();
+    tail_.set_room({});
     while (main_.has_item(until_)) {
       if (pass_item(now)) continue;
-      if (!can_offer) look_due_ = now + kLookDelay;
+      if (!can_offer) tail_.look_at(now + kLookDelay);
       if (lanes_.in_flight() == 0) main_.drop();
       return Fed::waiting;
     }
@@ -188,27 +186,22 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
 }
 
 Pipe::Fed Pipe::rest_at_end(TimePoint now) {
-  const bool unmoved = at_end_ && changed_;
-  at_end_ = true;
-  changed_ = false;
-  look_due_ = now + kLookDelay;
-  look_earliest_ = now + kWakesTogether;
-  if (unmoved) stray_watch_.hurry(look_earliest_);
+  if (tail_.reach(now)) stray_watch_.hurry(now + Tail::kWakesTogether);
   note_room();
-  if (look_for_shrinking()) return Fed::waiting;
+  if (look_for_shrinking(now)) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
   return stay_at_end();
 }
 
-// What a producer has made ahead neither waits nor is a part of the last line, and may be cut off.
 void Pipe::note_room() {
   const auto begin = main_.at() + main_.unfinished_bytes();
-  room_ = {begin, begin + main_.room_bytes()};
+  ByteRange room{begin, begin + main_.room_bytes()};
   if (parts_.checkpoint.is_all_room()) {
-    if (const auto end = space_.end()) room_.end = std::max(room_.begin, *end);
+    if (const auto end = space_.end()) room.end = std::max(begin, *end);
   }
-  gauges_.note_room(room_);
+  tail_.set_room(room);
+  gauges_.note_room(room);
 }
 
 bool Pipe::pass_item(TimePoint now) {
@@ -235,14 +228,14 @@ bool Pipe::pass_item(TimePoint now) {
 bool Pipe::pass_record(TimePoint now) {
   if (lanes_.count() == 0) return false;
   const auto range = main_.item().range;
-  const auto lane = lane_of(main_.record());
+  const auto lane = partitions_.of(main_.record());
   const bool seen = range.begin < ledger_.read_to();
   if (seen && is_settled(range)) {
     main_.skip();
     return true;
   }
   if (!lanes_.lags(lane) || lanes_.is_open(lane)) {
-    auto until = std::min(until_, stripe_end(range.begin));
+    auto until = std::min(until_, partitions_.stripe_end(range.begin));
     if (seen) until = std::min(until, ledger_.read_to());
     if (offer(main_, lane, until, now) > 0) {
       if (!seen) count_read({range.begin, main_.taken_to()}, main_.taken());
@@ -268,15 +261,11 @@ void Pipe::end_own_pass() {
 
 void Pipe::close_partial_line(TimePoint now) {
   const auto bytes = main_.unfinished_bytes();
-  if (bytes != partial_bytes_) {
-    partial_bytes_ = bytes;
-    partial_since_ = now;
-    partial_told_ = false;
-  }
-  if (bytes == 0 || !room_.empty() || until_ != kNoLimit) return;
+  tail_.note_unfinished(bytes, now);
+  if (bytes == 0 || !tail_.room().empty() || until_ != kNoLimit) return;
   if (space_.format() != Format::lines) return;
   if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
-  if (now < partial_since_ + config_.partial_timeout) return;
+  if (tail_.unfinished_for(now) < config_.partial_timeout) return;
   if (const auto closed = parts_.file.append(std::span("\n", 1)); !closed) {
     gauges_.say(closed.error(), now);
   }
@@ -284,21 +273,21 @@ void Pipe::close_partial_line(TimePoint now) {
 
 // It counts as waiting, while there is nothing to send.
 void Pipe::tell_of_partial_line(TimePoint now) {
-  if (partial_told_ || now < partial_since_ + kPartialToldAfter) return;
-  partial_told_ = true;
+  if (!tail_.tells_unfinished(now)) return;
   parts_.log.info(
       "{}: the last line has had no newline for {} s: {} for one; partial_timeout would close it",
-      config_.path, kPartialToldAfter / 1s, counted(partial_bytes_, "byte waits", "bytes wait"));
+      config_.path, Tail::kUnfinishedToldAfter / 1s,
+      counted(main_.unfinished_bytes(), "byte waits", "bytes wait"));
 }
 
 void Pipe::settle(TimePoint now) {
   look_below(now);
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
-  freer_.note_reading(at_end_ && room_.empty());
+  freer_.note_reading(tail_.is_reached() && tail_.room().empty());
   const bool has_work =
       freer_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
-  if (shrunk_ || !has_work) return;
-  if (look_for_shrinking()) return;
+  if (shrunk() || !has_work) return;
+  if (look_for_shrinking(now)) return;
   set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);
@@ -312,7 +301,7 @@ void Pipe::settle(TimePoint now) {
   }
   if (const auto* no_room = freer_.no_room())
     gauges_.say_no_room(*no_room, freer_.unfreed_bytes(), now);
-  shrunk_ = shrunk_ || parts_.checkpoint.lost_place() || freer_.strays().is_crossed();
+  if (parts_.checkpoint.lost_place() || freer_.strays().is_crossed()) shrink_.set_shrunk();
   if (space_.base() > base) note_collapse(base);
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     for (auto* pass : passes())
@@ -372,8 +361,8 @@ void Pipe::tell_of_silence(TimePoint now) {
 }
 
 TimePoint Pipe::due(TimePoint now) const {
-  auto look = at_end_ && changed_ && !is_held_up_ ? look_earliest_ : now + kLookDelay;
-  if (shrunk_) return std::min(now + kLookDelay, parts_.losses.due());
+  auto look = is_held_up_ ? now + kLookDelay : tail_.next_look(now);
+  if (shrunk()) return std::min(now + kLookDelay, parts_.losses.due());
   if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
   // One that is over is no reason: what else held this up ends with a report, or is due itself.
   const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
@@ -389,9 +378,9 @@ Status Pipe::limit_to_present() {
 }
 
 bool Pipe::drained() const {
-  return at_end_ && !shrunk_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
+  return tail_.is_reached() && !shrunk() && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
          stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() &&
-         (!changed_ || until_ != kNoLimit);
+         (tail_.is_quiet() || until_ != kNoLimit);
 }
 
 }  // namespace punchline

@@ -15,13 +15,16 @@
 #include "agent/core/log.h"
 #include "agent/core/loss_account.h"
 #include "agent/core/metrics.h"
+#include "agent/core/partitions.h"
 #include "agent/core/pass.h"
 #include "agent/core/pipe_gauges.h"
 #include "agent/core/quarantine.h"
 #include "agent/core/rate_limit.h"
 #include "agent/core/refusal_rate.h"
+#include "agent/core/shrink_watch.h"
 #include "agent/core/stray_frames.h"
 #include "agent/core/stray_watch.h"
+#include "agent/core/tail.h"
 #include "agent/core/unjudged.h"
 #include "agent/core/waiting_block.h"
 #include "buffer/base/clock.h"
@@ -97,7 +100,10 @@ class Pipe {
   const Rest& rest() const { return rest_; }
 
   /// The file may have changed.
-  void wake() { changed_ = unlooked_ = true; }
+  void wake() {
+    tail_.wake();
+    shrink_.wake();
+  }
   /// When to come again if nothing else happens.
   TimePoint due(TimePoint now) const;
 
@@ -112,10 +118,10 @@ class Pipe {
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since
   /// positions no longer say what they said. Begin anew from the checkpoint, when
   /// is_due_anew().
-  bool shrunk() const { return shrunk_; }
+  bool shrunk() const { return shrink_.has_shrunk(); }
   /// What was in flight has arrived, and so is not lost, or has had its time. Call give_up() before
   /// this one goes.
-  bool is_due_anew(TimePoint now);
+  bool is_due_anew(TimePoint now) { return shrink_.is_settled(lanes_.in_flight(), now); }
   /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
   /// counted and told.
   void give_up(LossReason reason);
@@ -127,16 +133,11 @@ class Pipe {
   bool mapping_stands(TimePoint now);
   Spread first_spread(const Spread& wanted);
   bool waits_by_old_spread() const;
-  void spread_by(const Spread& spread);
-  std::size_t lane_of(const Record& record) const;
-  std::span<const Record> of_one_lane(std::span<const Record> run) const;
-  Position stripe_end(Position at) const;
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
-  bool look_for_shrinking();
-  bool may_end_with_room(Position end);
-  void note_truncation(Position end);
-  std::uint64_t records_left();
+  bool look_for_shrinking(TimePoint now);
+  void tell_of_truncation();
+  std::uint64_t records_left(Position until);
   bool has_shrunk(TimePoint now);
   void note_collapse(Position base_before);
   Fed settle_format(TimePoint now);
@@ -211,6 +212,7 @@ class Pipe {
   TimePoint overwriting_told_ = TimePoint::min();
   RouteId route_;
   std::uint32_t seed_;
+  Partitions partitions_;
   Lanes lanes_;
   Envelope envelope_;
   ChunkPool side_pool_;  // of its own: the other may be all in flight
@@ -232,30 +234,14 @@ class Pipe {
   Backoff probe_backoff_;
   PipeGauges gauges_;
 
-  Spread spread_;                    // by which records are given to partitions
-  bool by_old_spread_ = false;       // it is that of an earlier run, for what was there by then
-  Position by_old_until_ = 0;        // where the file ended then
   Position until_;                   // nothing that begins at or above is forwarded
-  bool changed_ = true;              // since the main pass last came to the end
-  bool unlooked_ = true;             // changed since it was last looked at for shrinking
-  bool at_end_ = false;              // the main pass has come to the end
+  Tail tail_;                        // as the main pass knows it
+  ShrinkWatch shrink_;
   bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
-  bool shrunk_ = false;
-  std::optional<TimePoint> shrunk_at_;  // as first asked
-  ByteRange gone_;               // of what was there before
-  bool gone_at_most_ = false;    // it has grown again since
   bool held_ = false;
-  Position end_seen_ = 0;        // of the file, without its room, when last looked at
-  ByteRange room_;               // NULs up to the end of the file, when that was last read
   TimePoint began_;
-  TimePoint shrink_look_due_{};  // look at it even without a wake()
-  TimePoint look_due_;           // look for growth even without a wake()
-  TimePoint look_earliest_;      // wakes before are answered together
-  std::uint64_t partial_bytes_ = 0;
-  TimePoint partial_since_;
   bool silence_told_ = false;
   TimePoint trouble_seen_{};  // of the sink, while this was silent
-  bool partial_told_ = false;
   std::string cluster_;  // as noted by this run
   Rest rest_;
 };

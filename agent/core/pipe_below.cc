@@ -18,15 +18,15 @@ constexpr Duration kOverwritingToldDelay = std::chrono::minutes(1);
 void Pipe::look_below(TimePoint now) {
   // A copy of what is kept before the front is made before anybody can write over it unseen.
   if (lanes_.in_flight() == 0 && freer_.strays().keeps_anew()) stray_watch_.hurry(now);
-  if (shrunk_ || !stray_watch_.is_due(now)) return;
+  if (shrunk() || !stray_watch_.is_due(now)) return;
   look_at_waiting(now);
   const auto strays = stray_watch_.look(now);
   if (!strays) return gauges_.say(strays.error(), now);
   if (freer_.strays().is_crossed()) {
-    shrunk_ = true;  // begun anew, whole lines come out of it
+    shrink_.set_shrunk();  // begun anew, whole lines come out of it
     return;
   }
-  if (!strays->empty() && look_for_shrinking()) return;  // truncated, and appended to since
+  if (!strays->empty() && look_for_shrinking(now)) return;  // truncated, and appended to since
   for (const auto& stray : *strays) {
     if (space_.format() == Format::frames) {
       take_stretch(stray);
@@ -78,7 +78,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   const auto range = item.range;
   const auto inside = intersection(range, stretch);
   if (item.kind == Item::Kind::record && ledger_.is_done(range)) {
-    const auto lane = lane_of(own_.record());
+    const auto lane = partitions_.of(own_.record());
     const bool is_free = freer_.must_pause() && lanes_.is_due(lane, now);  // of all others
     if (lanes_.lags(lane) && !lanes_.is_open(lane) && !is_free) return false;
     if (stray_frames_.is_suspect(range) && stray_frames_.is_offering()) return false;
@@ -109,7 +109,7 @@ bool Pipe::pass_no_frame(ByteRange range) {
 bool Pipe::take_strays(const Delivery& delivery, TimePoint now) {
   const auto frames = stray_frames_.take(delivery);
   for (const auto& frame : frames)
-    if (!shrunk_) take_stray(frame, delivery, now);
+    if (!shrunk()) take_stray(frame, delivery, now);
   return !frames.empty() && frames.size() == delivery.records;
 }
 
@@ -153,8 +153,8 @@ Result<Pass::Fill> Pipe::fill(Pass& pass, Position until) {
     if (pass.at() < ledger_.front()) pass.restart(ledger_.front());
     const auto begins = parts_.checkpoint.may_begin_at(pass.at());
     if (!begins) return begins.error();
-    shrunk_ = shrunk_ || !*begins;
-    if (shrunk_) return Pass::Fill::moved;
+    if (!*begins) shrink_.set_shrunk();
+    if (shrunk()) return Pass::Fill::moved;
   }
   return pass.fill(until);
 }

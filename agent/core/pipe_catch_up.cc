@@ -50,13 +50,13 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
   }
   while (own_.has_item(until)) {
     const auto& item = own_.item();
-    const bool wanted = item.kind == Item::Kind::record && lane_of(own_.record()) == lane &&
+    const bool wanted = item.kind == Item::Kind::record && partitions_.of(own_.record()) == lane &&
                         !is_settled(item.range);
     if (!wanted) {
       own_.skip();
       continue;
     }
-    const auto taken = offer(own_, lane, std::min(until, stripe_end(item.range.begin)), now);
+    const auto taken = offer(own_, lane, std::min(until, partitions_.stripe_end(item.range.begin)), now);
     parts_.metrics.records_resent.add(taken);
     if (taken > 0) continue;
     if (!seeks) lanes_.move(lane, own_.at());

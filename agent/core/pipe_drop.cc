@@ -17,9 +17,9 @@ bool Pipe::is_droppable(const Record& record) const {
   const auto begin = record.range().begin;
   if (begin >= main_.at()) return true;
   if (lanes_.count() == 0) return false;
-  const auto& lane = lanes_[lane_of(record)];
+  const auto& lane = lanes_[partitions_.of(record)];
   if (!lane.resume || begin < *lane.resume || (lane.until && begin >= *lane.until)) return false;
-  return lane.in_flight == 0 || !(lane.failed || seeks_suspect(lane_of(record)));
+  return lane.in_flight == 0 || !(lane.failed || seeks_suspect(partitions_.of(record)));
 }
 
 // A chunk a turn, from the front on, until what was over the limit when it was last measured is

@@ -12,7 +12,7 @@ constexpr std::uint64_t kRestReadMax = 64 << 20;
 }  // namespace
 
 void Pipe::finish(TimePoint now) {
-  if (!look_for_shrinking()) {
+  if (!look_for_shrinking(now)) {
     set_condemned_aside();
     settle_quarantine(quarantine_.finish(now), now);
     for (const auto& trouble : freer_.finish(now))
@@ -42,7 +42,7 @@ void Pipe::look_for_rest() {
   const auto end = space_.end();
   if (!end) return;
   auto& pass = dropping_;
-  pass.restart(shrunk_ ? space_.base() : ledger_.front());
+  pass.restart(shrunk() ? space_.base() : ledger_.front());
   const auto read_until = pass.at() + kRestReadMax;
   for (;;) {
     const auto filled = pass.fill(until_);
@@ -60,7 +60,7 @@ void Pipe::look_for_rest() {
 
 void Pipe::count_rest(const Item& item) {
   if (item.kind != Item::Kind::record) return;
-  if (!shrunk_ && ledger_.is_settled(item.range)) return;
+  if (!shrunk() && ledger_.is_settled(item.range)) return;
   ++rest_.records;
   rest_.bytes += item.range.size();
 }

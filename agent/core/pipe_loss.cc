@@ -1,92 +1,57 @@
 // The part of Pipe that sees what was taken away from under it, and says what is lost by that.
 
 #include <algorithm>
-#include <array>
-#include <span>
 
 #include "agent/core/pipe.h"
 #include "buffer/base/counted.h"
-#include "buffer/lines.h"
-#include "buffer/nuls.h"
 
 namespace punchline {
 namespace {
 
-constexpr Duration kLookDelay = std::chrono::seconds(1);
-constexpr Duration kReportsWaitedFor = std::chrono::seconds(2);
 constexpr std::uint64_t kLeftReadMax = 64 << 20;
 
 }  // namespace
 
 bool Pipe::has_shrunk(TimePoint now) {
-  if (shrunk_ || (!unlooked_ && now < shrink_look_due_)) return shrunk_;
-  unlooked_ = false;
-  shrink_look_due_ = now + kLookDelay;
-  return look_for_shrinking();
+  return shrink_.is_due(now) ? look_for_shrinking(now) : shrunk();
 }
 
-// Looked at before anything is remembered or freed: in a file that was truncated the same positions
-// are other records.
-bool Pipe::look_for_shrinking() {
-  const auto end = space_.end();
-  if (shrunk_ || !end) return shrunk_;
-  const auto begins = parts_.checkpoint.may_begin_at(main_.at());
-  if (!begins) return false;
-  shrunk_ = *end < std::max(end_seen_, main_.at()) || !*begins;
-  if (shrunk_) note_truncation(*end);
-  end_seen_ = may_end_with_room(*end) ? main_.at() : *end;
-  if (room_.end == *end) end_seen_ = room_.begin;
-  return shrunk_;
+bool Pipe::look_for_shrinking(TimePoint now) {
+  if (shrink_.look({ledger_.front(), main_.at(), tail_.room()}, now)) tell_of_truncation();
+  return shrunk();
 }
 
-// Where it has not been read yet nobody knows how much of it is room, which its producer may cut off.
-bool Pipe::may_end_with_room(Position end) {
-  std::array<char, 16> last{};
-  if (end < std::max(end_seen_ + kGapBytesMin, space_.base() + last.size())) return false;
-  const auto read = space_.read_at(end - last.size(), last);
-  return read && *read > 0 && leading_nuls(std::span(last).first(*read)) == *read;
-}
-
-// Where it has grown again it is not known from where on it is another's; and of what came and went
-// between two looks nothing is.
-void Pipe::note_truncation(Position end) {
-  const auto end_before = std::max(end_seen_, main_.at());
-  gone_at_most_ = end >= end_before;
-  const auto from = gone_at_most_ ? ledger_.front() : std::max(ledger_.front(), end);
-  gone_ = {from, std::max(from, end_before)};
-  const auto bytes = ledger_.undone_bytes(gone_);
+void Pipe::tell_of_truncation() {
+  const auto bytes = ledger_.undone_bytes(shrink_.gone());
   if (bytes == 0) return;
   parts_.losses.expect(LossReason::truncated, 0, bytes);
-  parts_.log.warning("{}: truncated while up to {} waited: told what is gone of it as soon as Kafka "
-                     "has reported what is on its way",
-                     config_.path, counted(bytes, "byte"));
-}
-
-bool Pipe::is_due_anew(TimePoint now) {
-  if (!shrunk_) return false;
-  if (!shrunk_at_) shrunk_at_ = now;
-  return lanes_.in_flight() == 0 || now >= *shrunk_at_ + kReportsWaitedFor;
+  parts_.log.warning(
+      "{}: truncated while up to {} waited: told what is gone of it as soon as Kafka has reported "
+      "what is on its way",
+      config_.path, counted(bytes, "byte"));
 }
 
 void Pipe::give_up(LossReason reason) {
   parts_.losses.settle_expected();
+  const auto front = ledger_.front();
+  auto gone = shrink_.gone();
   if (reason == LossReason::deleted) {
     const auto end = space_.end();
-    gone_ = {ledger_.front(), std::max(ledger_.front(), end ? *end : main_.at())};
+    gone = {front, std::max(front, end ? *end : main_.at())};
   }
-  const auto bytes = ledger_.undone_bytes(gone_);
-  const auto stay = gone_.begin > ledger_.front() ? records_left() : 0;
+  const auto bytes = ledger_.undone_bytes(gone);
+  const auto stay = gone.begin > front ? records_left(gone.begin) : 0;
   if (bytes > 0) {
-    if (gone_.end > ledger_.read_to()) {
-      count_read({std::max(gone_.begin, ledger_.read_to()), gone_.end}, 0);
+    if (gone.end > ledger_.read_to()) {
+      count_read({std::max(gone.begin, ledger_.read_to()), gone.end}, 0);
     }
     const auto read = gauges_.unsettled_records();
     const auto records = read - std::min(read, stay);
     parts_.losses.add(reason, records, bytes);
     parts_.log.error(
         "{}: {} with data in it that was not delivered: {}{} from position {} on are gone{}{}",
-        config_.path, name_of(reason), gone_at_most_ ? "up to " : "", counted(bytes, "byte"),
-        gone_.begin,
+        config_.path, name_of(reason), shrink_.is_at_most() ? "up to " : "", counted(bytes, "byte"),
+        gone.begin,
         records > 0 ? fmt::format(", {} of them read", counted(records, "record")) : "",
         lanes_.in_flight() > 0 ? "; what is on its way to Kafka may still arrive" : "");
   }
@@ -94,11 +59,11 @@ void Pipe::give_up(LossReason reason) {
 }
 
 // Of those that were read, below what is gone: they come again.
-std::uint64_t Pipe::records_left() {
+std::uint64_t Pipe::records_left(Position until) {
   auto& pass = dropping_;
   std::uint64_t records = 0;
   pass.restart(ledger_.front());
-  const auto end = std::min({gone_.begin, ledger_.read_to(), pass.at() + kLeftReadMax});
+  const auto end = std::min({until, ledger_.read_to(), pass.at() + kLeftReadMax});
   while (pass.at() < end) {
     const auto filled = pass.fill(end);
     if (!filled || *filled == Pass::Fill::end_of_data || *filled == Pass::Fill::no_memory) break;

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "agent/core/pipe.h"
-#include "sinks/partitioner.h"
 
 namespace punchline {
 namespace {
@@ -28,29 +27,6 @@ std::uint64_t payload_bytes(std::span<const Record> records) {
 }
 
 }  // namespace
-
-std::size_t Pipe::lane_of(const Record& record) const {
-  const auto count = static_cast<std::int32_t>(lanes_.count());
-  const auto key = record.key();
-  return static_cast<std::size_t>(
-      key ? keyed_partition(*key, count)
-          : keyless_partition(record.range().begin, spread_.stripe_bytes, count));
-}
-
-// The first records of `run` that go to one lane, which is that of the first.
-std::span<const Record> Pipe::of_one_lane(std::span<const Record> run) const {
-  const bool keyless = space_.format() == Format::lines && !envelope_.has_keys();
-  if (lanes_.count() == 1 || keyless) return run;
-  const auto lane = lane_of(run.front());
-  const auto other = std::find_if(run.begin() + 1, run.end(),
-                                  [&](const Record& record) { return lane_of(record) != lane; });
-  return run.first(static_cast<std::size_t>(other - run.begin()));
-}
-
-Position Pipe::stripe_end(Position at) const {
-  if (lanes_.count() == 1) return kPositionMax;
-  return Position((at.value() / spread_.stripe_bytes + 1) * spread_.stripe_bytes);
-}
 
 // In relaxed order it is the backlog that drain_rate is for.
 bool Pipe::is_paced(const Pass& pass, std::size_t lane) const {
@@ -83,7 +59,8 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint 
   if (room.records == 0 || rate == 0 || !may_hold_more(lane)) return 0;
   auto run = pass.run(until, room.records);
   const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
-  run = of_one_lane(run.first(fitting(run, bytes)));
+  const bool is_keyless = space_.format() == Format::lines && !envelope_.has_keys();
+  run = partitions_.of_one(run.first(fitting(run, bytes)), is_keyless);
   const bool seen = run.front().range().begin < ledger_.read_to();
   if (seen) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {

@@ -46,7 +46,7 @@ void Pipe::note_refused(const Delivery& refused, TimePoint now) {
   if (retime(refused)) return lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
   if (!unjudged_.note({refused.range, refused.lane.partition, refused.code})) return;
   lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
-  if (std::exchange(blames_topic_, false)) at_end_ = false;  // what has come since has its turn
+  if (std::exchange(blames_topic_, false)) tail_.leave();  // what has come since has its turn
   if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
 }
 
@@ -92,7 +92,7 @@ void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
 // Nothing is left that could tell, but for how many they are, and whether the topic has ever taken
 // anything.
 void Pipe::judge_at_end(TimePoint now) {
-  const bool at_end = at_end_ && !changed_ && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
+  const bool at_end = tail_.is_quiet() && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
   if (unjudged_.count() == 0 || !at_end) return;
   const bool may_be_theirs = refusal_rate_.any_arrived() || unjudged_.all_for_size();
   if (may_be_theirs && refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
@@ -149,7 +149,7 @@ Pipe::Fed Pipe::probe_topic(TimePoint now) {
   const auto filled = fill(own_, range.end);
   if (!filled) gauges_.say(filled.error(), now);
   if (filled && *filled == Pass::Fill::items && own_.item().kind == Item::Kind::record) {
-    const auto lane = lane_of(own_.record());
+    const auto lane = partitions_.of(own_.record());
     if (offer(own_, lane, range.end, now) > 0) {
       parts_.metrics.records_resent.add(1);
       probe_due_ = now + probe_backoff_.next();

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "agent/core/key_rule.h"
 #include "agent/core/pipe.h"
 #include "buffer/base/counted.h"
-#include "buffer/crc32c.h"
 
 namespace punchline {
 
@@ -16,12 +14,11 @@ namespace punchline {
 // An agent that ended meanwhile has left to the next one to send by its spread what was there.
 bool Pipe::mapping_stands(TimePoint now) {
   const auto told = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
-  if (told == lanes_.count() && !by_old_spread_) return true;
+  if (told == lanes_.count() && !partitions_.is_old()) return true;
   const bool may_wait = lanes_.count() > 0 && told >= lanes_.count();
   if (may_wait && waits_by_old_spread()) return true;
   if (lanes_.in_flight() > 0) return false;
-  const Spread wanted{static_cast<std::uint32_t>(told), crc32c(config_.topic),
-                      config_.stripe_bytes, key_rule_of(config_)};
+  const auto wanted = partitions_.wanted(told);
   const auto spread = lanes_.count() == 0 ? first_spread(wanted) : wanted;
   const std::size_t count = spread.partitions;
   if (lanes_.count() > 0) {
@@ -31,18 +28,19 @@ bool Pipe::mapping_stands(TimePoint now) {
       parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
                       counted(count, "partition"), lanes_.count());
     }
-    if (look_for_shrinking()) return false;
+    if (look_for_shrinking(now)) return false;
     for (const auto& trouble : freer_.finish(now))  // what is done must not come again by this one
       gauges_.say(trouble, now);
   }
-  by_old_spread_ = spread != wanted;
-  spread_by(spread);
+  partitions_.set(spread, wanted);
+  envelope_.set_keys(spread.key_rule == wanted.key_rule ? parts_.keys : parts_.old_keys);
+  if (count > 0) parts_.checkpoint.note_spread(spread);
   if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);
   end_own_pass();
   main_.restart(ledger_.front());
-  at_end_ = false;
+  tail_.leave();
   // In relaxed order all that is there counts as a backlog.
   const bool has_records = space_.format() != Format::none;
   for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
@@ -51,39 +49,22 @@ bool Pipe::mapping_stands(TimePoint now) {
 }
 
 bool Pipe::waits_by_old_spread() const {
-  return lanes_.lagging() > 0 || (by_old_spread_ && main_.at() < by_old_until_ && !at_end_);
+  const bool is_behind = main_.at() < partitions_.old_until() && !tail_.is_reached();
+  return lanes_.lagging() > 0 || (partitions_.is_old() && is_behind);
 }
 
-// What waits keeps the spread by which it was first sent, whatever the settings are by now; in
-// relaxed order that of its settings does not matter.
 Spread Pipe::first_spread(const Spread& wanted) {
-  auto before = parts_.checkpoint.spread();
   const auto end = space_.end();
-  if (before.partitions == 0 || before.partitions > wanted.partitions || !end) return wanted;
-  if (before.topic_checksum != wanted.topic_checksum) return wanted;
-  if (before.stripe_bytes == 0 || is_relaxed()) {
-    before.stripe_bytes = wanted.stripe_bytes;
-    before.key_rule = wanted.key_rule;
-  }
-  by_old_until_ = *end;
-  if (by_old_until_ <= ledger_.front()) return wanted;
-  const bool is_other = before.stripe_bytes != wanted.stripe_bytes ||
-                        before.key_rule != wanted.key_rule;
-  if (is_other) {
+  if (!end) return wanted;
+  auto spread = partitions_.first(wanted, parts_.checkpoint.spread(), ledger_.front(), *end);
+  if (spread.stripe_bytes != wanted.stripe_bytes || spread.key_rule != wanted.key_rule) {
     parts_.log.info(
         "{}: the settings that give records their partitions (key_*, stripe_bytes) have changed "
         "since what waits was first sent: what waits keeps its partitions, what is appended once "
         "that is delivered goes by the new settings",
         config_.path);
   }
-  return before;
-}
-
-void Pipe::spread_by(const Spread& spread) {
-  const bool by_old_keys = spread.key_rule != key_rule_of(config_);
-  envelope_.set_keys(by_old_keys ? parts_.old_keys : parts_.keys);
-  spread_ = spread;
-  if (spread.partitions > 0) parts_.checkpoint.note_spread(spread);
+  return spread;
 }
 
 }  // namespace punchline

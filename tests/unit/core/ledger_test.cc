@@ -49,6 +49,36 @@ TEST_CASE("what the file remembers itself may be forgotten above the front") {
   CHECK(ledger.front() == 10);
 }
 
+TEST_CASE("what is set aside is not done, but does not wait") {
+  Ledger ledger(100);
+  ledger.set_aside({100, 150});
+  ledger.done({150, 200});
+  CHECK_FALSE(ledger.is_done({100, 150}));
+  CHECK(ledger.waiting_bytes(300) == 100);
+  CHECK(ledger.first_waiting() == 200);
+  ledger.take_back({100, 150});
+  CHECK(ledger.waiting_bytes(300) == 150);
+  CHECK(ledger.first_waiting() == 100);
+}
+
+TEST_CASE("of too many ranges that are set aside the last ones count as waiting") {
+  Ledger ledger(0);
+  for (std::uint64_t i = 0; i <= Ledger::kAsideMax; ++i)
+    ledger.set_aside(positions(10 * i, 10 * i + 5));
+  CHECK(ledger.aside().size() == Ledger::kAsideMax);
+}
+
+TEST_CASE("what is held is settled, done or not") {
+  Ledger ledger(100);
+  ledger.hold({200, 300});
+  CHECK(ledger.is_settled({200, 300}));
+  CHECK(ledger.is_settled({0, 100}));
+  CHECK_FALSE(ledger.is_settled({199, 300}));
+  CHECK_FALSE(ledger.is_done({200, 300}));
+  ledger.release({200, 300});
+  CHECK_FALSE(ledger.is_settled({200, 300}));
+}
+
 // Against a byte each: as slow as it is simple.
 TEST_CASE("a ledger says what a map of bytes would say, in whatever order ranges are done") {
   std::minstd_rand random(20261130);
