@@ -44,8 +44,8 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       main_(space_, parts.pool, owner, &envelope_),
       own_(space_, parts.pool, owner, &envelope_),
       quarantine_(parts.checkpoint, ledger_, parts.set_aside_store, config.topic),
+      judge_(seed_),
       rate_limit_(config.drain_rate),
-      probe_backoff_(Lanes::kRetryFirst, Lanes::kRetryMost, seed_),
       gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
               config_, now),
       until_(kNoLimit),
@@ -55,7 +55,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
   space_.rules().record_bytes_max = config_.record_bytes_max;
   space_.rules().block_bytes = limits.block_bytes;
   main_.restart(parts.checkpoint.front());
-  if (parts.checkpoint.front() > Position(0)) refusal_rate_.has_taken_some();
+  if (parts.checkpoint.front() > Position(0)) judge_.has_taken_some();
 }
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
@@ -66,7 +66,6 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
     parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
     freer_.done(delivery.range, now);  // only in memory, once its position means nothing any more
     if (shrunk()) return;
-    refusal_rate_.arrived(delivery.records);
     return hear_arrival(delivery, now);
   }
   if (shrunk()) return;
@@ -98,12 +97,12 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
   if (freer_.must_pause()) {
     // Freeing may wait for what stands below the front.
-    if (!blames_topic_ && rate_limit_.is_open(now)) feed_strays(now);
+    if (!judge_.blames_topic() && rate_limit_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
   }
   if (space_.format() == Format::none) return settle_format(now);
   drop_oldest(now);
-  if (blames_topic_) return probe_topic(now);
+  if (judge_.blames_topic()) return probe_topic(now);
   const bool more_strays = feed_strays(now);
   const auto fed = is_relaxed() ? feed_relaxed(now) : feed_strict(now);
   judge_at_end(now);
@@ -285,7 +284,7 @@ void Pipe::settle(TimePoint now) {
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
   freer_.note_reading(tail_.is_reached() && tail_.room().empty());
   const bool has_work =
-      freer_.has_work(now) || quarantine_.has_work(now) || unjudged_.has_condemned();
+      freer_.has_work(now) || quarantine_.has_work(now) || judge_.has_condemned();
   if (shrunk() || !has_work) return;
   if (look_for_shrinking(now)) return;
   set_condemned_aside();
@@ -325,7 +324,7 @@ void Pipe::show(TimePoint now) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
-  } else if (all_refused_) {
+  } else if (judge_.is_refusing()) {
     parts_.metrics.set_state(BufferState::refused);
   } else if (is_stuck(now)) {
     const bool is_missing = parts_.sink.is_missing(route_);
@@ -363,7 +362,9 @@ void Pipe::tell_of_silence(TimePoint now) {
 TimePoint Pipe::due(TimePoint now) const {
   auto look = is_held_up_ ? now + kLookDelay : tail_.next_look(now);
   if (shrunk()) return std::min(now + kLookDelay, parts_.losses.due());
-  if (blames_topic_) look = probe_due_ > now ? probe_due_ : now + kLookDelay;
+  if (judge_.blames_topic()) {
+    look = judge_.probe_due() > now ? judge_.probe_due() : now + kLookDelay;
+  }
   // One that is over is no reason: what else held this up ends with a report, or is due itself.
   const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
   return std::min({freer_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
@@ -379,7 +380,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return tail_.is_reached() && !shrunk() && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         stray_frames_.empty() && unjudged_.empty() && !quarantine_.is_busy() &&
+         stray_frames_.empty() && judge_.empty() && !quarantine_.is_busy() &&
          (tail_.is_quiet() || until_ != kNoLimit);
 }
 

@@ -20,12 +20,11 @@
 #include "agent/core/pipe_gauges.h"
 #include "agent/core/quarantine.h"
 #include "agent/core/rate_limit.h"
-#include "agent/core/refusal_rate.h"
+#include "agent/core/refusal_judge.h"
 #include "agent/core/shrink_watch.h"
 #include "agent/core/stray_frames.h"
 #include "agent/core/stray_watch.h"
 #include "agent/core/tail.h"
-#include "agent/core/unjudged.h"
 #include "agent/core/waiting_block.h"
 #include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
@@ -112,7 +111,7 @@ class Pipe {
   /// Nothing is left that could be delivered (below the limit, where one is set).
   bool drained() const;
   /// The topic refuses each record that it is given, so only one is tried from time to time.
-  bool is_refused() const { return blames_topic_; }
+  bool is_refused() const { return judge_.blames_topic(); }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since
@@ -161,7 +160,6 @@ class Pipe {
   void judge_at_end(TimePoint now);
   void set_condemned_aside();
   void blame_topic(TimePoint now);
-  void take_up_again(TimePoint now);
   Fed probe_topic(TimePoint now);
   void note_nothing(const Item& item);
   bool is_settled(ByteRange range) const;
@@ -195,7 +193,6 @@ class Pipe {
   void drop_oldest(TimePoint now);
   void drop_item(const Item& item, TimePoint now);
   void look_for_rest();
-  void count_rest(const Item& item);
   void close_partial_line(TimePoint now);
   void tell_of_partial_line(TimePoint now);
   bool is_stuck(TimePoint now) const;
@@ -224,14 +221,9 @@ class Pipe {
   std::optional<std::size_t> catching_up_;
   std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
   Quarantine quarantine_;
-  Unjudged unjudged_;
-  RefusalRate refusal_rate_;
+  RefusalJudge judge_;
   RateLimit rate_limit_;
   bool retiming_told_ = false;
-  bool all_refused_ = false;   // told that the fault is not the records'
-  bool blames_topic_ = false;  // nothing but the first unjudged record is offered
-  TimePoint probe_due_{};      // when it is
-  Backoff probe_backoff_;
   PipeGauges gauges_;
 
   Position until_;                   // nothing that begins at or above is forwarded

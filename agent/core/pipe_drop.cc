@@ -50,9 +50,9 @@ void Pipe::drop_item(const Item& item, TimePoint now) {
   if (item.kind == Item::Kind::nothing) return freer_.done(item.range, now);
   if (item.kind == Item::Kind::room) return freer_.pass_room(item.range, now);
   if (item.kind == Item::Kind::set_aside) return set_aside(item);
-  const bool is_unjudged = unjudged_.holds(item.range) && lanes_.in_flight() == 0;
+  const bool is_unjudged = judge_.holds(item.range) && lanes_.in_flight() == 0;
   if (!is_unjudged && (is_settled(item.range) || !is_droppable(dropping_.record()))) return;
-  unjudged_.forget(item.range);
+  judge_.forget(item.range);
   if (!seen) count_read(item.range, 1);
   gauges_.count_dropped(item.range);
   freer_.done(item.range, now);

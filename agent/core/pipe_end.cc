@@ -3,13 +3,9 @@
 #include <algorithm>
 
 #include "agent/core/pipe.h"
+#include "agent/core/survey.h"
 
 namespace punchline {
-namespace {
-
-constexpr std::uint64_t kRestReadMax = 64 << 20;
-
-}  // namespace
 
 void Pipe::finish(TimePoint now) {
   if (!look_for_shrinking(now)) {
@@ -24,16 +20,8 @@ void Pipe::finish(TimePoint now) {
 }
 
 bool Pipe::has_unread() {
-  bool found = false;
-  dropping_.restart(main_.at());
-  while (!found) {
-    const auto filled = dropping_.fill(until_);
-    if (!filled || *filled == Pass::Fill::end_of_data || *filled == Pass::Fill::no_memory) break;
-    for (; !found && dropping_.has_item(until_); dropping_.skip())
-      found = dropping_.item().kind == Item::Kind::record;
-  }
-  dropping_.drop();
-  return found;
+  const auto any = [](ByteRange) { return true; };
+  return survey(dropping_, main_.at(), {until_, UINT64_MAX, 1}, any).records > 0;
 }
 
 // Of a file that was truncated all is new.
@@ -41,28 +29,12 @@ void Pipe::look_for_rest() {
   rest_ = {};
   const auto end = space_.end();
   if (!end) return;
-  auto& pass = dropping_;
-  pass.restart(shrunk() ? space_.base() : ledger_.front());
-  const auto read_until = pass.at() + kRestReadMax;
-  for (;;) {
-    const auto filled = pass.fill(until_);
-    if (filled && *filled == Pass::Fill::end_of_data) break;
-    if (!filled || *filled == Pass::Fill::no_memory || pass.at() >= read_until) {
-      rest_.is_all = false;
-      break;
-    }
-    for (; pass.has_item(until_); pass.skip())
-      count_rest(pass.item());
-  }
-  if (!rest_.is_all) rest_.bytes += *end - std::min(*end, pass.at());
-  pass.drop();
-}
-
-void Pipe::count_rest(const Item& item) {
-  if (item.kind != Item::Kind::record) return;
-  if (!shrunk() && ledger_.is_settled(item.range)) return;
-  ++rest_.records;
-  rest_.bytes += item.range.size();
+  const auto from = shrunk() ? space_.base() : ledger_.front();
+  const auto found = survey(dropping_, from, {until_}, [this](ByteRange record) {
+    return shrunk() || !ledger_.is_settled(record);
+  });
+  rest_ = {found.records, found.bytes, found.is_all};
+  if (!rest_.is_all) rest_.bytes += *end - std::min(*end, found.read_to);
 }
 
 }  // namespace punchline

@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "agent/core/pipe.h"
+#include "agent/core/survey.h"
 #include "buffer/base/counted.h"
 
 namespace punchline {
-namespace {
-
-constexpr std::uint64_t kLeftReadMax = 64 << 20;
-
-}  // namespace
 
 bool Pipe::has_shrunk(TimePoint now) {
   return shrink_.is_due(now) ? look_for_shrinking(now) : shrunk();
@@ -60,20 +56,9 @@ void Pipe::give_up(LossReason reason) {
 
 // Of those that were read, below what is gone: they come again.
 std::uint64_t Pipe::records_left(Position until) {
-  auto& pass = dropping_;
-  std::uint64_t records = 0;
-  pass.restart(ledger_.front());
-  const auto end = std::min({until, ledger_.read_to(), pass.at() + kLeftReadMax});
-  while (pass.at() < end) {
-    const auto filled = pass.fill(end);
-    if (!filled || *filled == Pass::Fill::end_of_data || *filled == Pass::Fill::no_memory) break;
-    for (; pass.has_item(end); pass.skip()) {
-      const auto& item = pass.item();
-      if (item.kind == Item::Kind::record && !is_settled(item.range)) ++records;
-    }
-  }
-  pass.drop();
-  return records;
+  const auto end = std::min(until, ledger_.read_to());
+  const auto is_left = [this](ByteRange record) { return !is_settled(record); };
+  return survey(dropping_, ledger_.front(), {end}, is_left).records;
 }
 
 }  // namespace punchline

@@ -44,17 +44,18 @@ void Pipe::look_back(TimePoint now) {
 // lane goes on: whose fault it is shows when another one arrives.
 void Pipe::note_refused(const Delivery& refused, TimePoint now) {
   if (retime(refused)) return lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
-  if (!unjudged_.note({refused.range, refused.lane.partition, refused.code})) return;
+  const auto noted = judge_.note({refused.range, refused.lane.partition, refused.code});
+  if (noted == RefusalJudge::Noted::no) return;
   lanes_.forgive(static_cast<std::size_t>(refused.lane.partition), now);
-  if (std::exchange(blames_topic_, false)) tail_.leave();  // what has come since has its turn
-  if (unjudged_.is_full() && !unjudged_.has_condemned()) blame_topic(now);
+  if (judge_.end_blame()) tail_.leave();  // what has come since has its turn
+  if (noted == RefusalJudge::Noted::blame) blame_topic(now);
 }
 
 // Lines go with the time of now: where that is refused they wait, and go with a later one.
 bool Pipe::is_fault_of_clock(const Delivery& refused) {
   const bool is_given = space_.format() != Format::lines;
   if (is_given || !is_refusal_of_time(refused.code)) return false;
-  if (!std::exchange(all_refused_, true)) {
+  if (judge_.blame_clock()) {
     parts_.log.error(
         "{}: topic {} refuses the time of now, which lines are sent with ({}): the clock of this "
         "machine or of the broker is wrong, or the topic allows too little; trying again until it "
@@ -78,31 +79,24 @@ bool Pipe::retime(const Delivery& refused) {
   return true;
 }
 
+// What the topic refused it takes now: all of it comes again, in order.
 void Pipe::hear_arrival(const Delivery& arrived, TimePoint now) {
-  if (unjudged_.count() == 0) {
-    all_refused_ = all_refused_ && lanes_.lagging() > 0;  // of one whose broker's clock is wrong
-    return;
-  }
-  if (unjudged_.holds(arrived.range)) return take_up_again(now);
-  unjudged_.condemn();
-  all_refused_ = blames_topic_ = false;
-  probe_backoff_.reset();
+  const auto from = judge_.unjudged() > 0 ? judge_.first_unjudged().range.begin : Position(0);
+  const auto heard = judge_.arrived(arrived.range, arrived.records, lanes_.lagging() > 0);
+  if (heard != RefusalJudge::Heard::acquitted) return;
+  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
+    lanes_.leave_behind(lane, from, now);
 }
 
-// Nothing is left that could tell, but for how many they are, and whether the topic has ever taken
-// anything.
 void Pipe::judge_at_end(TimePoint now) {
   const bool at_end = tail_.is_quiet() && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
-  if (unjudged_.count() == 0 || !at_end) return;
-  const bool may_be_theirs = refusal_rate_.any_arrived() || unjudged_.all_for_size();
-  if (may_be_theirs && refusal_rate_.may_refuse(unjudged_.count())) return unjudged_.condemn();
-  blame_topic(now);
+  if (at_end && judge_.judge_by_rate()) blame_topic(now);
 }
 
 // A few at a time where the quarantine cannot keep up.
 void Pipe::set_condemned_aside() {
-  for (; unjudged_.has_condemned(); unjudged_.pop_condemned()) {
-    const auto [range, partition, code] = unjudged_.first_condemned();
+  for (; judge_.has_condemned(); judge_.pop_condemned()) {
+    const auto [range, partition, code] = judge_.first_condemned();
     if (ledger_.is_done(range)) continue;
     const auto name = kafka_code_name(code);
     const Item item{range, Item::Kind::set_aside, SetAsideReason::refused, 0, 0};
@@ -113,38 +107,26 @@ void Pipe::set_condemned_aside() {
 }
 
 void Pipe::blame_topic(TimePoint now) {
-  blames_topic_ = true;
-  probe_due_ = now + probe_backoff_.next();
   end_own_pass();
   main_.drop();
-  if (std::exchange(all_refused_, true)) return;
+  if (!judge_.blame(now)) return;
   parts_.log.error(
       "{}: topic {} refuses each record it is given, {} so far ({}): taken for a fault of its "
       "settings, nothing {}of that is set aside; trying again until it takes them",
-      config_.path, config_.topic, unjudged_.count(), kafka_code_name(unjudged_.first().code),
-      refusal_rate_.any_refused() ? "more " : "");
-}
-
-// The topic takes what it refused: all of it comes again, in order.
-void Pipe::take_up_again(TimePoint now) {
-  const auto from = unjudged_.first().range.begin;
-  unjudged_.acquit();
-  all_refused_ = blames_topic_ = false;
-  probe_backoff_.reset();
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
-    lanes_.leave_behind(lane, from, now);
+      config_.path, config_.topic, judge_.unjudged(), kafka_code_name(judge_.first_unjudged().code),
+      judge_.any_refused() ? "more " : "");
 }
 
 // The first of what was refused, alone: if it arrives now, the topic has been mended.
 Pipe::Fed Pipe::probe_topic(TimePoint now) {
-  while (unjudged_.count() > 0 && ledger_.is_done(unjudged_.first().range))
-    unjudged_.forget(unjudged_.first().range);
-  if (unjudged_.count() == 0) {
-    blames_topic_ = false;
+  while (judge_.unjudged() > 0 && ledger_.is_done(judge_.first_unjudged().range))
+    judge_.forget(judge_.first_unjudged().range);
+  if (judge_.unjudged() == 0) {
+    judge_.end_blame();
     return Fed::more;
   }
-  if (lanes_.in_flight() > 0 || now < probe_due_) return Fed::waiting;
-  const auto range = unjudged_.first().range;
+  if (lanes_.in_flight() > 0 || now < judge_.probe_due()) return Fed::waiting;
+  const auto range = judge_.first_unjudged().range;
   own_.restart(range.begin);
   const auto filled = fill(own_, range.end);
   if (!filled) gauges_.say(filled.error(), now);
@@ -152,7 +134,7 @@ Pipe::Fed Pipe::probe_topic(TimePoint now) {
     const auto lane = partitions_.of(own_.record());
     if (offer(own_, lane, range.end, now) > 0) {
       parts_.metrics.records_resent.add(1);
-      probe_due_ = now + probe_backoff_.next();
+      judge_.probed(now);
     }
   }
   own_.drop();
@@ -164,12 +146,12 @@ Pipe::Fed Pipe::probe_topic(TimePoint now) {
 void Pipe::note_nothing(const Item& item) {
   constexpr std::uint64_t kFreedMin = 64;  // blank lines are shorter
   const bool is_new = item.range.begin >= ledger_.read_to();
-  if (is_new && item.range.size() >= kFreedMin) refusal_rate_.arrived_before();
+  if (is_new && item.range.size() >= kFreedMin) judge_.arrived_before();
 }
 
 // Nothing of it is to be offered.
 bool Pipe::is_settled(ByteRange range) const {
-  return ledger_.is_settled(range) || unjudged_.holds(range);
+  return ledger_.is_settled(range) || judge_.holds(range);
 }
 
 void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) {
