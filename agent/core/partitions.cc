@@ -44,11 +44,15 @@ Position Partitions::stripe_end(Position at) const {
   return Position((at.value() / spread_.stripe_bytes + 1) * spread_.stripe_bytes);
 }
 
-std::span<const Record> Partitions::of_one(std::span<const Record> run, bool all_keyless) const {
-  if (spread_.partitions == 1 || all_keyless) return run;
+// Those without a key go to one partition, as they begin in one stripe.
+std::span<const Record> Partitions::of_one(std::span<const Record> run) const {
+  if (spread_.partitions == 1) return run;
   const auto first = of(run.front());
-  const auto other = std::find_if(run.begin() + 1, run.end(),
-                                  [&](const Record& record) { return of(record) != first; });
+  const bool is_keyless = !run.front().key();
+  const auto other = std::find_if(run.begin() + 1, run.end(), [&](const Record& record) {
+    const bool is_same = is_keyless && !record.key();
+    return !is_same && of(record) != first;
+  });
   return run.first(static_cast<std::size_t>(other - run.begin()));
 }
 

@@ -42,8 +42,8 @@ class Partitions {
   /// Where the stripe ends that `at` is in: records without a key may go elsewhere from there on.
   Position stripe_end(Position at) const;
   /// The first records of `run` that go to one partition, which is that of the first. `run` ends
-  /// within a stripe; `all_keyless` where no record of this buffer has a key.
-  std::span<const Record> of_one(std::span<const Record> run, bool all_keyless) const;
+  /// with the stripe in which it begins.
+  std::span<const Record> of_one(std::span<const Record> run) const;
 
  private:
   const BufferConfig& config_;

@@ -33,10 +33,10 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       ledger_(parts.checkpoint.front()),
       freer_(parts.checkpoint, ledger_, limits, parts.reserve),
       stray_watch_(freer_.strays(), now),
-      route_(parts.sink.open_route(config.topic)),
       seed_(seed_from(parts.checkpoint.state().uuid)),
       partitions_(config_),
       lanes_(0, seed_),
+      outlet_(parts.sink, parts.pool, config.topic, lanes_, partitions_, config.drain_rate),
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       side_pool_(ChunkPool::kChunkBytes),
       dropping_(space_, side_pool_, owner),
@@ -45,7 +45,6 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       own_(space_, parts.pool, owner, &envelope_),
       quarantine_(parts.checkpoint, ledger_, parts.set_aside_store, config.topic),
       judge_(seed_),
-      rate_limit_(config.drain_rate),
       gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
               config_, now),
       until_(kNoLimit),
@@ -84,7 +83,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
 
 void Pipe::lose_in_flight() {
   for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
-    const auto epoch = parts_.sink.epoch({route_, static_cast<std::int32_t>(lane)});
+    const auto epoch = outlet_.epoch(lane);
     if (!lanes_.lost(lane, epoch, ledger_.front())) continue;
     stray_frames_.lose(static_cast<std::int32_t>(lane));
     if (catching_up_ == lane) end_own_pass();
@@ -97,7 +96,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
   if (freer_.must_pause()) {
     // Freeing may wait for what stands below the front.
-    if (!judge_.blames_topic() && rate_limit_.is_open(now)) feed_strays(now);
+    if (!judge_.blames_topic() && outlet_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
   }
   if (space_.format() == Format::none) return settle_format(now);
@@ -110,7 +109,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
 }
 
 Pipe::Fed Pipe::feed_strict(TimePoint now) {
-  if (!rate_limit_.is_open(now)) return Fed::waiting;
+  if (!outlet_.is_open(now)) return Fed::waiting;
   if (lanes_.lagging() > 0) {
     const auto fed = feed_lagging(now);
     if (fed == Fed::more) return fed;
@@ -127,7 +126,7 @@ Pipe::Fed Pipe::feed_strict(TimePoint now) {
 Pipe::Fed Pipe::feed_relaxed(TimePoint now) {
   if (tail_.is_reached()) lanes_.open(main_.at());  // what has settled since
   const auto live = feed_main(now);
-  if (!rate_limit_.is_open(now) || lanes_.lagging() == 0) return live;
+  if (!outlet_.is_open(now) || lanes_.lagging() == 0) return live;
   const auto backlog = feed_lagging(now);
   return live == Fed::more || backlog == Fed::more ? Fed::more : backlog;
 }
@@ -145,7 +144,8 @@ Pipe::Fed Pipe::settle_format(TimePoint now) {
 }
 
 void Pipe::hold(bool held) {
-  if (std::exchange(held_, held) && !held) tail_.look_at({});
+  if (outlet_.is_held() && !held) tail_.look_at({});
+  outlet_.hold(held);
 }
 
 // Whoever cannot go on leaves the memory to the other pipes.
@@ -162,7 +162,7 @@ Pipe::Fed Pipe::stay_at_end() {
 
 Pipe::Fed Pipe::feed_main(TimePoint now) {
   if (tail_.rests(now)) return stay_at_end();
-  const bool can_offer = takes_any();
+  const bool can_offer = outlet_.takes_any();
   if (!can_offer && !main_.has_item(until_) && !tail_.is_due(now)) return Fed::waiting;
   for (int chunk = 0; chunk < kChunksPerFeed; ++chunk) {
     const auto filled = fill(main_, until_);
@@ -234,8 +234,7 @@ bool Pipe::pass_record(TimePoint now) {
     return true;
   }
   if (!lanes_.lags(lane) || lanes_.is_open(lane)) {
-    auto until = std::min(until_, partitions_.stripe_end(range.begin));
-    if (seen) until = std::min(until, ledger_.read_to());
+    const auto until = seen ? std::min(until_, ledger_.read_to()) : until_;
     if (offer(main_, lane, until, now) > 0) {
       if (!seen) count_read({range.begin, main_.taken_to()}, main_.taken());
       return true;
@@ -320,14 +319,14 @@ void Pipe::show(TimePoint now) {
   if (gauges_.is_near_limit()) freer_.free_soon(now);
   parts_.metrics.partitions_silent.set(lanes_.silent_since(now - kSilentMax));
   tell_of_silence(now);
-  if (held_ || freer_.must_pause()) {
+  if (outlet_.is_held() || freer_.must_pause()) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
   } else if (judge_.is_refusing()) {
     parts_.metrics.set_state(BufferState::refused);
   } else if (is_stuck(now)) {
-    const bool is_missing = parts_.sink.is_missing(route_);
+    const bool is_missing = outlet_.is_topic_missing();
     parts_.metrics.set_state(is_missing ? BufferState::topic_missing : BufferState::kafka_away);
   } else {
     parts_.metrics.set_state(BufferState::forwarding);
@@ -365,10 +364,8 @@ TimePoint Pipe::due(TimePoint now) const {
   if (judge_.blames_topic()) {
     look = judge_.probe_due() > now ? judge_.probe_due() : now + kLookDelay;
   }
-  // One that is over is no reason: what else held this up ends with a report, or is due itself.
-  const auto rate = rate_limit_.due() > now ? rate_limit_.due() : TimePoint::max();
   return std::min({freer_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
-                   rate, stray_watch_.due(), parts_.losses.due()});
+                   outlet_.open_due(now), stray_watch_.due(), parts_.losses.due()});
 }
 
 Status Pipe::limit_to_present() {

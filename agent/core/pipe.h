@@ -15,11 +15,11 @@
 #include "agent/core/log.h"
 #include "agent/core/loss_account.h"
 #include "agent/core/metrics.h"
+#include "agent/core/outlet.h"
 #include "agent/core/partitions.h"
 #include "agent/core/pass.h"
 #include "agent/core/pipe_gauges.h"
 #include "agent/core/quarantine.h"
-#include "agent/core/rate_limit.h"
 #include "agent/core/refusal_judge.h"
 #include "agent/core/shrink_watch.h"
 #include "agent/core/stray_frames.h"
@@ -178,11 +178,8 @@ class Pipe {
   void note_room();
   bool pass_item(TimePoint now);
   bool pass_record(TimePoint now);
-  bool may_hold_more(std::size_t lane) const;
-  Room room(std::size_t lane) const;
-  bool takes_any() const;
   std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
-  bool is_paced(const Pass& pass, std::size_t lane) const;
+  Outlet::Pace pace(const Pass& pass, std::size_t lane) const;
   bool seeks_suspect(std::size_t lane) const {
     return is_relaxed() && !lanes_[lane].suspects.empty();
   }
@@ -207,10 +204,10 @@ class Pipe {
   StrayFrames stray_frames_;
   WaitingBlock waiting_;
   TimePoint overwriting_told_ = TimePoint::min();
-  RouteId route_;
   std::uint32_t seed_;
   Partitions partitions_;
   Lanes lanes_;
+  Outlet outlet_;
   Envelope envelope_;
   ChunkPool side_pool_;  // of its own: the other may be all in flight
   Pass dropping_;        // gives up the oldest, where the operator wants that
@@ -222,7 +219,6 @@ class Pipe {
   std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
   Quarantine quarantine_;
   RefusalJudge judge_;
-  RateLimit rate_limit_;
   bool retiming_told_ = false;
   PipeGauges gauges_;
 
@@ -230,7 +226,6 @@ class Pipe {
   Tail tail_;                        // as the main pass knows it
   ShrinkWatch shrink_;
   bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
-  bool held_ = false;
   TimePoint began_;
   bool silence_told_ = false;
   TimePoint trouble_seen_{};  // of the sink, while this was silent

@@ -58,7 +58,7 @@ bool Pipe::set_stray_aside(ByteRange range) {
 // there is more to do at once.
 bool Pipe::feed_strays(TimePoint now) {
   const auto stretch = stray_frames_.first();
-  if (!stretch || catching_up_ || held_ || lanes_.count() == 0) return false;
+  if (!stretch || catching_up_ || outlet_.is_held() || lanes_.count() == 0) return false;
   own_.restart(stretch->begin);
   const auto filled = own_.fill(stretch->end);
   if (!filled) gauges_.say(filled.error(), now);

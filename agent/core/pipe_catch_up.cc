@@ -17,8 +17,7 @@ Pipe::Fed Pipe::feed_lagging(TimePoint now) {
     // A backlog that is paced would else drain lane after lane.
     const auto lane = is_relaxed() ? (next_lane_ + i) % lanes_.count() : i;
     if (!lanes_.is_due(lane, now)) continue;
-    if (room(lane).records == 0) continue;
-    if (!may_hold_more(lane)) continue;
+    if (!outlet_.takes(lane)) continue;
     const auto& at = lanes_[lane];
     if (seeks_suspect(lane) && at.in_flight > 0) continue;
     const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume;
@@ -56,7 +55,7 @@ Pipe::Fed Pipe::catch_up(std::size_t lane, TimePoint now) {
       own_.skip();
       continue;
     }
-    const auto taken = offer(own_, lane, std::min(until, partitions_.stripe_end(item.range.begin)), now);
+    const auto taken = offer(own_, lane, until, now);
     parts_.metrics.records_resent.add(taken);
     if (taken > 0) continue;
     if (!seeks) lanes_.move(lane, own_.at());

@@ -1,7 +1,6 @@
 // The part of Pipe that gives records to their lanes.
 
 #include <algorithm>
-#include <numeric>
 
 #include "agent/core/pipe.h"
 
@@ -10,57 +9,18 @@ namespace {
 
 constexpr Duration kFullLanePatience = std::chrono::seconds(1);
 
-// How many of `run` fit into `payload_bytes`; one always does.
-std::size_t fitting(std::span<const Record> run, std::size_t payload_bytes) {
-  std::size_t bytes = 0;
-  for (std::size_t count = 0; count < run.size(); ++count) {
-    bytes += run[count].payload_bytes;
-    if (bytes > payload_bytes) return std::max<std::size_t>(count, 1);
-  }
-  return run.size();
-}
-
-std::uint64_t payload_bytes(std::span<const Record> records) {
-  return std::accumulate(
-      records.begin(), records.end(), std::uint64_t{0},
-      [](std::uint64_t sum, const Record& record) { return sum + record.payload_bytes; });
-}
-
 }  // namespace
 
 // In relaxed order it is the backlog that drain_rate is for.
-bool Pipe::is_paced(const Pass& pass, std::size_t lane) const {
-  return !is_relaxed() || (&pass == &own_ && !seeks_suspect(lane));
-}
-
-// What partitions that do not answer hold in memory must not be all there is, neither for the other
-// lanes nor for other pipes: the last quarter is for lanes that have nothing in flight.
-bool Pipe::may_hold_more(std::size_t lane) const {
-  const auto& pool = parts_.pool;
-  return lanes_[lane].in_flight == 0 || pool.lent_bytes() <= pool.bytes_max() / 4 * 3;
-}
-
-Room Pipe::room(std::size_t lane) const {
-  if (held_) return {};
-  return parts_.sink.room({route_, static_cast<std::int32_t>(lane)});
-}
-
-// Else what is read is read for nothing, and given back.
-bool Pipe::takes_any() const {
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane)
-    if (room(lane).records > 0 && may_hold_more(lane)) return true;
-  return false;
+Outlet::Pace Pipe::pace(const Pass& pass, std::size_t lane) const {
+  const bool is_limited = !is_relaxed() || (&pass == &own_ && !seeks_suspect(lane));
+  return is_limited ? Outlet::Pace::limited : Outlet::Pace::free;
 }
 
 std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint now) {
-  const Lane to{route_, static_cast<std::int32_t>(lane)};
-  const auto room = this->room(lane);
-  const auto rate = is_paced(pass, lane) ? rate_limit_.left() : room.payload_bytes;
-  if (room.records == 0 || rate == 0 || !may_hold_more(lane)) return 0;
-  auto run = pass.run(until, room.records);
-  const auto bytes = std::min<std::uint64_t>(room.payload_bytes, rate);
-  const bool is_keyless = space_.format() == Format::lines && !envelope_.has_keys();
-  run = partitions_.of_one(run.first(fitting(run, bytes)), is_keyless);
+  const auto pace = this->pace(pass, lane);
+  auto run = outlet_.next(pass, lane, until, pace);
+  if (run.empty()) return 0;
   const bool seen = run.front().range().begin < ledger_.read_to();
   if (seen) {
     const auto settled = std::find_if(run.begin() + 1, run.end(), [this](const Record& record) {
@@ -68,12 +28,9 @@ std::size_t Pipe::offer(Pass& pass, std::size_t lane, Position until, TimePoint 
     });
     run = run.first(static_cast<std::size_t>(settled - run.begin()));
   }
-  const auto taken = parts_.sink.offer(to, run);
+  const auto taken = outlet_.send(lane, run, pace, now);
   if (seen) count_found(run.first(taken));
-  lanes_.offered(lane, static_cast<std::uint32_t>(taken), parts_.sink.epoch(to), now);
   if (envelope_.has_keys()) count_keyless(run.first(taken));
-  if (config_.drain_rate > 0 && is_paced(pass, lane))
-    rate_limit_.take(payload_bytes(run.first(taken)));
   pass.take(taken);
   return taken;
 }

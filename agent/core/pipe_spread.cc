@@ -13,7 +13,7 @@ namespace punchline {
 // any more, so that there is nothing to wait for.
 // An agent that ended meanwhile has left to the next one to send by its spread what was there.
 bool Pipe::mapping_stands(TimePoint now) {
-  const auto told = static_cast<std::size_t>(std::max(0, parts_.sink.partition_count(route_)));
+  const auto told = outlet_.partitions_told();
   if (told == lanes_.count() && !partitions_.is_old()) return true;
   const bool may_wait = lanes_.count() > 0 && told >= lanes_.count();
   if (may_wait && waits_by_old_spread()) return true;

@@ -15,6 +15,8 @@ class RateLimit {
   explicit RateLimit(std::uint64_t bytes_per_second)
       : per_second_(static_cast<double>(bytes_per_second)), left_(burst()) {}
 
+  /// There is one.
+  bool is_limit() const { return per_second_ > 0; }
   bool is_open(TimePoint now);
   /// What may be offered; 0 once it has closed.
   std::uint64_t left() const;
