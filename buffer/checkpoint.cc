@@ -97,6 +97,7 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   const auto facts = file_.facts();
   if (!facts) return facts.error();
   adopt(found);
+  is_stored_ = true;
   stored_front_ = found.front;
   stored_synced_ = found.synced;
   stored_format_ = found.format;
@@ -181,6 +182,7 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   adopt(state);
   space_.rules().old_front = 0;
   stored_front_ = stored_synced_ = 0;
+  is_stored_ = false;
   free_from_ = 0;
   lost_place_ = false;
   report.collapsed_bytes = 0;
@@ -376,6 +378,7 @@ Status Checkpoint::store_state() {
 }
 
 void Checkpoint::note_stored() {
+  is_stored_ = true;
   stored_front_ = state_.front;
   stored_synced_ = state_.synced;
   stored_format_ = state_.format;

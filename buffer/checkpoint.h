@@ -98,6 +98,8 @@ class Checkpoint {
   /// is known at the next start.
   void note_freed(Position to, std::uint32_t kept_checksum);
   bool attributes_supported() const { return supported_; }
+  /// The file says of itself that it is this buffer, as far as it can: a later start knows it again.
+  bool is_stored() const { return is_stored_ || !supported_; }
   /// Something is not in the attributes yet: call store() about once a second.
   bool needs_store() const {
     return dirty_ || fences_dirty_ || salts_dirty_ || spread_dirty_ || intent_stands_;
@@ -179,6 +181,7 @@ class Checkpoint {
   Position stored_front_ = 0;
   Position stored_synced_ = 0;
   Format stored_format_ = Format::none;
+  bool is_stored_ = false;
   bool lost_place_ = false;
   bool torn_text_ = false;  // all there is, and it does not tell the format
   bool all_room_ = false;   // no text at all, and no format
@@ -203,8 +206,9 @@ struct StoredState {
 };
 Result<StoredState> read_stored_state(BufferFile& file);
 
-/// How many bytes stand at or behind the stored front; all of them where there is no sound state.
-/// Errors as read_stored_state().
+/// How many bytes a start would find at or behind the front, at most: all of them where there is no
+/// sound state of this very file, or where it was truncated. A collapse that is noted may have been
+/// done. Errors as read_stored_state().
 Result<std::uint64_t> bytes_behind_front(BufferFile& file);
 
 /// The format a writer has to keep to: as the state says, or as the contents do; `none` where

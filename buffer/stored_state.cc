@@ -33,10 +33,18 @@ Result<StoredState> read_stored_state(BufferFile& file) {
 Result<std::uint64_t> bytes_behind_front(BufferFile& file) {
   const auto stored = read_stored_state(file);
   if (!stored) return stored.error();
+  const auto noted = file.attribute(kIntentAttribute);
+  if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted.error();
   const auto facts = file.facts();
   if (!facts) return facts.error();
-  const auto front = stored->state.front - stored->state.base;
-  return facts->size - std::min(facts->size, front);
+  const auto& state = stored->state;
+  const bool is_own = state.identity == fold_identity(facts->inode, facts->birth_ns);
+  if (!stored->exists || stored->decoded != Decoded::ok || !is_own) return facts->size;
+  auto front = state.front - state.base;
+  CollapseIntent intent;
+  const bool has_intent = noted && *noted && decode(**noted, intent) == Decoded::ok;
+  if (has_intent && intent.base == state.base) front -= std::min(front, intent.bytes);
+  return facts->size < front ? facts->size : facts->size - front;
 }
 
 Result<Format> standing_format(BufferFile& file) {

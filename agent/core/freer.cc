@@ -244,7 +244,7 @@ Status Freer::punch(const Reclaim::Punch& punch, Troubles& troubles) {
 
 // The lowest ranges go first, each only once the file itself says that it is done.
 void Freer::forget_ranges(TimePoint now, Troubles& troubles) {
-  free_blocks(now, {}, ledger_.above().size() + 1, troubles);
+  free_blocks(now, {}, reclaim_.unfreed().size() + 2, troubles);
   std::vector<ByteRange> remembered;  // by the file itself
   for (const auto& [begin, end] : ledger_.above()) {
     if (remembered.size() == limits_.ranges_max / 4 + 1) break;
@@ -327,7 +327,7 @@ void Freer::note_freed(Position clean) {
 std::vector<Trouble> Freer::finish(TimePoint now) {
   Troubles troubles;
   store_front(now, troubles);
-  free_blocks(now, {}, ledger_.above().size() + 2, troubles);
+  free_blocks(now, {}, reclaim_.unfreed().size() + 2, troubles);
   free_by_reserve(now, Worth::all, troubles);
   if (now >= reserve_due_) take_reserve(now);
   strays_.remember_kept();

@@ -21,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
+constexpr Duration kNamesDelay = 10ms;
 
 /// Keeps what is said until it is clear whether it is news.
 class Draft final : public Log {
@@ -153,7 +154,9 @@ void Buffers::watch(const Held& held) {
 void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
   for (const auto& held : held_) {
     const auto id = held->pipe->owner();
-    if (std::find(changed.begin(), changed.end(), id) != changed.end()) held->pipe->wake();
+    if (std::find(changed.begin(), changed.end(), id) == changed.end()) continue;
+    held->pipe->wake();
+    names_changed_ = !config_.once;
   }
 }
 
@@ -174,15 +177,17 @@ void Buffers::look(TimePoint now) {
   for (auto& held : held_)
     if (held->pipe->shrunk() && now >= held->anew_due) follow_truncation(*held, now);
   take_rotated(now);
+  if (names_changed_ && now >= names_due_) look_at_names(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
+  look_for_rotated_again(now);
   std::erase_if(held_, [&](const auto& held) { return is_lost(*held); });
   for (auto& held : held_) {
     look_at_quarantine(*held);
     if (!config_.once) look_at_name(*held, now);
   }
   std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
-  if (!config_.once) take_new_files(now);
+  if (!config_.once) take_new_files(now, Missing::any);
 }
 
 // Where another agent has taken it over there is nothing here that may still be noted or freed. A
@@ -228,6 +233,16 @@ bool Buffers::begin_anew(Held& held, TimePoint now) {
   return true;
 }
 
+// A name may be another file's, and yet another's, within a second: what is written into the one
+// between is seen only by who looks at once.
+void Buffers::look_at_names(TimePoint now) {
+  names_changed_ = false;
+  names_due_ = now + kNamesDelay;
+  for (auto& held : held_)
+    look_at_name(*held, now);
+  take_new_files(now, Missing::renamed);
+}
+
 void Buffers::look_at_name(Held& held, TimePoint now) {
   if (held.rotated) return;
   const auto same = held.buffer.file->same_file_as_path();
@@ -254,13 +269,15 @@ void Buffers::look_at_quarantine(Held& held) {
   if (const auto left = bytes_behind_front(**file)) held.metrics.quarantine_bytes.set(*left);
 }
 
-void Buffers::take_new_files(TimePoint now) {
+void Buffers::take_new_files(TimePoint now, Missing which) {
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
     const auto& config = config_.buffers[i];
-    const bool live = std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
-      return &held->config == &config && !held->replaced;
-    });
-    if (live) continue;
+    const auto is_held = [&](bool replaced) {
+      return std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
+        return &held->config == &config && held->replaced == replaced;
+      });
+    };
+    if (is_held(false) || (which == Missing::renamed && !is_held(true))) continue;
     Draft draft;
     auto& trouble = parts_.metrics.buffers[i].trouble;
     auto& request =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <ctime>
 #include <deque>
 #include <map>
@@ -65,7 +66,7 @@ class Buffers {
   /// Says so, for the end of the log. False: there is nothing to say.
   bool tell_of_unread() const;
   /// When to look() again.
-  TimePoint due() const { return look_due_; }
+  TimePoint due() const { return names_changed_ ? std::min(names_due_, look_due_) : look_due_; }
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
   /// False if that could not be saved: it is lost then.
   bool finish(TimePoint now);
@@ -104,9 +105,11 @@ class Buffers {
   bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
   void look_for_rotated(std::size_t index);
   void tell_of_closed(const BufferConfig& config, const Rotated& found);
+  void tell_of_unknown(const BufferConfig& config, const Rotated& found);
   bool is_known(const std::string& path) const;
   bool is_held(std::uint64_t inode) const;
   std::vector<std::string> rotated_left(const BufferConfig& config) const;
+  bool has_unknown() const;
   std::string unread_under_name(const BufferConfig& config) const;
   void take_rotated(TimePoint now);
   bool take_rotated(RotatedFile& file, TimePoint now);
@@ -118,11 +121,16 @@ class Buffers {
   std::optional<std::unique_ptr<Checkpoint>> settle_anew(Held& held, TimePoint now);
   bool begin_anew(Held& held, TimePoint now);
   void finish_anew(Held& held, TimePoint now);
+  void look_at_names(TimePoint now);
   void look_at_name(Held& held, TimePoint now);
-  void take_new_files(TimePoint now);
+  /// Of those that no file is open for: all, or those that had one.
+  enum class Missing : std::uint8_t { any, renamed };
+  void take_new_files(TimePoint now, Missing which);
   static void look_at_quarantine(Held& held);
   bool is_spent(Held& held, TimePoint now);
+  bool may_note_seen(const BufferConfig& config) const;
   void note_seen(const BufferConfig& config);
+  void look_for_rotated_again(TimePoint now);
   void note_seen_at_end(const Held& held);
   /// What is left in a file that will be gone when we close it gets a name.
   bool save_orphan(Held& held, Source source);
@@ -141,6 +149,11 @@ class Buffers {
   TimePoint rotated_due_{};
   std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
   std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had
+  std::map<const BufferConfig*, std::set<std::string>> unknown_;    // nor looked at
+  std::set<const BufferConfig*> unnoted_;  // have been looked for, and that is not noted yet
+  TimePoint look_again_due_{};             // at what is unknown
+  TimePoint names_due_{};                  // to look at the names of those that were woken
+  bool names_changed_ = false;             // perhaps
   bool lost_one_ = false;
 };
 

@@ -1,6 +1,7 @@
 // The part of Buffers about files that are, or were, rotated.
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -17,15 +18,27 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kRetryDelay = 1s;
+constexpr Duration kLookAgainDelay = 5s;
 constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
 
-/// The name that a file has by now; nothing where it has none, or none that is seen here.
+/// The name that a file has by now; nothing where it has none, or none that is seen here: of several
+/// (hard links) the one by which it was opened is gone.
 std::optional<std::string> new_name_of(PosixFile& file) {
   const auto facts = file.facts();
   if (!facts || !facts->has_name) return std::nullopt;
   std::error_code none;
   const auto name = std::filesystem::read_symlink(file.descriptor().link(), none).string();
-  return none ? std::nullopt : std::optional(name);
+  struct stat found {};
+  if (none || ::stat(name.c_str(), &found) < 0 || found.st_ino != facts->inode) return std::nullopt;
+  return name;
+}
+
+/// Of one that has a name, but none that is known here.
+std::string other_name_of(PosixFile& file) {
+  const auto facts = file.facts();
+  if (!facts || !facts->has_name) return "";
+  return " (it has another name, a hard link of inode " + std::to_string(facts->inode) +
+         ", where nobody looks for it: find it and forward it too, -b)";
 }
 
 }  // namespace
@@ -42,6 +55,7 @@ void Buffers::look_for_rotated(std::size_t index) {
   const auto found = find_rotated(config, config_);
   tell_of_archives(config, found, parts_.log);
   tell_of_closed(config, found);
+  tell_of_unknown(config, found);
   for (const auto& path : found.to_forward) {
     if (!is_known(path))
       rotated_.push_back({config, parts_.metrics.buffers[index], path,
@@ -60,10 +74,37 @@ void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
   }
 }
 
-/// Forwarded already, or about to be.
+void Buffers::tell_of_unknown(const BufferConfig& config, const Rotated& found) {
+  std::set<std::string> unknown;
+  for (const auto& [path, why] : found.unknown) {
+    unknown.insert(path);
+    if (unknown_[&config].count(path) > 0) continue;
+    parts_.log.error(
+        "{}: whether it was rotated, and something of it is left, cannot be seen: {}; looking again "
+        "each {} s",
+        config.path, why, kLookAgainDelay / 1s);
+  }
+  unknown_[&config] = std::move(unknown);
+}
+
+/// What could not be looked at before, and what could not be noted.
+void Buffers::look_for_rotated_again(TimePoint now) {
+  if (!unnoted_.empty()) {
+    for (const auto* config : std::set(unnoted_))
+      note_seen(*config);
+  }
+  if (now < look_again_due_) return;
+  look_again_due_ = now + kLookAgainDelay;
+  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
+    const auto unknown = unknown_.find(&config_.buffers[i]);
+    if (unknown != unknown_.end() && !unknown->second.empty()) look_for_rotated(i);
+  }
+}
+
+/// Forwarded already, or about to be; or it is gone.
 bool Buffers::is_known(const std::string& path) const {
   struct stat found {};
-  if (::stat(path.c_str(), &found) < 0) return true;
+  if (::stat(path.c_str(), &found) < 0) return errno == ENOENT;
   return std::any_of(rotated_.begin(), rotated_.end(),
                      [&](const auto& file) { return file.path == path; }) ||
          is_held(found.st_ino);
@@ -76,11 +117,29 @@ bool Buffers::is_held(std::uint64_t inode) const {
   });
 }
 
-/// Unless some file still waits to be taken. The lock file of a quarantine is that of its buffer.
+/// Nothing of it is left that a start would have to find by that time: not in a file that was not
+/// taken, nor in one whose state does not stand in it yet, nor in one that has lost its name.
+bool Buffers::may_note_seen(const BufferConfig& config) const {
+  const auto unknown = unknown_.find(&config);
+  const bool is_known = unknown == unknown_.end() || unknown->second.empty();
+  return is_known && rotated_left(config).empty() &&
+         std::all_of(held_.begin(), held_.end(), [&](const auto& held) {
+           if (&held->config != &config) return true;
+           const bool is_left = (held->replaced || held->rotated) && !held->pipe->drained();
+           return held->buffer.checkpoint->is_stored() && !is_left;
+         });
+}
+
+/// Once that may be. The lock file of a quarantine is that of its buffer.
 void Buffers::note_seen(const BufferConfig& config) {
-  if (config.is_quarantine || !rotated_left(config).empty()) return;
-  if (const auto looked = looked_.find(&config); looked != looked_.end())
-    note_rotated_seen(config, looked->second);
+  const auto looked = looked_.find(&config);
+  if (config.is_quarantine || looked == looked_.end()) return;
+  if (!may_note_seen(config)) {
+    unnoted_.insert(&config);
+    return;
+  }
+  unnoted_.erase(&config);
+  note_rotated_seen(config, looked->second);
 }
 
 /// All that was renamed by now was seen to be, if the path still leads to the file.
@@ -144,7 +203,7 @@ bool Buffers::is_quiet(Held& held, TimePoint now) {
 // For whoever rotates it.
 std::string Buffers::where_to(const Held& held) {
   const auto name = new_name_of(*held.buffer.file);
-  if (!name) return "";
+  if (!name) return other_name_of(*held.buffer.file);
   const auto* later = is_looked_for(*name, held.config)
                           ? ", and a later start finds it there"
                           : ", where no later start looks for it: forward it too (-b) then";
@@ -170,7 +229,13 @@ void Buffers::tell_of_new_name(const Held& held) {
   const auto same = file.same_file_as_path();
   const auto name = new_name_of(file);
   if (!held.replaced && same && *same) return;
-  if (!name || held.pipe->drained()) return;
+  if (held.pipe->drained()) return;
+  if (!name) {
+    const auto other = other_name_of(file);
+    if (other.empty()) return;
+    return parts_.log.error("{}: was deleted with data in it that is not delivered{}",
+                            held.config.path, other);
+  }
   if (!held.rotated && !is_looked_for(*name, held.config)) {
     return parts_.log.warning(
         "{}: was renamed with data in it that is not delivered: forward {} too", held.config.path,

@@ -11,12 +11,19 @@
 namespace punchline {
 
 bool Buffers::has_untaken() const {
-  return std::any_of(not_taken_.begin(), not_taken_.end(),
+  return has_unknown() ||
+         std::any_of(not_taken_.begin(), not_taken_.end(),
+                     [](const auto& of_buffer) { return !of_buffer.second.empty(); });
+}
+
+/// Nobody knows whether something is left in some file.
+bool Buffers::has_unknown() const {
+  return std::any_of(unknown_.begin(), unknown_.end(),
                      [](const auto& of_buffer) { return !of_buffer.second.empty(); });
 }
 
 bool Buffers::has_unread() const {
-  return has_rotated_left() ||
+  return has_rotated_left() || has_unknown() ||
          std::any_of(config_.buffers.begin(), config_.buffers.end(),
                      [&](const auto& config) { return !unread_under_name(config).empty(); });
 }
@@ -30,10 +37,16 @@ bool Buffers::tell_of_unread() const {
                          config.path, counted(rotated.size(), "rotated file"), rotated.front(),
                          rotated.size() > 1 ? " to " + rotated.back() : "");
     }
+    const auto unknown = unknown_.find(&config);
+    const bool has_unknown = unknown != unknown_.end() && !unknown->second.empty();
+    if (has_unknown) {
+      parts_.log.warning("{}: whether something of it stays in {} is not known: the next start looks",
+                         config.path, *unknown->second.begin());
+    }
     const auto unread = config_.once ? "" : unread_under_name(config);
     if (!unread.empty())
       parts_.log.warning("{}: not delivered, stays in the buffer: {}", config.path, unread);
-    any = any || !rotated.empty() || !unread.empty();
+    any = any || has_unknown || !rotated.empty() || !unread.empty();
   }
   return any;
 }

@@ -306,15 +306,21 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
 
 void tell_of_orphans(const BufferConfig& config, Log& log) {
   const auto prefix = std::filesystem::path(orphan_path(config.path, "")).filename().string();
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_of(config.path), none)) {
-    if (!entry.path().filename().string().starts_with(prefix)) continue;
-    const auto file = PosixFile::open(entry.path());
-    if (!file) continue;
-    const auto left = bytes_behind_front(**file);
-    if (!left || *left == 0) continue;
-    log.warning("{}: what a deleted buffer of this name held is in {}: {}", config.path,
-                entry.path().string(), how_to_forward(entry.path().string(), config));
+  const auto folder = folder_of(config.path);
+  std::error_code error;
+  std::filesystem::directory_iterator at(folder, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const auto path = at->path().string();
+    if (!at->path().filename().string().starts_with(prefix)) continue;
+    const auto file = PosixFile::open(path);
+    const auto left = file ? bytes_behind_front(**file) : file.error();
+    if (left && *left == 0) continue;
+    log.warning("{}: what a deleted buffer of this name held is in {}: {}", config.path, path,
+                left ? how_to_forward(path, config) : left.error().message());
+  }
+  if (error) {
+    log.warning("{}: whether its folder {} holds what is left of deleted buffers is not known: {}",
+                config.path, folder, error.message());
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <string>
 #include <vector>
@@ -27,12 +28,23 @@ std::string unpacker_of(const std::string& name);
 /// What was found beside one buffer, oldest first.
 struct Rotated {
   std::vector<std::string> to_forward;   ///< Hold something, and are read as they are.
-  std::vector<std::string> to_be_named;  ///< Compressed since an agent last looked.
+  /// Of which nobody knows what of it was delivered, or which the agent cannot take in itself.
+  struct Named {
+    std::string path;
+    enum class What : std::uint8_t {
+      unseen,      ///< Compressed since an agent last looked, or it is not known when one did.
+      copy,        ///< A copy of what was the buffer, made since then.
+      quarantine,  ///< It was the buffer's quarantine, and holds something.
+    };
+    What what = What::unseen;
+  };
+  std::vector<Named> to_be_named;
   struct Closed {
     std::string path;
     std::string why;
   };
-  std::vector<Closed> closed;  ///< Renamed since then, and cannot be opened.
+  std::vector<Closed> closed;   ///< Renamed since then, and cannot be opened.
+  std::vector<Closed> unknown;  ///< Cannot be looked at, the folder perhaps: look again.
 };
 
 /// A time as a filesystem gives it to a file that is made or changed now, never later than that:

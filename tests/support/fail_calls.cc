@@ -1,11 +1,15 @@
-// Calls that fail at a test's word, for the programs that preload this: fgetxattr(2) of the holder
-// as long as the file FAIL_CALLS.holder is there, statx(2) with FAIL_CALLS.statx; both on files
-// that have lost their names alone.
+// Calls that fail at a test's word, for the programs that preload this, as long as a file is there:
+//   FAIL_CALLS.holder   fgetxattr(2) of the holder, on a file that has lost its name
+//   FAIL_CALLS.statx    statx(2), likewise
+//   FAIL_CALLS.state    fgetxattr(2) of the state, on a file whose name ends with ".1"
+//   FAIL_CALLS.store    fsetxattr(2) of the state, likewise
+//   FAIL_CALLS.readdir  readdir(3)
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -18,11 +22,20 @@ bool is_to_fail(const char* call) {
   return words != nullptr && ::access((std::string(words) + "." + call).c_str(), F_OK) == 0;
 }
 
-bool has_lost_its_name(int fd) {
+std::string name_of(int fd) {
   std::string target(4096, '\0');
   const auto link = "/proc/self/fd/" + std::to_string(fd);
   const auto bytes = ::readlink(link.c_str(), target.data(), target.size());
-  return bytes > 0 && target.find(" (deleted)") != std::string::npos;
+  target.resize(bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+  return target;
+}
+
+bool has_lost_its_name(int fd) {
+  return name_of(fd).find(" (deleted)") != std::string::npos;
+}
+
+bool is_state_of_rotated(int fd, const char* name) {
+  return std::strcmp(name, "user.punchline") == 0 && name_of(fd).ends_with(".1");
 }
 
 }  // namespace
@@ -37,7 +50,29 @@ ssize_t fgetxattr(int fd, const char* name, void* value, size_t size) noexcept {
     errno = ENOMEM;
     return -1;
   }
+  if (is_state_of_rotated(fd, name) && is_to_fail("state")) {
+    errno = ENOMEM;
+    return -1;
+  }
   return real(fd, name, value, size);
+}
+
+int fsetxattr(int fd, const char* name, const void* value, size_t size, int flags) noexcept {
+  static const auto real =
+      reinterpret_cast<decltype(&fsetxattr)>(::dlsym(RTLD_NEXT, "fsetxattr"));
+  if (is_state_of_rotated(fd, name) && is_to_fail("store")) {
+    errno = EDQUOT;
+    return -1;
+  }
+  return real(fd, name, value, size, flags);
+}
+
+struct dirent* readdir(DIR* folder) {
+  static const auto real = reinterpret_cast<decltype(&readdir)>(::dlsym(RTLD_NEXT, "readdir"));
+  const int before = errno;  // who calls tells the end from a failure by it
+  const bool fails = is_to_fail("readdir");
+  errno = fails ? ENOMEM : before;
+  return fails ? nullptr : real(folder);
 }
 
 int statx(int folder, const char* path, int flags, unsigned mask, struct statx* facts) noexcept {

@@ -4,7 +4,39 @@
 #include <cerrno>
 #include <utility>
 
+#include "buffer/state.h"
+
 namespace punchline::testing {
+namespace {
+
+std::string text_of(IndexRange offsets) {
+  return "[" + std::to_string(offsets.begin) + "," + std::to_string(offsets.end) + ")";
+}
+
+std::string number(Position at) {
+  return std::to_string(at.value());
+}
+
+/// "user.punchline.freed" as "freed", "user.punchline" as "state".
+std::string short_name(std::string_view attribute) {
+  return std::string(attribute == kStateAttribute ? "state"
+                                                  : attribute.substr(kStateAttribute.size() + 1));
+}
+
+std::string text_of(std::string_view attribute, std::string_view value) {
+  State state;
+  if (attribute == kStateAttribute && decode(value, state) == Decoded::ok) {
+    const auto base = state.base > Position(0) ? "base=" + number(state.base) + " " : "";
+    return "state " + base + "front=" + number(state.front) + " synced=" + number(state.synced);
+  }
+  Freed freed;
+  if (attribute == kFreedAttribute && decode_freed(value, freed) == Decoded::ok) {
+    return "freed to=" + number(freed.to) + " front=" + number(freed.front);
+  }
+  return short_name(attribute);
+}
+
+}  // namespace
 
 void MemoryFile::producer_writes(std::uint64_t offset, std::string_view text) {
   put(offset, text);
@@ -96,6 +128,10 @@ std::uint64_t MemoryFile::room_for(std::uint64_t bytes) const {
   return std::min(bytes, end - now_.size);
 }
 
+void MemoryFile::note(const std::string& change) {
+  if (notes_changes_) changes_ += change + "\n";
+}
+
 void MemoryFile::put(std::uint64_t offset, std::string_view text) {
   if (text.empty()) return;
   now_.put(offset, text);
@@ -154,6 +190,7 @@ Status MemoryFile::punch(OffsetRange range) {
   if (copies_on_write_ && free_pages() == 0) return error(EDQUOT, "punch");
   now_.zero(offsets);
   disk_.punched(offsets);
+  note("punch " + text_of(offsets));
   ++modified_ns_;
   return {};
 }
@@ -174,6 +211,7 @@ Status MemoryFile::collapse(OffsetRange range) {
   if (!pages) {
     now_.size -= offsets.size();
     disk_.collapsed(offsets);
+    note("collapse " + text_of(offsets));
     return {};
   }
   disk_ = Disk(now_);
@@ -192,6 +230,7 @@ Status MemoryFile::append(std::span<const char> bytes) {
   const auto room = room_for(bytes.size());
   put(now_.size, {bytes.data(), room});
   if (room < bytes.size()) return error(ENOSPC, "append to");
+  note("append " + std::to_string(room));
   return {};
 }
 
@@ -210,6 +249,7 @@ Status MemoryFile::set_attribute(std::string_view name, std::string_view value) 
     return error(copies_on_write_ ? EDQUOT : ENOSPC, "set an attribute of");
   now_.attributes[std::string(name)] = value;
   disk_.set_attribute(name, value);
+  note(text_of(name, value));
   return {};
 }
 
@@ -220,6 +260,7 @@ Status MemoryFile::remove_attribute(std::string_view name) {
   if (const auto found = now_.attributes.find(name); found != now_.attributes.end()) {
     now_.attributes.erase(found);
     disk_.set_attribute(name, std::nullopt);
+    note("no " + short_name(name));
   }
   return {};
 }
@@ -231,6 +272,7 @@ Status MemoryFile::sync(Op op, std::string_view verb) {
     return *failed;
   }
   disk_.synced();
+  note(std::string(verb));
   return {};
 }
 

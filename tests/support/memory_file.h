@@ -111,6 +111,12 @@ class MemoryFile final : public BufferFile {
   /// The allocated stretches as file offsets, in order: "[0,4096) [8192,9000)".
   std::string data_map() const;
 
+  /// From now on each change of ours that succeeds is noted as a line of text, in order:
+  /// "state front=8300 synced=9000", "punch [0,8192)", "fdatasync", "intent", "no intent".
+  void note_changes() { notes_changes_ = true; }
+  /// Those that were noted since the last call.
+  std::string changes() { return std::exchange(changes_, {}); }
+
   const std::string& path() const override { return path_; }
   Result<std::size_t> read_at(Offset at, std::span<char> into) override;
   Result<FileFacts> facts() override;
@@ -140,6 +146,7 @@ class MemoryFile final : public BufferFile {
   Error error(int code, std::string_view verb) const;
   std::uint64_t free_pages() const;
   void put(std::uint64_t offset, std::string_view text);
+  void note(const std::string& change);
   Status sync(Op op, std::string_view verb);
 
   std::string path_ = "memory.buf";
@@ -164,6 +171,8 @@ class MemoryFile final : public BufferFile {
   std::function<void(std::uint64_t)> reading_;
   std::optional<std::uint64_t> torn_after_pages_;
   bool torn_ = false;
+  bool notes_changes_ = false;
+  std::string changes_;
 };
 
 /// Some pages of a MemoryFile's space.

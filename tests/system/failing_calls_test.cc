@@ -1,4 +1,4 @@
-// A deleted buffer, and a call on it that fails.
+// Calls that fail: on a deleted buffer, and in the search for rotated ones.
 
 #include <filesystem>
 
@@ -57,6 +57,74 @@ TEST_CASE("whether anything is left to save cannot be known: told, and no good e
   (void)place.fail("statx");
   CHECK(place.agent->stop().code == 74);
   CHECK_THAT(place.agent->log(), Contains("what it holds is not saved: "));
+}
+
+/// A buffer that was rotated while no agent ran, twice, the second time with a file that none has
+/// ever seen; and the broker cannot be reached.
+struct Rotated : Place {
+  std::string live = folder.file("app.buf");
+
+  Rotated() {
+    buffer = live;
+    setup.buffer = live;
+    setup.before = {"env", "LD_PRELOAD=" PUNCHLINE_FAIL_CALLS,
+                    "FAIL_CALLS=" + folder.file("fail")};
+    append("one\n");
+    const auto first = once();
+    INFO(first.err);
+    REQUIRE(first.exit.code == 0);
+    fs::remove(live);
+    append("two\n");
+    fs::rename(live, folder.file("app.buf.1"));
+    append("three\n");
+  }
+  void check_delivered() const {
+    const auto finished = once();
+    INFO(finished.err);
+    CHECK(finished.exit.code == 0);
+    for (const auto* line : {"one\n", "two\n", "three\n"})
+      CHECK(occurrences(delivered(), line) == 1);
+  }
+};
+
+TEST_CASE("a folder that cannot be listed is told, looked at again, and counts as not looked at") {
+  const Rotated place;
+  write_file(place.folder.file("fail.readdir"), "");
+  SECTION("and then it can") {
+    Agent agent(place.setup);
+    REQUIRE(agent.logs("whether it was rotated, and something of it is left, cannot be seen"));
+    fs::remove(place.folder.file("fail.readdir"));
+    CHECK(agent.logs("app.buf.1 was this buffer"));
+    CHECK(agent.stop().code == 0);
+  }
+  SECTION("with --once that is no good end") {
+    CHECK(place.once().exit.code == 75);
+  }
+  fs::remove(place.folder.file("fail.readdir"));
+  place.check_delivered();
+}
+
+TEST_CASE("a file that cannot be asked whether it was the buffer is asked again by the next start") {
+  const Rotated place;
+  write_file(place.folder.file("fail.state"), "");  // ENOMEM
+  const auto finished = place.once();
+  INFO(finished.err);
+  CHECK_THAT(finished.err, Contains("app.buf.1"));
+  CHECK(finished.exit.code != 0);
+  fs::remove(place.folder.file("fail.state"));
+  place.check_delivered();
+}
+
+TEST_CASE("a file whose state cannot be stored yet is found again after a kill -9") {
+  const Rotated place;
+  write_file(place.folder.file("fail.store"), "");  // EDQUOT
+  auto away = place.setup;
+  away.brokers = "127.0.0.1:1";
+  Agent agent(away);
+  REQUIRE(agent.logs("app.buf.1 was this buffer"));
+  agent.kill9();
+  fs::remove(place.folder.file("fail.store"));
+  place.check_delivered();
 }
 
 }  // namespace punchline::testing

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -113,12 +114,67 @@ TEST_CASE("what is no rotated buffer is left alone") {
   write_file(place.beside("app.buf.bak"), "somebody's copy\n");
   write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
   fs::create_hard_link(place.buffer, place.beside("app.buf.1"));
-  REQUIRE(run({.argv = {"cp", "-a", place.buffer, place.beside("app.buf.2")}}).exit.code == 0);
   const auto once = place.once();
   INFO(once.err);
   CHECK(once.exit.code == 0);
   CHECK_THAT(once.err, !Contains("was this buffer") && !Contains("punchline append"));
   CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("a copy of what was the buffer is named once, with the command that forwards it") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  REQUIRE(run({.argv = {"cp", "-a", place.buffer, place.beside("app.buf.2")}}).exit.code == 0);
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err, Contains(place.beside("app.buf.2") + " is a copy of what was this buffer") &&
+                           Contains("punchline run --once -b " + place.beside("app.buf.2")));
+  CHECK_THAT(place.once().err, !Contains("is a copy"));
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("truncated while no agent ran, and rotated: read anew, as under its own name") {
+  const Outage place;
+  for (int i = 0; i < 200; ++i)
+    place.append("an old line, long enough\n");
+  REQUIRE(place.once().exit.code == 0);
+  fs::resize_file(place.buffer, 0);
+  place.append("one\n");
+  place.rename_to("app.buf.1");
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains("app.buf.1 was this buffer") && Contains("it was truncated"));
+  CHECK(occurrences(place.delivered(), "one\n") == 1);
+}
+
+TEST_CASE("of several names of one file one that a rotation gives is enough") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.1");
+  for (int i = 0; i < 70; ++i)
+    fs::create_hard_link(place.beside("app.buf.1"), place.beside("app.buf.x" + std::to_string(i)));
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK(occurrences(place.delivered(), "one\n") == 1);
+}
+
+TEST_CASE("where an agent has last looked in the future, what may be new is named") {
+  const Outage place;
+  place.agent_dies();
+  place.append("one\n");
+  fs::remove(place.buffer);
+  place.append("two\n");
+  place.rename_to("app.buf.1");
+  fs::last_write_time(place.buffer + ".agent",
+                      fs::file_time_type::clock::now() + std::chrono::hours(48));
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains("app.buf.1 was made while no agent ran"));
+  CHECK_THAT(place.once().err, !Contains("app.buf.1"));
 }
 
 TEST_CASE("what was compressed is named once, with the command that takes it in") {
@@ -245,6 +301,67 @@ TEST_CASE("rotated again while the agent opens the new file, and again before it
   CHECK(agent.stop().code == 0);
   for (const auto* line : {"one\n", "two\n", "three\n"})
     CHECK(occurrences(place.delivered(), line) == 1);
+}
+
+TEST_CASE("what the name of another buffer fits better goes to that") {
+  const Outage place;
+  const auto other = place.beside("app-2.buf");
+  write_file(other, "");
+  REQUIRE(place.once({"-b", other}).exit.code == 0);
+  fs::remove(other);
+  write_file(other, "one\n");
+  fs::rename(other, place.beside("app-2-20261130.buf"));
+  write_file(other, "");
+  const auto once = place.once({"-b", other});
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err,
+             Contains(other + ": " + place.beside("app-2-20261130.buf") + " was this buffer"));
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("its quarantine that was rotated is named, with what can be done") {
+  Outage place;
+  place.setup.before = {"env", "PUNCHLINE_RECORD_BYTES_MAX=1000"};
+  place.append(std::string(2000, 'x') + "\none\n");
+  REQUIRE(place.once().exit.code == 65);
+  fs::rename(place.buffer + ".quarantine", place.buffer + ".quarantine.1");
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains("app.buf.quarantine.1 was its quarantine"));
+}
+
+TEST_CASE("deleted where it has a second name elsewhere: what waits is told to be there") {
+  const Outage place;
+  place.append("one\n");
+  fs::create_directory(place.beside("elsewhere"));
+  fs::create_hard_link(place.buffer, place.beside("elsewhere/kept"));
+  auto lonely = place.setup;
+  lonely.brokers = "127.0.0.1:1";
+  Agent agent(lonely);
+  REQUIRE(agent.logs("fresh"));
+  fs::remove(place.buffer);
+  REQUIRE(agent.logs("a hard link of inode"));
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), Contains("was deleted with data in it that is not delivered"));
+}
+
+// The pace of a load: each file has its name for a tenth of a second.
+TEST_CASE("renamed ten times within a second while the agent runs: none is passed over") {
+  const Outage place;
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(eventually(seconds(20),
+                     [&] { return agent.metric("punchline_records_confirmed_total") == 1; }));
+  for (int i = 0; i < 10; ++i) {
+    fs::rename(place.buffer, place.beside("app.buf." + std::to_string(i) + ".old"));
+    place.append("of " + std::to_string(i) + "\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  CHECK(eventually(seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 11; }));
+  CHECK(agent.stop().code == 0);
+  CHECK(occurrences(place.delivered(), "\n") == 11);
 }
 
 TEST_CASE("stopped before it has taken all, its quarantine forwarded too: none is forgotten") {

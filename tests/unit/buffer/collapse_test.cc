@@ -251,6 +251,10 @@ TEST_CASE("a kill between any two calls is settled by the next start") {
     desk.file.die(nth);
     (void)desk.checkpoint.collapse(kLimits);
     const bool killed = desk.file.is_dead();
+    desk.file.revive();
+    const auto left = bytes_behind_front(desk.file);  // as who does not hold its lock sees it
+    REQUIRE(left.ok());
+    CHECK(*left >= 4 * kPage + 5);
     desk.start_again(1, Position(desk.file.collapsed_bytes()));
     CHECK(desk.file.text() == (pages("....ab") + std::string(kPage, '\0') + pages("c") + "tail\n")
                                   .replace(0, 4 * kPage, 4 * kPage, '\0')

@@ -129,6 +129,55 @@ TEST_CASE("the front is in the attribute before a block below it is freed") {
   CHECK(desk.checkpoint->stored_front() == 100'000);
 }
 
+// The orders on which all rests (buffer/FORMAT.md, "Freeing" and "Collapsing"), as the file sees
+// them.
+TEST_CASE("the front is stored before what is below it is punched, and a sync holds up neither") {
+  Desk desk;
+  auto& books = desk.open();
+  desk.file.note_changes();
+  books.freer.done({0, 100'000}, kStart);
+  books.freer.settle(kStart, Freer::Worth::large);
+  CHECK(desk.file.changes() ==
+        "state front=100000 synced=0\n"
+        "freed to=0 front=100000\n"
+        "punch [0,98304)\n");
+  books.freer.settle(kStart + 1s, Freer::Worth::large);
+  CHECK(desk.file.changes() ==
+        "fdatasync\n"
+        "state front=100000 synced=400000\n"
+        "freed to=98304 front=100000\n");
+  books.freer.done({100'000, 110'000}, kStart + 2s);
+  books.freer.finish(kStart + 2s);
+  CHECK(desk.file.changes() ==
+        "state front=110000 synced=400000\n"
+        "punch [98304,106496)\n"
+        "fdatasync\n"
+        "state front=110000 synced=400000\n"
+        "fsync\n"
+        "freed to=106496 front=110000\n");
+}
+
+TEST_CASE("a collapse is noted before it is done, and its note goes when its base is stored") {
+  Desk desk;
+  desk.limits.collapse = {4096, 4096, 0};
+  auto& books = desk.open();
+  books.freer.done({0, 300'000}, kStart);
+  books.freer.settle(kStart, Freer::Worth::all);
+  desk.file.note_changes();
+  books.freer.settle(kStart + 1s, Freer::Worth::all);
+  CHECK(desk.file.changes() ==
+        "fdatasync\n"
+        "state front=300000 synced=400000\n"
+        "freed to=299008 front=300000\n"
+        "fdatasync\n"
+        "punch [299008,299999)\n"
+        "intent\n"
+        "collapse [0,299008)\n"
+        "state base=299008 front=300000 synced=400000\n"
+        "fsync\n"
+        "no intent\n");
+}
+
 TEST_CASE("as long as the format cannot be stored the first frames stay, to tell it") {
   Desk desk;
   desk.file.truncate(0);
@@ -313,6 +362,19 @@ TEST_CASE("what cannot be freed is not forgotten, however many ranges that makes
   for (std::uint64_t at = 1000; at < 30'000; at += 400)
     CHECK(books.ledger.is_done(positions(at, at + 200)));
   CHECK(books.freer.must_pause());
+}
+
+// As where an earlier run has freed pieces, which count as room, and something before them stays.
+TEST_CASE("at the end all pieces are freed, however many lie between rooms") {
+  Desk desk;
+  auto& books = desk.open();
+  for (std::uint64_t at = 10'000; at < 300'000; at += 10'000) {
+    books.freer.pass_room(positions(at, at + 5000), kStart);
+    books.freer.done(positions(at + 5000, at + 10'000), kStart);
+  }
+  REQUIRE(books.ledger.above().size() == 1);
+  CHECK(books.freer.finish(kStart).empty());
+  CHECK(books.freer.freed_bytes() > 100'000);
 }
 
 TEST_CASE("at the end everything is freed and durable") {
