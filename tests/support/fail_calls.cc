@@ -4,6 +4,7 @@
 //   FAIL_CALLS.state    fgetxattr(2) of the state, on a file whose name ends with ".1"
 //   FAIL_CALLS.store    fsetxattr(2) of the state, likewise
 //   FAIL_CALLS.readdir  readdir(3)
+// Each that fails makes FAIL_CALLS.NAME.met.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -19,7 +21,10 @@ namespace {
 
 bool is_to_fail(const char* call) {
   const char* words = std::getenv("FAIL_CALLS");
-  return words != nullptr && ::access((std::string(words) + "." + call).c_str(), F_OK) == 0;
+  const auto word = std::string(words == nullptr ? "" : words) + "." + call;
+  if (words == nullptr || ::access(word.c_str(), F_OK) != 0) return false;
+  ::close(::open((word + ".met").c_str(), O_CREAT | O_CLOEXEC, 0600));
+  return true;
 }
 
 std::string name_of(int fd) {
