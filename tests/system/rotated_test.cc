@@ -151,8 +151,10 @@ TEST_CASE("truncated while no agent ran, and rotated: read anew, as under its ow
 
 TEST_CASE("of several names of one file one that a rotation gives is enough") {
   const Outage place;
-  place.append("one\n");
+  place.append("");
   place.agent_dies();
+  fs::remove(place.buffer);
+  place.append("one\n");  // into a file that no agent has ever seen
   place.rename_to("app.buf.1");
   for (int i = 0; i < 70; ++i)
     fs::create_hard_link(place.beside("app.buf.1"), place.beside("app.buf.x" + std::to_string(i)));
