@@ -48,6 +48,8 @@ class Freer {
   /// All must outlive this. `checkpoint` has been started, and `ledger` begins at its front.
   /// `reserve` may be nullptr.
   Freer(Checkpoint& checkpoint, Ledger& ledger, FreerLimits limits, Reserve* reserve = nullptr);
+  Freer(const Freer&) = delete;
+  Freer& operator=(const Freer&) = delete;
 
   /// The format has been settled (Checkpoint::settle_format()).
   void set_format(Format format) { reclaim_.set_format(format); }

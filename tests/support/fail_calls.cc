@@ -2,7 +2,8 @@
 //   FAIL_CALLS.holder   fgetxattr(2) of the holder, on a file that has lost its name
 //   FAIL_CALLS.statx    statx(2), likewise
 //   FAIL_CALLS.state    fgetxattr(2) of the state, on a file whose name ends with ".1"
-//   FAIL_CALLS.store    fsetxattr(2) of the state, likewise
+//   FAIL_CALLS.store    fsetxattr(2) of the state
+//   FAIL_CALLS.inotify  inotify_init1(2)
 //   FAIL_CALLS.readdir  readdir(3)
 // Each that fails makes FAIL_CALLS.NAME.met.
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -39,8 +41,8 @@ bool has_lost_its_name(int fd) {
   return name_of(fd).find(" (deleted)") != std::string::npos;
 }
 
-bool is_state_of_rotated(int fd, const char* name) {
-  return std::strcmp(name, "user.punchline") == 0 && name_of(fd).ends_with(".1");
+bool is_state(const char* name) {
+  return std::strcmp(name, "user.punchline") == 0;
 }
 
 }  // namespace
@@ -55,7 +57,7 @@ ssize_t fgetxattr(int fd, const char* name, void* value, size_t size) noexcept {
     errno = ENOMEM;
     return -1;
   }
-  if (is_state_of_rotated(fd, name) && is_to_fail("state")) {
+  if (is_state(name) && name_of(fd).ends_with(".1") && is_to_fail("state")) {
     errno = ENOMEM;
     return -1;
   }
@@ -65,11 +67,21 @@ ssize_t fgetxattr(int fd, const char* name, void* value, size_t size) noexcept {
 int fsetxattr(int fd, const char* name, const void* value, size_t size, int flags) noexcept {
   static const auto real =
       reinterpret_cast<decltype(&fsetxattr)>(::dlsym(RTLD_NEXT, "fsetxattr"));
-  if (is_state_of_rotated(fd, name) && is_to_fail("store")) {
+  if (is_state(name) && is_to_fail("store")) {
     errno = EDQUOT;
     return -1;
   }
   return real(fd, name, value, size, flags);
+}
+
+int inotify_init1(int flags) noexcept {
+  static const auto real =
+      reinterpret_cast<decltype(&inotify_init1)>(::dlsym(RTLD_NEXT, "inotify_init1"));
+  if (is_to_fail("inotify")) {
+    errno = EMFILE;
+    return -1;
+  }
+  return real(flags);
 }
 
 struct dirent* readdir(DIR* folder) {

@@ -1,6 +1,9 @@
 // Calls that fail: on a deleted buffer, and in the search for rotated ones.
 
+#include <csignal>
 #include <filesystem>
+
+#include <sys/xattr.h>
 
 #include "tests/support/eventually.h"
 #include "tests/support/occurrences.h"
@@ -57,23 +60,30 @@ TEST_CASE("whether anything is left to save cannot be known: told, and no good e
   CHECK_THAT(place.agent->log(), Contains("what it holds is not saved: "));
 }
 
-/// A buffer that was rotated while no agent ran, twice, the second time with a file that none has
-/// ever seen; and the broker cannot be reached.
-struct Rotated : Place {
-  std::string live = folder.file("app.buf");
-
-  Rotated() {
-    buffer = live;
-    setup.buffer = live;
+struct Renamed : Place {
+  Renamed() {
+    buffer = folder.file("app.buf");
+    setup.buffer = buffer;
     setup.before = {"env", "LD_PRELOAD=" PUNCHLINE_FAIL_CALLS,
                     "FAIL_CALLS=" + folder.file("fail")};
+  }
+  void rename_to(const std::string& name) const {
+    fs::rename(buffer, folder.file(name));
+    write_file(buffer, "");
+  }
+};
+
+/// A buffer that was rotated while no agent ran, twice, the second time with a file that none has
+/// ever seen; and the broker cannot be reached.
+struct Rotated : Renamed {
+  Rotated() {
     append("one\n");
     const auto first = once();
     INFO(first.err);
     REQUIRE(first.exit.code == 0);
-    fs::remove(live);
+    fs::remove(buffer);
     append("two\n");
-    fs::rename(live, folder.file("app.buf.1"));
+    fs::rename(buffer, folder.file("app.buf.1"));
     append("three\n");
   }
   void check_delivered() const {
@@ -114,15 +124,58 @@ TEST_CASE("a file that cannot be asked whether it was the buffer is asked again 
 }
 
 TEST_CASE("a file whose state cannot be stored yet is found again after a kill -9") {
-  const Rotated place;
-  write_file(place.folder.file("fail.store"), "");  // EDQUOT
+  const Renamed place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  fs::remove(place.buffer);
+  place.append("two\n");
+  const auto word = place.folder.file("fail.store");  // EDQUOT
+  write_file(word, "");
   auto away = place.setup;
   away.brokers = "127.0.0.1:1";
   Agent agent(away);
-  REQUIRE(agent.logs("app.buf.1 was this buffer"));
+  REQUIRE(eventually(seconds(20), [&] { return fs::exists(word + ".met"); }));
+  REQUIRE(agent.logs("trying again each second"));
   agent.kill9();
-  fs::remove(place.folder.file("fail.store"));
-  place.check_delivered();
+  fs::remove(word);
+  place.rename_to("app.buf.1");
+  const auto finished = place.once();
+  INFO(finished.err);
+  CHECK(finished.exit.code == 0);
+  CHECK(place.delivered() == "one\ntwo\n");
+}
+
+TEST_CASE("rotated again while the agent opens the new file, and again before it looks, without inotify") {
+  const Renamed place;
+  write_file(place.folder.file("fail.inotify"), "");
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  const auto is_being_opened = [&] {
+    return ::getxattr(place.buffer.c_str(), "user.punchline.holder", nullptr, 0) > 0;
+  };
+  const auto looked = [&] { return fs::last_write_time(place.folder.file("app.buf.agent")); };
+  const auto before = looked();
+  place.rename_to("app.buf.1");
+  const auto limit = Clock::now() + seconds(20);
+  while (!is_being_opened() && Clock::now() < limit) {
+  }
+  agent.process().signal(SIGSTOP);
+  place.rename_to("app.buf.2");
+  place.append("two\n");  // into a file that is born before the agent has looked
+  REQUIRE(eventually(seconds(20), [&] {  // files' times go in ticks
+    write_file(place.folder.file("tick"), "");
+    return fs::last_write_time(place.folder.file("tick")) > fs::last_write_time(place.buffer);
+  }));
+  agent.process().signal(SIGCONT);
+  REQUIRE(eventually(seconds(20), [&] { return looked() != before; }));
+  place.rename_to("app.buf.3");
+  place.append("three\n");
+  CHECK(eventually(seconds(20),
+                   [&] { return agent.metric("punchline_records_confirmed_total") == 3; }));
+  CHECK(agent.stop().code == 0);
+  for (const auto* line : {"one\n", "two\n", "three\n"})
+    CHECK(occurrences(place.delivered(), line) == 1);
 }
 
 }  // namespace punchline::testing

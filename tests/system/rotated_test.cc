@@ -273,38 +273,6 @@ TEST_CASE("rotated twice before the agent looks again: nothing of either is pass
     CHECK(occurrences(place.delivered(), line) == 1);
 }
 
-TEST_CASE("rotated again while the agent opens the new file, and again before it looks") {
-  const Outage place;
-  place.append("one\n");
-  Agent agent(place.setup);
-  REQUIRE(agent.drains());
-  const auto is_being_opened = [&] {
-    return ::getxattr(place.buffer.c_str(), "user.punchline.holder", nullptr, 0) > 0;
-  };
-  const auto looked = [&] { return fs::last_write_time(place.beside("app.buf.agent")); };
-  const auto before = looked();
-  place.rename_to("app.buf.1");
-  const auto limit = Clock::now() + seconds(20);
-  while (!is_being_opened() && Clock::now() < limit) {
-  }
-  agent.process().signal(SIGSTOP);
-  place.rename_to("app.buf.2");
-  place.append("two\n");  // into a file that is born before the agent has looked
-  REQUIRE(eventually(seconds(20), [&] {  // files' times go in ticks
-    write_file(place.beside("tick"), "");
-    return fs::last_write_time(place.beside("tick")) > fs::last_write_time(place.buffer);
-  }));
-  agent.process().signal(SIGCONT);
-  REQUIRE(eventually(seconds(20), [&] { return looked() != before; }));
-  place.rename_to("app.buf.3");
-  place.append("three\n");
-  CHECK(eventually(seconds(20),
-                   [&] { return agent.metric("punchline_records_confirmed_total") == 3; }));
-  CHECK(agent.stop().code == 0);
-  for (const auto* line : {"one\n", "two\n", "three\n"})
-    CHECK(occurrences(place.delivered(), line) == 1);
-}
-
 TEST_CASE("what the name of another buffer fits better goes to that") {
   const Outage place;
   const auto other = place.beside("app-2.buf");
