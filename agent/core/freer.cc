@@ -10,7 +10,7 @@ constexpr int kRefusalsPerPlan = 4;  // for want of room: each costs btrfs a com
 constexpr std::uint64_t kWorthAtEndBytes = 64 * 1024;
 constexpr int kSegmentsMax = 1000;
 
-/// Where the data begin that end at `front`: what an earlier run has left, where it has not said so.
+/// Where the data begin that end at `front`: what an earlier run left, where it did not say so.
 Position last_data_before(Space& space, Position front) {
   auto at = space.base();
   for (int segment = 0; segment < kSegmentsMax; ++segment) {

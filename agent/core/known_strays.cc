@@ -203,8 +203,8 @@ bool KnownStrays::ends_a_line(Position end) {
   return read && *read == 1 && last == '\n';
 }
 
-// Who writes below the front from offset 0 on passes the last block that is clean before he comes to
-// what is not freed yet. Room may lie between that and what was freed.
+// Who writes from offset 0 on passes the last block that is clean before he comes to what is not
+// freed yet. Room may lie between that and what was freed.
 bool KnownStrays::is_written_below() {
   const auto unfreed = reclaim_.unfreed().next(reclaim_.freed_to());
   const auto begin = unfreed ? std::max(unfreed->begin, reclaim_.freed_to()) : 0;

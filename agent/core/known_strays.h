@@ -20,9 +20,9 @@ namespace punchline {
 /// What somebody has written where everything was done (buffer/FORMAT.md, "Below the front"):
 /// finds it, and remembers what is being done about it.
 ///
-/// A stray is *found*, from when on nothing frees it; *noted*, while it is set aside or sent; and
-/// *settled* once it is kept elsewhere, from when on it is freed like what is done, as long as it is
-/// still the same. Each call may fail with `io`. One thread; its owner is the freer.
+/// A stray is *found*: from then on nothing frees it. It is *noted* while it is set aside or sent, and
+/// *settled* once it is kept elsewhere: from then on it is freed, as long as it is still the same.
+/// Each call may fail with `io`. One thread; its owner is the freer.
 class KnownStrays {
  public:
   /// All must outlive it. `reclaim` learns which ranges are not to be freed, and which are after

@@ -10,10 +10,10 @@ namespace punchline {
 
 /// What became of each byte of a buffer.
 ///
-/// Up to the *front* all is *done*, after it some ranges are: Kafka has confirmed them, or their copy
-/// is durable elsewhere, or there is nothing. What is done stays done and may be freed (freer.h);
-/// nothing else ever is. What is *set aside* does not wait for Kafka, although it is not done: it waits
-/// for its copy, or stays in its place. What is in flight the ledger does not know.
+/// Up to the *front* all is *done*, after it some ranges are: Kafka has confirmed them, or they are
+/// durable elsewhere, or there is nothing. What is done stays done and may be freed (freer.h);
+/// nothing else ever is. What is *set aside* is not done, but does not wait for Kafka either: it
+/// waits for its copy, or stays in its place. What is in flight the ledger does not know.
 ///
 /// Pure. A node of memory for each range: those above the front are bounded by forget(), those that
 /// are set aside by kAsideMax. One thread.
@@ -49,8 +49,7 @@ class Ledger {
   /// Room was passed that ends above the front.
   bool has_room_above() const { return room_to_ > front_; }
 
-  /// `range` is set aside where it stands. Of more than kAsideMax ranges the last ones are not noted:
-  /// they merely count as waiting.
+  /// `range` is set aside where it stands. Beyond kAsideMax ranges it merely counts as waiting.
   void set_aside(ByteRange range);
   /// It is not any more: it is kept elsewhere, or records stand there now.
   void take_back(ByteRange range) { aside_.erase(range); }

@@ -45,8 +45,8 @@ class Outlet {
   /// this up ends with a report, or is due itself.
   TimePoint open_due(TimePoint now) const;
 
-  /// The first records of `pass` that begin below `until` and may go to `lane` now, which is theirs.
-  /// Empty if none may.
+  /// The first records of `pass` that begin below `until` and may go now to `lane`, which is that of
+  /// the first of them. Empty if none may.
   std::span<const Record> next(const Pass& pass, std::size_t lane, Position until, Pace pace) const;
   /// Gives them to the sink; returns how many it took.
   std::size_t send(std::size_t lane, std::span<const Record> run, Pace pace, TimePoint now);

@@ -33,7 +33,7 @@ class Partitions {
   /// `wanted` is that of the present settings and topic.
   void set(const Spread& spread, const Spread& wanted);
   std::size_t count() const { return spread_.partitions; }
-  /// It is that of an earlier run: it holds up to old_until(), where the file ended when this began.
+  /// It is that of an earlier run, and holds up to old_until(), where the file ended when this began.
   bool is_old() const { return is_old_; }
   Position old_until() const { return old_until_; }
 

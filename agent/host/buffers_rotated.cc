@@ -21,8 +21,8 @@ constexpr Duration kRetryDelay = 1s;
 constexpr Duration kLookAgainDelay = 5s;
 constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
 
-/// The name that a file has by now; nothing where it has none, or none that is seen here: of several
-/// (hard links) the one by which it was opened is gone.
+/// The name that a file has by now; nothing where it has none, or none that is seen here, as when of
+/// two hard links the one is gone by which it was opened.
 std::optional<std::string> new_name_of(PosixFile& file) {
   const auto facts = file.facts();
   if (!facts || !facts->has_name) return std::nullopt;
@@ -80,8 +80,8 @@ void Buffers::tell_of_unknown(const BufferConfig& config, const Rotated& found) 
     unknown.insert(path);
     if (unknown_[&config].count(path) > 0) continue;
     parts_.log.error(
-        "{}: whether it was rotated, and something of it is left, cannot be seen: {}; looking again "
-        "each {} s",
+        "{}: whether it was rotated, and something of it is left, cannot be seen: {}; looking "
+        "again each {} s",
         config.path, why, kLookAgainDelay / 1s);
   }
   unknown_[&config] = std::move(unknown);

@@ -40,7 +40,8 @@ bool Buffers::tell_of_unread() const {
     const auto unknown = unknown_.find(&config);
     const bool has_unknown = unknown != unknown_.end() && !unknown->second.empty();
     if (has_unknown) {
-      parts_.log.warning("{}: whether something of it stays in {} is not known: the next start looks",
+      parts_.log.warning("{}: whether something of it stays in {} is not known: the next start "
+                         "looks again",
                          config.path, *unknown->second.begin());
     }
     const auto unread = config_.once ? "" : unread_under_name(config);

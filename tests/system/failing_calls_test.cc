@@ -112,7 +112,7 @@ TEST_CASE("a folder that cannot be listed is told, looked at again, and counts a
   place.check_delivered();
 }
 
-TEST_CASE("a file that cannot be asked whether it was the buffer is asked again by the next start") {
+TEST_CASE("a file that cannot be asked whether it was the buffer is asked by the next start") {
   const Rotated place;
   write_file(place.folder.file("fail.state"), "");  // ENOMEM
   const auto finished = place.once();
@@ -145,7 +145,7 @@ TEST_CASE("a file whose state cannot be stored yet is found again after a kill -
   CHECK(place.delivered() == "one\ntwo\n");
 }
 
-TEST_CASE("rotated again while the agent opens the new file, and again before it looks, without inotify") {
+TEST_CASE("without inotify: rotated while the agent opens the new file, and before it looks") {
   const Renamed place;
   write_file(place.folder.file("fail.inotify"), "");
   place.append("one\n");
