@@ -101,11 +101,16 @@ Result<std::vector<ChangeWatch::Id>> ChangeWatch::drain() {
 
 void ChangeWatch::match(int descriptor, std::uint32_t events, const char* name,
                         std::vector<Id>& changed) {
-  if ((events & IN_Q_OVERFLOW) != 0) return match_all(changed);
+  if ((events & IN_Q_OVERFLOW) != 0) {
+    names_changed_ = true;
+    return match_all(changed);
+  }
   for (const auto& watched : names_) {
     if (watched.folder != descriptor) continue;
     // IN_IGNORED: the folder is gone, and with it the watch. The timer has to notice the rest.
-    if ((events & IN_IGNORED) != 0 || watched.name == name) changed.push_back(watched.id);
+    if ((events & IN_IGNORED) == 0 && watched.name != name) continue;
+    changed.push_back(watched.id);
+    names_changed_ = true;
   }
   for (const auto& watched : files_) {
     if (watched.inode == descriptor) changed.push_back(watched.id);

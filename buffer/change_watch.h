@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "buffer/base/result.h"
@@ -46,6 +47,9 @@ class ChangeWatch {
   /// The buffers that something has happened to since, each once; all of them if the kernel's queue
   /// ran over or a folder went away. Never blocks.
   Result<std::vector<Id>> drain();
+  /// A name of add_name() was created, moved or deleted, or may have been, as drain() has seen since
+  /// this was last asked.
+  bool take_names_changed() { return std::exchange(names_changed_, false); }
 
  private:
   struct Name {
@@ -69,6 +73,7 @@ class ChangeWatch {
   // folder share it.
   std::vector<Name> names_;
   std::vector<File> files_;
+  bool names_changed_ = false;
 };
 
 }  // namespace punchline

@@ -154,10 +154,9 @@ void Buffers::watch(const Held& held) {
 void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
   for (const auto& held : held_) {
     const auto id = held->pipe->owner();
-    if (std::find(changed.begin(), changed.end(), id) == changed.end()) continue;
-    held->pipe->wake();
-    names_changed_ = !config_.once;
+    if (std::find(changed.begin(), changed.end(), id) != changed.end()) held->pipe->wake();
   }
+  names_changed_ = names_changed_ || (parts_.watch.take_names_changed() && !config_.once);
 }
 
 // Nobody waits for inotify at the end of `run --once`.

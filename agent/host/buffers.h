@@ -152,7 +152,7 @@ class Buffers {
   std::map<const BufferConfig*, std::set<std::string>> unknown_;    // nor looked at
   std::set<const BufferConfig*> unnoted_;  // have been looked for, and that is not noted yet
   TimePoint look_again_due_{};             // at what is unknown
-  TimePoint names_due_{};                  // to look at the names of those that were woken
+  TimePoint names_due_{};                  // not to look at names before
   bool names_changed_ = false;             // perhaps
   bool lost_one_ = false;
 };
