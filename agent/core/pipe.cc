@@ -187,7 +187,7 @@ Pipe::Fed Pipe::feed_main(TimePoint now) {
 Pipe::Fed Pipe::rest_at_end(TimePoint now) {
   if (tail_.reach(now)) stray_watch_.hurry(now + Tail::kWakesTogether);
   note_room();
-  if (look_for_shrinking(now)) return Fed::waiting;
+  if (look_for_shrinking()) return Fed::waiting;
   close_partial_line(now);
   if (is_relaxed()) lanes_.open(main_.at());
   return stay_at_end();
@@ -285,7 +285,7 @@ void Pipe::settle(TimePoint now) {
   const bool has_work =
       freer_.has_work(now) || quarantine_.has_work(now) || judge_.has_condemned();
   if (shrunk() || !has_work) return;
-  if (look_for_shrinking(now)) return;
+  if (look_for_shrinking()) return;
   set_condemned_aside();
   settle_quarantine(quarantine_.settle(now), now);
   look_back(now);

@@ -134,7 +134,7 @@ class Pipe {
   bool waits_by_old_spread() const;
 
   std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
-  bool look_for_shrinking(TimePoint now);
+  bool look_for_shrinking();
   void tell_of_truncation();
   std::uint64_t records_left(Position until);
   bool has_shrunk(TimePoint now);

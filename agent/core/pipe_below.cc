@@ -26,7 +26,7 @@ void Pipe::look_below(TimePoint now) {
     shrink_.set_shrunk();  // begun anew, whole lines come out of it
     return;
   }
-  if (!strays->empty() && look_for_shrinking(now)) return;  // truncated, and appended to since
+  if (!strays->empty() && look_for_shrinking()) return;  // truncated, and appended to since
   for (const auto& stray : *strays) {
     if (space_.format() == Format::frames) {
       take_stretch(stray);

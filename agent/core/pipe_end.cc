@@ -8,7 +8,7 @@
 namespace punchline {
 
 void Pipe::finish(TimePoint now) {
-  if (!look_for_shrinking(now)) {
+  if (!look_for_shrinking()) {
     set_condemned_aside();
     settle_quarantine(quarantine_.finish(now), now);
     for (const auto& trouble : freer_.finish(now))

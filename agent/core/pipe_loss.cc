@@ -9,11 +9,13 @@
 namespace punchline {
 
 bool Pipe::has_shrunk(TimePoint now) {
-  return shrink_.is_due(now) ? look_for_shrinking(now) : shrunk();
+  if (!shrink_.is_due(now)) return shrunk();
+  shrink_.note_look(now);
+  return look_for_shrinking();
 }
 
-bool Pipe::look_for_shrinking(TimePoint now) {
-  if (shrink_.look({ledger_.front(), main_.at(), tail_.room()}, now)) tell_of_truncation();
+bool Pipe::look_for_shrinking() {
+  if (shrink_.look({ledger_.front(), main_.at(), tail_.room()})) tell_of_truncation();
   return shrunk();
 }
 

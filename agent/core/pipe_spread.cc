@@ -28,7 +28,7 @@ bool Pipe::mapping_stands(TimePoint now) {
       parts_.log.info("{}: topic {} now has {}, {} before", config_.path, config_.topic,
                       counted(count, "partition"), lanes_.count());
     }
-    if (look_for_shrinking(now)) return false;
+    if (look_for_shrinking()) return false;
     for (const auto& trouble : freer_.finish(now))  // what is done must not come again by this one
       gauges_.say(trouble, now);
   }

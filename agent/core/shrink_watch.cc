@@ -15,9 +15,12 @@ constexpr Duration kReportsWaitedFor = std::chrono::seconds(2);
 
 }  // namespace
 
-bool ShrinkWatch::look(const Known& known, TimePoint now) {
+void ShrinkWatch::note_look(TimePoint now) {
   is_woken_ = false;
   due_ = now + kLookDelay;
+}
+
+bool ShrinkWatch::look(const Known& known) {
   const auto end = space_.end();
   if (has_shrunk_ || !end) return false;
   const auto begins = checkpoint_.may_begin_at(known.read_to);

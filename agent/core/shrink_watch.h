@@ -24,6 +24,9 @@ class ShrinkWatch {
   /// The file may have changed: look soon.
   void wake() { is_woken_ = true; }
   bool is_due(TimePoint now) const { return is_woken_ || now >= due_; }
+  /// The look that was due comes now, right before something is read. Others do not count for it:
+  /// the file may change between.
+  void note_look(TimePoint now);
 
   /// What the reader knows of the buffer.
   struct Known {
@@ -33,7 +36,7 @@ class ShrinkWatch {
   };
   /// Looks at the file. True if it is seen to have shrunk for the first time. What cannot be read
   /// is looked at again.
-  bool look(const Known& known, TimePoint now);
+  bool look(const Known& known);
   /// It is seen otherwise that positions mean nothing any more.
   void set_shrunk() { has_shrunk_ = true; }
   bool has_shrunk() const { return has_shrunk_; }

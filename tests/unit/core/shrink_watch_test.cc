@@ -34,7 +34,7 @@ struct Desk {
     facts.boot = 1;
     return facts;
   }
-  bool look(ShrinkWatch::Known known = {500, 1000, {}}) { return watch->look(known, kStart); }
+  bool look(ShrinkWatch::Known known = {500, 1000, {}}) { return watch->look(known); }
 
   MemoryFile file;
   Checkpoint checkpoint;
@@ -55,6 +55,8 @@ TEST_CASE("it is looked at after a wake, else once a second") {
   Desk desk;
   CHECK(desk.watch->is_due(kStart));
   desk.look();
+  CHECK(desk.watch->is_due(kStart));  // that look was none of those
+  desk.watch->note_look(kStart);
   CHECK_FALSE(desk.watch->is_due(kStart + 999ms));
   CHECK(desk.watch->is_due(kStart + 1s));
   desk.watch->wake();
