@@ -65,7 +65,6 @@ class Freer {
   /// checksum, stands there by then. That is to be found again.
   void settle_stray(ByteRange range, std::uint32_t checksum, TimePoint now);
 
-  std::uint64_t block_bytes() const { return limits_.block_bytes; }
   std::uint64_t unfreed_bytes() const { return reclaim_.unfreed_bytes(); }
   /// Bytes freed so far.
   std::uint64_t freed_bytes() const { return freed_bytes_; }

@@ -179,14 +179,26 @@ void Buffers::look(TimePoint now) {
   if (names_changed_ && now >= names_due_) look_at_names(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
-  look_for_rotated_again(now);
-  std::erase_if(held_, [&](const auto& held) { return is_lost(*held); });
+  let_go_if([&](Held& held) { return is_lost(held); });
   for (auto& held : held_) {
     look_at_quarantine(*held);
     if (!config_.once) look_at_name(*held, now);
   }
-  std::erase_if(held_, [&](const auto& held) { return is_spent(*held, now); });
+  let_go_if([&](Held& held) { return is_spent(held, now); });
+  look_for_rotated_again(now);
   if (!config_.once) take_new_files(now, Missing::any);
+}
+
+// All are judged before the first goes, since to judge one may mean to look at the others.
+void Buffers::let_go_if(const std::function<bool(Held&)>& is_done) {
+  std::set<const Held*> done;
+  for (const auto& held : held_)
+    if (is_done(*held)) done.insert(held.get());
+  for (const auto* held : done) {
+    parts_.watch.remove(held->pipe->owner());
+    parts_.forwarder.remove(*held->pipe);
+  }
+  std::erase_if(held_, [&](const auto& held) { return done.contains(held.get()); });
 }
 
 // Where another agent has taken it over there is nothing here that may still be noted or freed. A
@@ -195,9 +207,9 @@ bool Buffers::is_lost(Held& held) {
   const auto ours = held.buffer.lock->look();
   if (ours || ours.error().kind() != ErrorKind::busy) return false;
   lost_one_ = true;
+  looked_.erase(&held.config);  // what was seen is the other's to note
+  unnoted_.erase(&held.config);
   parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
-  parts_.watch.remove(held.pipe->owner());
-  parts_.forwarder.remove(*held.pipe);
   held.metrics.set_state(BufferState::starting);
   return true;
 }
@@ -305,9 +317,7 @@ bool Buffers::is_spent(Held& held, TimePoint now) {
   }
   parts_.log.info("{}: {} is delivered and quiet: let go", held.config.path,
                   held.rotated ? held.buffer.file->path() : "the file that lost its name");
-  parts_.watch.remove(held.pipe->owner());
-  parts_.forwarder.remove(*held.pipe);
-  note_seen(held.config);
+  unnoted_.insert(&held.config);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -110,9 +111,11 @@ class Buffers {
   bool is_held(std::uint64_t inode) const;
   std::vector<std::string> rotated_left(const BufferConfig& config) const;
   bool has_unknown() const;
+  std::set<std::string> unknown_of(const BufferConfig& config) const;
   std::string unread_under_name(const BufferConfig& config) const;
   void take_rotated(TimePoint now);
   bool take_rotated(RotatedFile& file, TimePoint now);
+  void let_go_if(const std::function<bool(Held&)>& is_done);
   bool is_lost(Held& held);
   void add_pipe(Held& held, TimePoint now);
   static std::optional<OpenFailure> find_old_keys(Held& held);

@@ -89,15 +89,12 @@ void Buffers::tell_of_unknown(const BufferConfig& config, const Rotated& found) 
 
 /// What could not be looked at before, and what could not be noted.
 void Buffers::look_for_rotated_again(TimePoint now) {
-  if (!unnoted_.empty()) {
-    for (const auto* config : std::set(unnoted_))
-      note_seen(*config);
-  }
+  for (const auto* config : std::set(unnoted_))
+    note_seen(*config);
   if (now < look_again_due_) return;
   look_again_due_ = now + kLookAgainDelay;
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
-    const auto unknown = unknown_.find(&config_.buffers[i]);
-    if (unknown != unknown_.end() && !unknown->second.empty()) look_for_rotated(i);
+    if (!unknown_of(config_.buffers[i]).empty()) look_for_rotated(i);
   }
 }
 
@@ -120,9 +117,7 @@ bool Buffers::is_held(std::uint64_t inode) const {
 /// Nothing of it is left that a start would have to find by that time: not in a file that was not
 /// taken, nor in one whose state does not stand in it yet, nor in one that has lost its name.
 bool Buffers::may_note_seen(const BufferConfig& config) const {
-  const auto unknown = unknown_.find(&config);
-  const bool is_known = unknown == unknown_.end() || unknown->second.empty();
-  return is_known && rotated_left(config).empty() &&
+  return unknown_of(config).empty() && rotated_left(config).empty() &&
          std::all_of(held_.begin(), held_.end(), [&](const auto& held) {
            if (&held->config != &config) return true;
            const bool is_left = (held->replaced || held->rotated) && !held->pipe->drained();
@@ -132,14 +127,13 @@ bool Buffers::may_note_seen(const BufferConfig& config) const {
 
 /// Once that may be. The lock file of a quarantine is that of its buffer.
 void Buffers::note_seen(const BufferConfig& config) {
+  unnoted_.erase(&config);
   const auto looked = looked_.find(&config);
   if (config.is_quarantine || looked == looked_.end()) return;
-  if (!may_note_seen(config)) {
+  if (may_note_seen(config))
+    note_rotated_seen(config, looked->second);
+  else
     unnoted_.insert(&config);
-    return;
-  }
-  unnoted_.erase(&config);
-  note_rotated_seen(config, looked->second);
 }
 
 /// All that was renamed by now was seen to be, if the path still leads to the file.

@@ -22,6 +22,12 @@ bool Buffers::has_unknown() const {
                      [](const auto& of_buffer) { return !of_buffer.second.empty(); });
 }
 
+/// The files of this buffer of which nobody knows it.
+std::set<std::string> Buffers::unknown_of(const BufferConfig& config) const {
+  const auto found = unknown_.find(&config);
+  return found == unknown_.end() ? std::set<std::string>() : found->second;
+}
+
 bool Buffers::has_unread() const {
   return has_rotated_left() || has_unknown() ||
          std::any_of(config_.buffers.begin(), config_.buffers.end(),
@@ -37,17 +43,16 @@ bool Buffers::tell_of_unread() const {
                          config.path, counted(rotated.size(), "rotated file"), rotated.front(),
                          rotated.size() > 1 ? " to " + rotated.back() : "");
     }
-    const auto unknown = unknown_.find(&config);
-    const bool has_unknown = unknown != unknown_.end() && !unknown->second.empty();
-    if (has_unknown) {
+    const auto unknown = unknown_of(config);
+    if (!unknown.empty()) {
       parts_.log.warning("{}: whether something of it stays in {} is not known: the next start "
                          "looks again",
-                         config.path, *unknown->second.begin());
+                         config.path, *unknown.begin());
     }
     const auto unread = config_.once ? "" : unread_under_name(config);
     if (!unread.empty())
       parts_.log.warning("{}: not delivered, stays in the buffer: {}", config.path, unread);
-    any = any || has_unknown || !rotated.empty() || !unread.empty();
+    any = any || !unknown.empty() || !rotated.empty() || !unread.empty();
   }
   return any;
 }

@@ -8,6 +8,7 @@
 
 #include <sys/random.h>
 
+#include "agent/host/folder.h"
 #include "agent/host/rotated.h"
 #include "buffer/append_writer.h"
 #include "buffer/base/result.h"
@@ -307,20 +308,18 @@ Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, Pos
 void tell_of_orphans(const BufferConfig& config, Log& log) {
   const auto prefix = std::filesystem::path(orphan_path(config.path, "")).filename().string();
   const auto folder = folder_of(config.path);
-  std::error_code error;
-  std::filesystem::directory_iterator at(folder, error);
-  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    const auto path = at->path().string();
-    if (!at->path().filename().string().starts_with(prefix)) continue;
+  const auto listed = visit_folder(folder, [&](const std::filesystem::path& entry) {
+    if (!entry.filename().string().starts_with(prefix)) return;
+    const auto path = entry.string();
     const auto file = PosixFile::open(path);
     const auto left = file ? bytes_behind_front(**file) : file.error();
-    if (left && *left == 0) continue;
+    if (left && *left == 0) return;
     log.warning("{}: what a deleted buffer of this name held is in {}: {}", config.path, path,
                 left ? how_to_forward(path, config) : left.error().message());
-  }
-  if (error) {
-    log.warning("{}: whether its folder {} holds what is left of deleted buffers is not known: {}",
-                config.path, folder, error.message());
+  });
+  if (!listed) {
+    log.warning("{}: whether its folder holds what is left of deleted buffers is not known: {}",
+                config.path, listed.error().message());
   }
 }
 

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "agent/host/folder.h"
 #include "agent/host/open_buffer.h"
 #include "buffer/base/timestamp.h"
 #include "buffer/checkpoint.h"
@@ -207,18 +208,13 @@ void look_at(const fs::path& path, const Sought& sought, std::set<std::uint64_t>
 
 /// Errors: the folder cannot be listed.
 Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
-  const auto folder = folder_of(sought.config.path);
   const auto stem = stem_of(sought.name);
   std::set<std::uint64_t> inodes;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    const auto& path = at->path();
+  return visit_folder(folder_of(sought.config.path), [&](const fs::path& path) {
     const auto name = path.filename().string();
-    if (!name.starts_with(stem) || is_ours(name) || is_another_buffer(path, sought.all)) continue;
+    if (!name.starts_with(stem) || is_ours(name) || is_another_buffer(path, sought.all)) return;
     look_at(path, sought, inodes, found);
-  }
-  if (error) return Error::from_errno(error.value(), "list " + folder);
-  return {};
+  });
 }
 
 }  // namespace
@@ -246,7 +242,7 @@ bool is_rotated_name(const std::string& name, const std::string& buffer_name) {
     if (rest == buffer_name) return true;
   }
   if (rest.starts_with(buffer_name)) return is_number_or_date(rest.substr(buffer_name.size()));
-  const auto stem = fs::path(buffer_name).stem().string();
+  const auto stem = stem_of(buffer_name);
   const auto extension = fs::path(buffer_name).extension().string();
   if (extension.empty() || !rest.starts_with(stem) || !rest.ends_with(extension)) return false;
   if (rest.size() <= stem.size() + extension.size()) return false;
@@ -258,7 +254,7 @@ bool is_looked_for(const std::string& new_path, const BufferConfig& config) {
   std::error_code none;
   const auto name = fs::path(new_path).filename().string();
   return fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
-         name.starts_with(fs::path(config.path).stem().string()) && !is_ours(name) &&
+         name.starts_with(stem_of(name_of_buffer(config))) && !is_ours(name) &&
          !config.is_quarantine;
 }
 
