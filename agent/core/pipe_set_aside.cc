@@ -166,6 +166,9 @@ void Pipe::settle_quarantine(const Quarantine::Settled& settled, TimePoint now) 
     if (has_room) freer_.pass_room({range.begin, text}, now);
     freer_.done({has_room ? text : range.begin, range.end}, now);
   }
+  for (const auto& range : settled.changed)
+    freer_.strays().forget(range);
+  if (!settled.changed.empty()) stray_watch_.hurry(now);
   if (!settled.trouble) return;
   auto trouble = Trouble::of(*settled.trouble);
   trouble.text.insert(0, "what is set aside stays in the buffer: ");

@@ -62,7 +62,12 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
     if (!refusal) overlook(item.range);
     return false;
   }
-  waiting_.push_back({item.range, item.reason, std::move(refusal)});
+  Waiting entry{item.range, item.reason, std::move(refusal)};
+  if (item.reason == SetAsideReason::written_below_front) {
+    if (!read(entry)) return false;
+    entry.checksum = crc32c(memory_);
+  }
+  waiting_.push_back(std::move(entry));
   ledger_.hold(item.range);
   return true;
 }
@@ -89,17 +94,12 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
   std::size_t seen = 0;
   std::vector<ByteRange> too_large;
   for (std::size_t bytes = 0; seen < waiting_.size() && bytes < kBytesPerTurnMax; ++seen) {
-    const auto copied = copy(waiting_[seen]);
+    const auto copied = copy(waiting_[seen], settled, too_large);
     if (!copied) {
       settled.trouble = copied.error();
       break;
     }
-    bytes += copied->range.end - copied->text;
-    if (copied->text == copied->range.end) {
-      too_large.push_back(copied->range);
-    } else {
-      settled.moved.push_back(*copied);
-    }
+    bytes += *copied;
   }
   if (!settled.moved.empty()) {
     const auto synced = store_->sync();
@@ -107,6 +107,7 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     if (!synced) {
       settled.trouble = synced.error();
       settled.moved.clear();
+      settled.changed.clear();
       seen = 0;
     }
   }
@@ -129,35 +130,58 @@ Quarantine::Settled Quarantine::finish(TimePoint now) {
   while (!waiting_.empty() && now >= due_) {
     const auto some = settle(now);
     all.moved.insert(all.moved.end(), some.moved.begin(), some.moved.end());
+    all.changed.insert(all.changed.end(), some.changed.begin(), some.changed.end());
     all.trouble = some.trouble;
   }
   return all;
 }
 
-Result<Quarantine::Settled::Moved> Quarantine::copy(const Waiting& entry) {
+QuarantineLabel Quarantine::label_of(const Waiting& entry) const {
   const auto& state = checkpoint_.state();
-  const QuarantineLabel label{entry.reason,      state.format,       to_string(state.uuid), topic_,
-                              entry.range.begin, entry.range.size(), entry.refusal};
+  return {entry.reason,      state.format,       to_string(state.uuid), topic_,
+          entry.range.begin, entry.range.size(), entry.refusal};
+}
+
+Result<Position> Quarantine::read(const Waiting& entry) {
   auto kept = entry.range;
-  if (!is_whole(label)) {
+  memory_.clear();
+  if (!is_whole(label_of(entry))) {
     const auto text = first_text(space_, kept);
     if (!text) return text.error();
     kept.begin = *text;
   }
-  if (kept.size() > kQuarantinedBytesMax) return Settled::Moved{entry.range, entry.range.end, 0};
+  if (kept.size() > kQuarantinedBytesMax) return kept.begin;
   memory_.resize(kept.size());
-  const auto read = space_.read_at(kept.begin, memory_);
-  if (!read) return read.error();
-  if (*read < memory_.size()) {
+  const auto got = space_.read_at(kept.begin, memory_);
+  if (!got) return got.error();
+  if (*got < memory_.size()) {
     return Error(ErrorKind::io, 0, space_.path() + ": ends before what was set aside in it");
   }
-  const auto added = store_->add(label, content_of(label, memory_));
+  return kept.begin;
+}
+
+Result<std::uint64_t> Quarantine::copy(const Waiting& entry, Settled& settled,
+                                       std::vector<ByteRange>& too_large) {
+  auto text = read(entry);
+  if (!text) return text.error();
   const auto checksum = crc32c(memory_);
-  // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
-  if (entry.reason == SetAsideReason::gap) kept.begin += behind_room(memory_);
-  if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
+  if (entry.checksum && *entry.checksum != checksum) {
+    settled.changed.push_back(entry.range);
+    return 0;
+  }
+  if (memory_.empty()) {
+    too_large.push_back(entry.range);
+    return 0;
+  }
+  const auto label = label_of(entry);
+  const auto added = store_->add(label, content_of(label, memory_));
   if (!added) return added.error();
-  return Settled::Moved{entry.range, kept.begin, checksum};
+  const auto bytes = memory_.size();
+  // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
+  if (entry.reason == SetAsideReason::gap) *text += behind_room(memory_);
+  if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
+  settled.moved.push_back({entry.range, *text, checksum});
+  return bytes;
 }
 
 }  // namespace punchline

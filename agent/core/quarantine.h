@@ -63,6 +63,7 @@ class Quarantine {
       std::uint32_t checksum = 0;  ///< CRC-32C of the copy, from its first byte that is not NUL on.
     };
     std::vector<Moved> moved;      ///< Durable elsewhere: done.
+    std::vector<ByteRange> changed;  ///< Written over since take(): to be looked at again.
     std::optional<Error> trouble;  ///< Why something stays for now; tried again after a while.
   };
   /// Copies are under way, and nothing has stood in their way so far.
@@ -80,11 +81,17 @@ class Quarantine {
     ByteRange range;
     SetAsideReason reason;
     std::optional<QuarantineLabel::Refusal> refusal;
+    std::optional<std::uint32_t> checksum = {};  // of what is to be copied, where that may change
   };
+  QuarantineLabel label_of(const Waiting& entry) const;
+  /// Into memory_. Returns where it begins: what stands before is NULs. Nothing else there, or too
+  /// much: memory_ is empty.
+  Result<Position> read(const Waiting& entry);
   void overlook(ByteRange range);
   bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
-  /// Nothing of it is text: too large, it stays.
-  Result<Settled::Moved> copy(const Waiting& entry);
+  /// Into `settled`, or `too_large`. Returns how many bytes it has copied.
+  Result<std::uint64_t> copy(const Waiting& entry, Settled& settled,
+                             std::vector<ByteRange>& too_large);
 
   const Checkpoint& checkpoint_;
   Space& space_;

@@ -281,3 +281,23 @@ TEST_CASE("what is between two stretches freed above the front goes with a run t
                       [&](const auto& content) { return content.find(line) != content.npos; }));
   }
 }
+
+TEST_CASE("what is written over while it waits to be kept is kept as the lines it is by then") {
+  Story story;
+  auto& world = story.world;
+  world.store.fails_add = true;
+  world.file.producer_writes(0, run("second", 1000));
+  rest(world);
+  CHECK(set_aside(world, kBelow) == 1000);
+  world.file.producer_writes(0, run("a line of another length", 500));
+  world.store.fails_add = false;
+  rest(world, 5);
+  CHECK(story.has_kept("a line of another length 10000"));
+  CHECK(story.has_kept("a line of another length 10499"));
+  const auto parts = std::count_if(
+      world.store.contents.begin(), world.store.contents.end(), [](const auto& line) {
+        return !line.starts_with("a line of another length 10") && !line.starts_with("second 10");
+      });
+  CHECK(parts == 1);  // the end of the line at which the second writer stopped
+  CHECK(world.file.text().find("another") == std::string::npos);
+}
