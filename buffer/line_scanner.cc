@@ -1,5 +1,6 @@
 #include "buffer/line_scanner.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -28,10 +29,18 @@ void LineScanner::LongLine::take(std::span<const char> piece) {
 }
 
 void LineScanner::LongLine::note_nuls(std::span<const char> piece) {
-  if (nuls.end == shape.range.end) nuls.end += leading_nuls(piece);
-  if (!nuls.empty()) return;
+  if (nuls.end == shape.range.end) {
+    const auto run = leading_nuls(piece);
+    nuls.end += run;
+    piece = piece.subspan(run);
+  }
+  if (piece.empty()) return;
   const auto* first = static_cast<const char*>(std::memchr(piece.data(), 0, piece.size()));
   if (first == nullptr) return;
+  if (!nuls.empty()) {
+    has_more_nuls = true;
+    return;
+  }
   const auto at = static_cast<std::size_t>(first - piece.data());
   nuls.begin = shape.range.end + at;
   nuls.end = nuls.begin + leading_nuls(piece.subspan(at));
@@ -40,7 +49,10 @@ void LineScanner::LongLine::note_nuls(std::span<const char> piece) {
 void LineScanner::LongLine::take_hole(Position end) {
   const auto bytes = end - shape.range.end;
   if (nuls.empty()) nuls.begin = nuls.end = shape.range.end;
-  if (nuls.end == shape.range.end) nuls.end = end;
+  if (nuls.end == shape.range.end)
+    nuls.end = end;
+  else
+    has_more_nuls = true;
   if (!shape.has_text) shape.leading_nuls += bytes;
   ending_nuls += bytes;
   shape.has_nul = true;
@@ -98,9 +110,9 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
     if (!**ended) continue;
     // Whatever comes of it, an error too: the next piece is not a part of it.
     const auto line = *std::exchange(long_, std::nullopt);
-    const auto nul = space_.still_nul(line.nuls);
-    if (!nul) return nul.error();
-    if (!*nul) return ScanStep{from, ScanStep::End::more, 0};  // written after they were read
+    const auto holds = still_holds(line);
+    if (!holds) return holds.error();
+    if (!*holds) return ScanStep{from, ScanStep::End::more, 0};  // written after it was read
     const auto item = verdict(line.shape);
     if (!item) return item.error();
     if (item->kind != Item::Kind::record) {
@@ -144,6 +156,32 @@ Result<bool> LineScanner::skip_hole() {
   const auto hole_end = data->value_or(*end);
   if (hole_end > shape.range.end) long_->take_hole(hole_end);
   return data->has_value();
+}
+
+// Of later runs it is enough that no line has come into them.
+Result<bool> LineScanner::still_holds(const LongLine& line) {
+  const auto nul = space_.still_nul(line.nuls);
+  if (!nul || !*nul || !line.has_more_nuls) return nul;
+  const auto has = has_newline({line.nuls.end, line.shape.range.end - 1});
+  if (!has) return has.error();
+  return !*has;
+}
+
+Result<bool> LineScanner::has_newline(ByteRange range) {
+  std::array<char, 64 * 1024> memory;
+  for (auto at = range.begin; at < range.end;) {
+    const auto data = space_.next_data(at);
+    if (!data) return data.error();
+    at = data->value_or(range.end);
+    if (at >= range.end) break;
+    const auto wanted = std::min<std::uint64_t>(memory.size(), range.end - at);
+    const auto read = space_.read_at(at, std::span(memory).first(wanted));
+    if (!read) return read.error();
+    if (*read == 0) break;
+    if (std::memchr(memory.data(), '\n', *read) != nullptr) return true;
+    at += *read;
+  }
+  return false;
 }
 
 Result<Item> LineScanner::verdict(const LineShape& shape) {

@@ -33,6 +33,7 @@ class LineScanner final : public Scanner {
     LineShape shape;                 // range.end: read so far
     std::uint64_t ending_nuls = 0;   // of what has been read
     ByteRange nuls;                  // the first run of them
+    bool has_more_nuls = false;      // behind that
 
     void take(std::span<const char> piece);
     void take_hole(Position end);
@@ -46,6 +47,9 @@ class LineScanner final : public Scanner {
   Result<std::optional<bool>> take_piece(std::span<char> memory);
   /// Jumps over hole where the line stands in NULs; false when there is only hole to the end.
   Result<bool> skip_hole();
+  /// Whether its NULs are still there, so that it can have stood there at one moment.
+  Result<bool> still_holds(const LongLine& line);
+  Result<bool> has_newline(ByteRange range);
   /// Of a line that is all there, or of what stands before a fence that parts it.
   Result<Item> verdict(const LineShape& shape);
 

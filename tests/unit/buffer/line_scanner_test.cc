@@ -161,6 +161,33 @@ TEST_CASE("the same where the NULs were longer than the memory") {
   CHECK(drive.payloads == "a|" + std::string(kSecond - 3, 'b') + "|c|");
 }
 
+// What it was damaged by is behind the NULs that are looked at first.
+TEST_CASE("room behind a long damaged line is read again once its producer has filled it") {
+  const auto damaged = std::string("b") + nuls(1) + std::string(5000, 'c');
+  MemoryFile file(damaged);
+  file.truncate(1 << 20);
+  SECTION("between two reads") {
+    Drive drive(file, {1000, {}});
+    CHECK(drive.items().empty());
+    file.producer_writes(damaged.size(), "\nnext\n");
+    drive.items();
+    CHECK(drive.payloads == "next|");
+  }
+  SECTION("in the middle of one") {
+    constexpr std::uint64_t kNext = 4 * 4096;
+    const std::string line(kNext - damaged.size() - 2, 'd');
+    file.set_knows_holes(false);
+    file.while_reading([&, written = false](std::uint64_t page) mutable {
+      if (page != 2 || std::exchange(written, true)) return;
+      file.producer_writes(damaged.size(), "\n" + line + "\nnext\n");
+    });
+    Drive drive(file, {12'000, {}});  // less than both lines in one
+    drive.memory_bytes = 1024;
+    drive.items();
+    CHECK((drive.payloads == damaged + "|" + line + "|next|"));
+  }
+}
+
 TEST_CASE("filesystems that know no holes are read through") {
   MemoryFile file("a\n");
   file.set_knows_holes(false);
