@@ -40,13 +40,13 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       side_pool_(ChunkPool::kChunkBytes),
       dropping_(space_, side_pool_, owner),
-      looking_back_(space_, side_pool_, owner),
       main_(space_, parts.pool, owner, &envelope_),
       own_(space_, parts.pool, owner, &envelope_),
-      quarantine_(parts.checkpoint, ledger_, parts.set_aside_store, config.topic),
-      judge_(seed_),
       gauges_({space_, parts.checkpoint, ledger_, freer_, parts.metrics, parts.losses, parts.log},
               config_, now),
+      aside_({parts.checkpoint, ledger_, freer_, gauges_, parts.set_aside_store, side_pool_},
+             config.topic, owner),
+      refusals_({space_, ledger_, lanes_, envelope_, aside_, parts.log}, config_, seed_),
       until_(kNoLimit),
       tail_(now),
       shrink_(parts.checkpoint),
@@ -54,7 +54,7 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
   space_.rules().record_bytes_max = config_.record_bytes_max;
   space_.rules().block_bytes = limits.block_bytes;
   main_.restart(parts.checkpoint.front());
-  if (parts.checkpoint.front() > Position(0)) judge_.has_taken_some();
+  if (parts.checkpoint.front() > Position(0)) refusals_.judge().has_taken_some();
 }
 
 void Pipe::take(const Delivery& delivery, TimePoint now) {
@@ -65,7 +65,7 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
     parts_.metrics.records_retimed.add(envelope_.retimed().take(delivery.range));
     freer_.done(delivery.range, now);  // only in memory, once its position means nothing any more
     if (shrunk()) return;
-    return hear_arrival(delivery, now);
+    return refusals_.note_arrival(delivery, now);
   }
   if (shrunk()) return;
   parts_.metrics.kafka_errors.add(delivery.code, delivery.records);
@@ -73,8 +73,10 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
   if (catching_up_ == lane) end_own_pass();
   if (was_stray && lanes_.has_poison(lane)) return lanes_.forgive(lane, now);
   if (!delay) return;
-  if (delivery.alone && lanes_.has_poison(lane) && !is_fault_of_clock(delivery)) {
-    return note_refused(delivery, now);
+  if (delivery.alone && lanes_.has_poison(lane) && !refusals_.is_fault_of_clock(delivery)) {
+    if (refusals_.note(delivery, now)) tail_.leave();
+    if (is_refused()) drop_passes();
+    return;
   }
   parts_.log.debug("{}: partition {} of {}: not delivered at {}, trying again in {} ms",
                    config_.path, delivery.lane.partition, config_.topic, delivery.range.begin,
@@ -96,15 +98,16 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   if (has_shrunk(now) || !mapping_stands(now)) return wait_without_chunks();
   if (freer_.must_pause()) {
     // Freeing may wait for what stands below the front.
-    if (!judge_.blames_topic() && outlet_.is_open(now)) feed_strays(now);
+    if (!is_refused() && outlet_.is_open(now)) feed_strays(now);
     return wait_without_chunks();
   }
   if (space_.format() == Format::none) return settle_format(now);
   drop_oldest(now);
-  if (judge_.blames_topic()) return probe_topic(now);
+  if (is_refused()) return probe_topic(now);
   const bool more_strays = feed_strays(now);
   const auto fed = is_relaxed() ? feed_relaxed(now) : feed_strict(now);
-  judge_at_end(now);
+  const bool at_end = tail_.is_quiet() && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
+  if (at_end && refusals_.judge_at_end(now)) drop_passes();
   return more_strays ? Fed::more : fed;
 }
 
@@ -207,15 +210,15 @@ bool Pipe::pass_item(TimePoint now) {
   const Item& item = main_.item();
   switch (item.kind) {
     case Item::Kind::nothing:
-      note_nothing(item);
+      refusals_.note_done_before(item);
       freer_.done(item.range, now);
       break;
     case Item::Kind::room:
-      note_nothing(item);
+      refusals_.note_done_before(item);
       freer_.pass_room(item.range, now);
       break;
     case Item::Kind::set_aside:
-      set_aside(item);
+      aside_.take(item);
       break;
     case Item::Kind::record:
       return pass_record(now);
@@ -252,6 +255,11 @@ void Pipe::count_read(ByteRange range, std::size_t records) {
   gauges_.count_read(range, records);
 }
 
+void Pipe::drop_passes() {
+  end_own_pass();
+  main_.drop();
+}
+
 void Pipe::end_own_pass() {
   own_.drop();
   catching_up_.reset();
@@ -283,12 +291,11 @@ void Pipe::settle(TimePoint now) {
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
   freer_.note_reading(tail_.is_reached() && tail_.room().empty());
   const bool has_work =
-      freer_.has_work(now) || quarantine_.has_work(now) || judge_.has_condemned();
+      freer_.has_work(now) || aside_.has_work(now) || refusals_.judge().has_condemned();
   if (shrunk() || !has_work) return;
   if (look_for_shrinking()) return;
-  set_condemned_aside();
-  settle_quarantine(quarantine_.settle(now), now);
-  look_back(now);
+  refusals_.settle();
+  aside_.settle(now);
   const auto base = space_.base();
   const auto fences = parts_.checkpoint.careful_until();
   const auto worth = lanes_.in_flight() == 0   ? Freer::Worth::all
@@ -304,6 +311,7 @@ void Pipe::settle(TimePoint now) {
   if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
     for (auto* pass : passes())
       pass->forget();
+    aside_.forget();
   }
 }
 
@@ -323,7 +331,7 @@ void Pipe::show(TimePoint now) {
     parts_.metrics.set_state(BufferState::paused);
   } else if (drained()) {
     parts_.metrics.set_state(BufferState::idle);
-  } else if (judge_.is_refusing()) {
+  } else if (refusals_.judge().is_refusing()) {
     parts_.metrics.set_state(BufferState::refused);
   } else if (is_stuck(now)) {
     const bool is_missing = outlet_.is_topic_missing();
@@ -361,11 +369,17 @@ void Pipe::tell_of_silence(TimePoint now) {
 TimePoint Pipe::due(TimePoint now) const {
   auto look = is_held_up_ ? now + kLookDelay : tail_.next_look(now);
   if (shrunk()) return std::min(now + kLookDelay, parts_.losses.due());
-  if (judge_.blames_topic()) {
-    look = judge_.probe_due() > now ? judge_.probe_due() : now + kLookDelay;
+  if (is_refused()) {
+    const auto probe = refusals_.judge().probe_due();
+    look = probe > now ? probe : now + kLookDelay;
   }
-  return std::min({freer_.due(), lanes_.next_due(now), look, gauges_.due(), quarantine_.due(),
+  return std::min({freer_.due(), lanes_.next_due(now), look, gauges_.due(), aside_.due(),
                    outlet_.open_due(now), stray_watch_.due(), parts_.losses.due()});
+}
+
+/// Nothing of it is to be offered.
+bool Pipe::is_settled(ByteRange range) const {
+  return ledger_.is_settled(range) || refusals_.judge().holds(range);
 }
 
 Status Pipe::limit_to_present() {
@@ -377,7 +391,7 @@ Status Pipe::limit_to_present() {
 
 bool Pipe::drained() const {
   return tail_.is_reached() && !shrunk() && lanes_.in_flight() == 0 && lanes_.lagging() == 0 &&
-         stray_frames_.empty() && judge_.empty() && !quarantine_.is_busy() &&
+         stray_frames_.empty() && refusals_.judge().empty() && !aside_.is_busy() &&
          (tail_.is_quiet() || until_ != kNoLimit);
 }
 

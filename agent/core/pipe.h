@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/aside.h"
 #include "agent/core/config.h"
 #include "agent/core/envelope.h"
 #include "agent/core/freer.h"
@@ -19,8 +20,7 @@
 #include "agent/core/partitions.h"
 #include "agent/core/pass.h"
 #include "agent/core/pipe_gauges.h"
-#include "agent/core/quarantine.h"
-#include "agent/core/refusal_judge.h"
+#include "agent/core/refusals.h"
 #include "agent/core/shrink_watch.h"
 #include "agent/core/stray_frames.h"
 #include "agent/core/stray_watch.h"
@@ -111,7 +111,7 @@ class Pipe {
   /// Nothing is left that could be delivered (below the limit, where one is set).
   bool drained() const;
   /// The topic refuses each record that it is given, so only one is tried from time to time.
-  bool is_refused() const { return judge_.blames_topic(); }
+  bool is_refused() const { return refusals_.judge().blames_topic(); }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since
@@ -133,18 +133,15 @@ class Pipe {
   Spread first_spread(const Spread& wanted);
   bool waits_by_old_spread() const;
 
-  std::array<Pass*, 4> passes() { return {&main_, &own_, &dropping_, &looking_back_}; }
+  std::array<Pass*, 3> passes() { return {&main_, &own_, &dropping_}; }
   bool look_for_shrinking();
   void tell_of_truncation();
   std::uint64_t records_left(Position until);
   bool has_shrunk(TimePoint now);
   void note_collapse(Position base_before);
   Fed settle_format(TimePoint now);
-  void set_aside(const Item& item);
-  void look_back(TimePoint now);
   void look_below(TimePoint now);
   void take_stretch(const Stray& stray);
-  bool set_stray_aside(ByteRange range);
   bool feed_strays(TimePoint now);
   bool pass_stray(ByteRange stretch, TimePoint now);
   bool pass_no_frame(ByteRange range);
@@ -153,17 +150,8 @@ class Pipe {
   void look_at_waiting(TimePoint now);
   void tell_of_overwriting(ByteRange range, TimePoint now);
   Result<Pass::Fill> fill(Pass& pass, Position until);
-  void note_refused(const Delivery& refused, TimePoint now);
-  bool is_fault_of_clock(const Delivery& refused);
-  bool retime(const Delivery& refused);
-  void hear_arrival(const Delivery& arrived, TimePoint now);
-  void judge_at_end(TimePoint now);
-  void set_condemned_aside();
-  void blame_topic(TimePoint now);
   Fed probe_topic(TimePoint now);
-  void note_nothing(const Item& item);
   bool is_settled(ByteRange range) const;
-  void settle_quarantine(const Quarantine::Settled& settled, TimePoint now);
   Fed wait_without_chunks();
   bool is_relaxed() const { return config_.order == Order::relaxed; }
   Fed feed_strict(TimePoint now);
@@ -172,6 +160,7 @@ class Pipe {
   Fed feed_lagging(TimePoint now);
   Fed catch_up(std::size_t lane, TimePoint now);
   void count_read(ByteRange range, std::size_t records);
+  void drop_passes();
   void end_own_pass();
   Fed rest_at_end(TimePoint now);
   Fed stay_at_end();
@@ -211,16 +200,14 @@ class Pipe {
   Envelope envelope_;
   ChunkPool side_pool_;  // of its own: the other may be all in flight
   Pass dropping_;        // gives up the oldest, where the operator wants that
-  Pass looking_back_;    // for what was too much to set aside at once
   Position dropped_to_ = 0;
   Pass main_;  // over everything, once
   Pass own_;   // of the lane that is catching up
   std::optional<std::size_t> catching_up_;
   std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
-  Quarantine quarantine_;
-  RefusalJudge judge_;
-  bool retiming_told_ = false;
   PipeGauges gauges_;
+  Aside aside_;
+  Refusals refusals_;
 
   Position until_;                   // nothing that begins at or above is forwarded
   Tail tail_;                        // as the main pass knows it

@@ -30,7 +30,7 @@ void Pipe::look_below(TimePoint now) {
   for (const auto& stray : *strays) {
     if (space_.format() == Format::frames) {
       take_stretch(stray);
-    } else if (!set_stray_aside(stray.range)) {
+    } else if (!aside_.take_stray(stray.range)) {
       return;  // when there is room
     }
     parts_.checkpoint.note_gap();
@@ -44,14 +44,6 @@ void Pipe::take_stretch(const Stray& stray) {
   freer_.strays().note(stray.range);
   if (stray.ended) return stray_frames_.add(stray.range);
   stray_frames_.add_settled(stray.range);
-}
-
-bool Pipe::set_stray_aside(ByteRange range) {
-  const Item item{range, Item::Kind::set_aside, SetAsideReason::written_below_front, 0, 0};
-  if (parts_.set_aside_store != nullptr && !quarantine_.take(item)) return false;
-  freer_.strays().note(range);
-  gauges_.count_stray(item);
-  return true;
 }
 
 // A frame proves itself, and so is sent from where it stands; what is none is set aside. True:
@@ -90,7 +82,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
   }
   const bool is_text = item.kind == Item::Kind::record || item.kind == Item::Kind::set_aside;
   const bool is_whole = item.reason == SetAsideReason::oversize;
-  if (is_text && !(is_whole ? set_stray_aside(inside) : pass_no_frame(inside))) return false;
+  if (is_text && !(is_whole ? aside_.take_stray(inside) : pass_no_frame(inside))) return false;
   if (!is_text) freer_.strays().forget(inside);  // NULs: what comes there is yet to be found
   stray_frames_.pass(inside);
   own_.skip();
@@ -100,7 +92,7 @@ bool Pipe::pass_stray(ByteRange stretch, TimePoint now) {
 // Where it was a frame when it was found, another may have come over it: what it is now, with what
 // stands beside it, is looked for again.
 bool Pipe::pass_no_frame(ByteRange range) {
-  if (stray_frames_.is_settled(range)) return set_stray_aside(range);
+  if (stray_frames_.is_settled(range)) return aside_.take_stray(range);
   freer_.strays().forget(range);
   return true;
 }
@@ -123,7 +115,7 @@ void Pipe::take_stray(const StrayFrames::Offered& frame, const Delivery& deliver
   const bool is_refused =
       delivery.outcome == Outcome::refused && !stray_frames_.refused(range, delivery.alone);
   if (is_sent) freer_.settle_stray(range, frame.checksum, now);
-  if (is_sent || (is_refused && set_stray_aside(range))) return stray_frames_.pass(range);
+  if (is_sent || (is_refused && aside_.take_stray(range))) return stray_frames_.pass(range);
   stray_frames_.add(range);
 }
 

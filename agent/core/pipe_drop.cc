@@ -49,10 +49,10 @@ void Pipe::drop_item(const Item& item, TimePoint now) {
   const bool seen = item.range.begin < ledger_.read_to();
   if (item.kind == Item::Kind::nothing) return freer_.done(item.range, now);
   if (item.kind == Item::Kind::room) return freer_.pass_room(item.range, now);
-  if (item.kind == Item::Kind::set_aside) return set_aside(item);
-  const bool is_unjudged = judge_.holds(item.range) && lanes_.in_flight() == 0;
+  if (item.kind == Item::Kind::set_aside) return aside_.take(item);
+  const bool is_unjudged = refusals_.judge().holds(item.range) && lanes_.in_flight() == 0;
   if (!is_unjudged && (is_settled(item.range) || !is_droppable(dropping_.record()))) return;
-  judge_.forget(item.range);
+  refusals_.judge().forget(item.range);
   if (!seen) count_read(item.range, 1);
   gauges_.count_dropped(item.range);
   freer_.done(item.range, now);

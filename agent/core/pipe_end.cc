@@ -9,8 +9,8 @@ namespace punchline {
 
 void Pipe::finish(TimePoint now) {
   if (!look_for_shrinking()) {
-    set_condemned_aside();
-    settle_quarantine(quarantine_.finish(now), now);
+    refusals_.settle();
+    aside_.finish(now);
     for (const auto& trouble : freer_.finish(now))
       gauges_.say(trouble, now);
     gauges_.show_now(lanes_.in_flight(), now);

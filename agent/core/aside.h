@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/core/freer.h"
+#include "agent/core/ledger.h"
+#include "agent/core/pass.h"
+#include "agent/core/pipe_gauges.h"
+#include "agent/core/quarantine.h"
+#include "buffer/base/byte_range.h"
+#include "buffer/base/clock.h"
+#include "buffer/checkpoint.h"
+#include "buffer/item.h"
+#include "sinks/chunk.h"
+
+namespace punchline {
+
+/// What one buffer sets aside: counted, told, copied into the quarantine, and freed once its copy
+/// is durable.
+///
+/// Whatever cannot be copied stays in its place, counted as set aside. Bounded memory: where too
+/// much comes at once, the rest is read again when there is room for it. One thread.
+class Aside {
+ public:
+  /// All must outlive it.
+  struct Parts {
+    Checkpoint& checkpoint;
+    Ledger& ledger;
+    Freer& freer;
+    PipeGauges& gauges;
+    SetAsideStore* store;  ///< nullptr: everything stays in its place.
+    ChunkPool& pool;       ///< One chunk, to read again by.
+  };
+  /// `owner` as for Pass.
+  Aside(Parts parts, std::string topic, std::uint32_t owner);
+
+  /// A scanner has met `item`, which is not deliverable, for the first time or once more.
+  void take(const Item& item);
+  /// Kafka has refused the record in `range`, which is at fault itself, for this reason. False: too
+  /// many are on their way, ask again.
+  bool take_refused(ByteRange range, const QuarantineLabel::Refusal& refusal);
+  /// Somebody wrote `range` where everything was done. False: as above.
+  bool take_stray(ByteRange range);
+
+  /// Copies are under way, and nothing has stood in their way so far.
+  bool is_busy() const { return quarantine_.is_busy(); }
+  bool has_work(TimePoint now) const { return quarantine_.has_work(now); }
+  TimePoint due() const { return quarantine_.due(); }
+  /// Once a turn: copies a bounded amount, makes that durable, and hands it to the freer. Blocks
+  /// for fdatasync(2).
+  void settle(TimePoint now);
+  /// Once more, all that waits for its copy, whatever the delay.
+  void finish(TimePoint now) { take_moved(quarantine_.finish(now), now); }
+  /// What was read may read differently now: a fence was set.
+  void forget() { again_.forget(); }
+
+ private:
+  void take_moved(const Quarantine::Settled& settled, TimePoint now);
+  void look_again(TimePoint now);
+
+  Parts parts_;
+  Quarantine quarantine_;
+  Pass again_;  // over what was too much at once
+};
+
+}  // namespace punchline
