@@ -1,15 +1,15 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "agent/core/aside.h"
+#include "agent/core/below_front.h"
 #include "agent/core/config.h"
+#include "agent/core/dropper.h"
 #include "agent/core/envelope.h"
+#include "agent/core/feeder.h"
 #include "agent/core/freer.h"
 #include "agent/core/lanes.h"
 #include "agent/core/ledger.h"
@@ -18,14 +18,12 @@
 #include "agent/core/metrics.h"
 #include "agent/core/outlet.h"
 #include "agent/core/partitions.h"
-#include "agent/core/pass.h"
 #include "agent/core/pipe_gauges.h"
+#include "agent/core/quarantine.h"
 #include "agent/core/refusals.h"
 #include "agent/core/shrink_watch.h"
-#include "agent/core/stray_frames.h"
-#include "agent/core/stray_watch.h"
+#include "agent/core/silence.h"
 #include "agent/core/tail.h"
-#include "agent/core/waiting_block.h"
 #include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
@@ -34,11 +32,10 @@
 
 namespace punchline {
 
-/// One buffer on its way to one topic.
+/// One buffer on its way to one topic. It orders the turn; its parts decide.
 ///
-/// feed() reads and offers, take() hears what became of it, settle() remembers and frees. Records
-/// of a lane that fell behind are met again by a pass of their own (lanes.h). One thread; no call
-/// blocks but for fdatasync(2) in settle().
+/// feed() reads and offers (feeder.h), take() hears what became of it, settle() remembers and frees
+/// (freer.h). One thread; no call blocks but for fdatasync(2) in settle().
 class Pipe {
  public:
   /// What a pipe works on and with; all must outlive it.
@@ -61,12 +58,7 @@ class Pipe {
   Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uint32_t owner,
        TimePoint now);
 
-  /// What feed() came to.
-  enum class Fed : std::uint8_t {
-    more,     ///< There is more to do at once.
-    waiting,  ///< For reports, room, memory, a delay, or the topic.
-    at_end,   ///< All complete records have been offered.
-  };
+  using Fed = Feeder::Fed;
 
   /// A report about records of this pipe.
   void take(const Delivery& delivery, TimePoint now);
@@ -113,7 +105,7 @@ class Pipe {
   /// The topic refuses each record that it is given, so only one is tried from time to time.
   bool is_refused() const { return refusals_.judge().blames_topic(); }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
-  std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
+  std::uint64_t unfinished_bytes() const { return feeder_.unfinished_bytes(); }
   /// The file became shorter than what was read of it: this pipe forwards nothing more, since
   /// positions no longer say what they said. Begin anew from the checkpoint, when
   /// is_due_anew().
@@ -132,90 +124,36 @@ class Pipe {
   bool mapping_stands(TimePoint now);
   Spread first_spread(const Spread& wanted);
   bool waits_by_old_spread() const;
-
-  std::array<Pass*, 3> passes() { return {&main_, &own_, &dropping_}; }
+  bool has_shrunk(TimePoint now);
   bool look_for_shrinking();
   void tell_of_truncation();
   std::uint64_t records_left(Position until);
-  bool has_shrunk(TimePoint now);
-  void note_collapse(Position base_before);
-  Fed settle_format(TimePoint now);
-  void look_below(TimePoint now);
-  void take_stretch(const Stray& stray);
-  bool feed_strays(TimePoint now);
-  bool pass_stray(ByteRange stretch, TimePoint now);
-  bool pass_no_frame(ByteRange range);
-  bool take_strays(const Delivery& delivery, TimePoint now);
-  void take_stray(const StrayFrames::Offered& frame, const Delivery& delivery, TimePoint now);
-  void look_at_waiting(TimePoint now);
-  void tell_of_overwriting(ByteRange range, TimePoint now);
-  Result<Pass::Fill> fill(Pass& pass, Position until);
-  Fed probe_topic(TimePoint now);
-  bool is_settled(ByteRange range) const;
-  Fed wait_without_chunks();
-  bool is_relaxed() const { return config_.order == Order::relaxed; }
-  Fed feed_strict(TimePoint now);
-  Fed feed_relaxed(TimePoint now);
-  Fed feed_main(TimePoint now);
-  Fed feed_lagging(TimePoint now);
-  Fed catch_up(std::size_t lane, TimePoint now);
-  void count_read(ByteRange range, std::size_t records);
-  void drop_passes();
-  void end_own_pass();
-  Fed rest_at_end(TimePoint now);
-  Fed stay_at_end();
-  void note_room();
-  bool pass_item(TimePoint now);
-  bool pass_record(TimePoint now);
-  std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
-  Outlet::Pace pace(const Pass& pass, std::size_t lane) const;
-  bool seeks_suspect(std::size_t lane) const {
-    return is_relaxed() && !lanes_[lane].suspects.empty();
-  }
-  void count_found(std::span<const Record> sent);
-  void count_keyless(std::span<const Record> sent);
-  bool leave_behind(std::size_t lane, TimePoint now);
-  bool is_droppable(const Record& record) const;
-  void drop_oldest(TimePoint now);
-  void drop_item(const Item& item, TimePoint now);
   void look_for_rest();
-  void close_partial_line(TimePoint now);
-  void tell_of_partial_line(TimePoint now);
-  bool is_stuck(TimePoint now) const;
-  void tell_of_silence(TimePoint now);
+  BufferState state(TimePoint now) const;
+  Pass side_pass() { return {space_, side_pool_, owner_}; }
+  bool is_relaxed() const { return config_.order == Order::relaxed; }
+
   Parts parts_;
   Space& space_;
   BufferConfig config_;
   std::uint32_t owner_;
   Ledger ledger_;
   Freer freer_;
-  StrayWatch stray_watch_;
-  StrayFrames stray_frames_;
-  WaitingBlock waiting_;
-  TimePoint overwriting_told_ = TimePoint::min();
   std::uint32_t seed_;
   Partitions partitions_;
   Lanes lanes_;
   Outlet outlet_;
   Envelope envelope_;
   ChunkPool side_pool_;  // of its own: the other may be all in flight
-  Pass dropping_;        // gives up the oldest, where the operator wants that
-  Position dropped_to_ = 0;
-  Pass main_;  // over everything, once
-  Pass own_;   // of the lane that is catching up
-  std::optional<std::size_t> catching_up_;
-  std::size_t next_lane_ = 0;  // whose turn it is to catch up (relaxed order)
   PipeGauges gauges_;
   Aside aside_;
   Refusals refusals_;
-
-  Position until_;                   // nothing that begins at or above is forwarded
-  Tail tail_;                        // as the main pass knows it
+  Tail tail_;  // as the main pass knows it
   ShrinkWatch shrink_;
-  bool is_held_up_ = false;          // the last feed() did not ask it; an event or a deadline will
-  TimePoint began_;
-  bool silence_told_ = false;
-  TimePoint trouble_seen_{};  // of the sink, while this was silent
+  Feeder feeder_;
+  BelowFront below_;
+  Dropper dropper_;
+  Silence silence_;
   std::string cluster_;  // as noted by this run
   Rest rest_;
 };

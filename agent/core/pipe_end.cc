@@ -21,7 +21,8 @@ void Pipe::finish(TimePoint now) {
 
 bool Pipe::has_unread() {
   const auto any = [](ByteRange) { return true; };
-  return survey(dropping_, main_.at(), {until_, UINT64_MAX, 1}, any).records > 0;
+  auto pass = side_pass();
+  return survey(pass, feeder_.at(), {feeder_.until(), UINT64_MAX, 1}, any).records > 0;
 }
 
 // Of a file that was truncated all is new.
@@ -30,7 +31,8 @@ void Pipe::look_for_rest() {
   const auto end = space_.end();
   if (!end) return;
   const auto from = shrunk() ? space_.base() : ledger_.front();
-  const auto found = survey(dropping_, from, {until_}, [this](ByteRange record) {
+  auto pass = side_pass();
+  const auto found = survey(pass, from, {feeder_.until()}, [this](ByteRange record) {
     return shrunk() || !ledger_.is_settled(record);
   });
   rest_ = {found.records, found.bytes, found.is_all};

@@ -115,7 +115,6 @@ void PipeGauges::say_set_aside(const std::optional<std::string>& sentence) {
 
 void PipeGauges::count_dropped(ByteRange range) {
   parts_.losses.add(LossReason::dropped, 1, range.size());
-  over_limit_bytes_ -= std::min(over_limit_bytes_, range.size());
   dropped_ = dropped_records_++ == 0 ? range : cover(dropped_, range);
 }
 
@@ -146,7 +145,7 @@ void PipeGauges::look_at_limit(const Data& data) {
   const bool drops = config_.when_full == WhenFull::drop_oldest;
   const auto data_bytes = data.bytes - (drops ? data.set_aside_bytes : 0);
   over_limit_bytes_ = data_bytes - std::min(data_bytes, config_.bytes_max);
-  const bool over = over_limit_bytes_ > 0;
+  const bool over = data_bytes > config_.bytes_max;
   if (over == over_limit_told_) return;
   over_limit_told_ = over;
   static constexpr std::array kThen = {"it grows on", "append waits",

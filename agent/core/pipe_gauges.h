@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "agent/core/config.h"
 #include "agent/core/freer.h"
@@ -59,9 +60,11 @@ class PipeGauges {
   bool is_near_limit() const {
     return config_.bytes_max > 0 && data_.get() >= config_.bytes_max / 2;
   }
-  /// By how much the buffer was over bytes_max when it was last measured, less what has been
-  /// dropped since.
-  std::uint64_t& over_limit_bytes() { return over_limit_bytes_; }
+  /// By how much the buffer is over bytes_max; nothing where that was not measured since this was
+  /// last asked.
+  std::optional<std::uint64_t> take_over_limit() {
+    return std::exchange(over_limit_bytes_, std::nullopt);
+  }
   /// A range that was set aside is in the quarantine now.
   void count_quarantined() { parts_.metrics.records_quarantined.add(1); }
   void count_confirmed(const Delivery& delivery);
@@ -115,7 +118,7 @@ class PipeGauges {
   TailAge tail_age_;
   TimePoint show_due_;
   std::uint64_t size_told_from_ = 1ULL << 40;  // doubles each time
-  std::uint64_t over_limit_bytes_ = 0;
+  std::optional<std::uint64_t> over_limit_bytes_;
   bool over_limit_told_ = false;
   bool stray_frames_told_ = false;
   ByteRange dropped_;  // since it was last told

@@ -15,11 +15,13 @@ bool Pipe::has_shrunk(TimePoint now) {
 }
 
 bool Pipe::look_for_shrinking() {
-  if (shrink_.look({ledger_.front(), main_.at(), tail_.room()})) tell_of_truncation();
+  shrink_.look(feeder_.known());
+  tell_of_truncation();
   return shrunk();
 }
 
 void Pipe::tell_of_truncation() {
+  if (!shrink_.tells()) return;
   const auto bytes = ledger_.undone_bytes(shrink_.gone());
   if (bytes == 0) return;
   parts_.losses.expect(LossReason::truncated, 0, bytes);
@@ -35,13 +37,13 @@ void Pipe::give_up(LossReason reason) {
   auto gone = shrink_.gone();
   if (reason == LossReason::deleted) {
     const auto end = space_.end();
-    gone = {front, std::max(front, end ? *end : main_.at())};
+    gone = {front, std::max(front, end ? *end : feeder_.at())};
   }
   const auto bytes = ledger_.undone_bytes(gone);
   const auto stay = gone.begin > front ? records_left(gone.begin) : 0;
   if (bytes > 0) {
     if (gone.end > ledger_.read_to()) {
-      count_read({std::max(gone.begin, ledger_.read_to()), gone.end}, 0);
+      feeder_.count_read({std::max(gone.begin, ledger_.read_to()), gone.end}, 0);
     }
     const auto read = gauges_.unsettled_records();
     const auto records = read - std::min(read, stay);
@@ -59,8 +61,9 @@ void Pipe::give_up(LossReason reason) {
 // Of those that were read, below what is gone: they come again.
 std::uint64_t Pipe::records_left(Position until) {
   const auto end = std::min(until, ledger_.read_to());
-  const auto is_left = [this](ByteRange record) { return !is_settled(record); };
-  return survey(dropping_, ledger_.front(), {end}, is_left).records;
+  const auto is_left = [this](ByteRange record) { return !feeder_.is_settled(record); };
+  auto pass = side_pass();
+  return survey(pass, ledger_.front(), {end}, is_left).records;
 }
 
 }  // namespace punchline

@@ -38,9 +38,7 @@ bool Pipe::mapping_stands(TimePoint now) {
   if (const auto stored = parts_.checkpoint.store(); !stored) gauges_.say(stored.error(), now);
   parts_.metrics.partitions.set(count);
   lanes_ = Lanes(count, seed_);
-  end_own_pass();
-  main_.restart(ledger_.front());
-  tail_.leave();
+  feeder_.restart();
   // In relaxed order all that is there counts as a backlog.
   const bool has_records = space_.format() != Format::none;
   for (std::size_t lane = 0; is_relaxed() && has_records && lane < count; ++lane)
@@ -49,7 +47,7 @@ bool Pipe::mapping_stands(TimePoint now) {
 }
 
 bool Pipe::waits_by_old_spread() const {
-  const bool is_behind = main_.at() < partitions_.old_until() && !tail_.is_reached();
+  const bool is_behind = feeder_.at() < partitions_.old_until() && !tail_.is_reached();
   return lanes_.lagging() > 0 || (partitions_.is_old() && is_behind);
 }
 

@@ -28,6 +28,7 @@ bool ShrinkWatch::look(const Known& known) {
   const auto end_before = std::max(end_seen_, known.read_to);
   has_shrunk_ = *end < end_before || !*begins;
   if (has_shrunk_) {
+    is_untold_ = true;
     is_at_most_ = *end >= end_before;
     const auto from = is_at_most_ ? known.front : std::max(known.front, *end);
     gone_ = {from, std::max(from, end_before)};

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/clock.h"
@@ -37,6 +38,8 @@ class ShrinkWatch {
   /// Looks at the file. True if it is seen to have shrunk for the first time. What cannot be read
   /// is looked at again.
   bool look(const Known& known);
+  /// It has shrunk, and nobody was told yet: true once.
+  bool tells() { return std::exchange(is_untold_, false); }
   /// It is seen otherwise that positions mean nothing any more.
   void set_shrunk() { has_shrunk_ = true; }
   bool has_shrunk() const { return has_shrunk_; }
@@ -61,6 +64,7 @@ class ShrinkWatch {
   bool has_shrunk_ = false;
   std::optional<TimePoint> shrunk_at_;  // as first asked
   ByteRange gone_;
+  bool is_untold_ = false;
   bool is_at_most_ = false;
 };
 

@@ -4,13 +4,12 @@
 
 namespace punchline {
 
-bool Tail::reach(TimePoint now) {
-  const bool unmoved = is_reached_ && is_woken_;
+void Tail::reach(TimePoint now) {
+  was_vain_ = is_reached_ && is_woken_;
   is_reached_ = true;
   is_woken_ = false;
   due_ = now + kLookDelay;
   earliest_ = now + kWakesTogether;
-  return unmoved;
 }
 
 void Tail::note_unfinished(std::uint64_t bytes, TimePoint now) {

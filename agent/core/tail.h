@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "buffer/base/byte_range.h"
 #include "buffer/base/clock.h"
@@ -37,8 +38,10 @@ class Tail {
   }
   void look_at(TimePoint due) { due_ = due; }
 
-  /// The reader has come to the end. True if it was woken although nothing was appended.
-  bool reach(TimePoint now);
+  /// The reader has come to the end.
+  void reach(TimePoint now);
+  /// It was woken although nothing was appended: true once.
+  bool take_vain_wake() { return std::exchange(was_vain_, false); }
   /// There may be more to read at once.
   void leave() { is_reached_ = false; }
 
@@ -57,6 +60,7 @@ class Tail {
  private:
   bool is_reached_ = false;
   bool is_woken_ = true;
+  bool was_vain_ = false;
   TimePoint due_;
   TimePoint earliest_;
   ByteRange room_;

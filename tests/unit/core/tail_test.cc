@@ -29,13 +29,18 @@ TEST_CASE("the end is looked at once a second, and a millisecond after a wake") 
 
 TEST_CASE("a wake without growth is told, the first look is not one") {
   Tail tail(kStart);
-  CHECK_FALSE(tail.reach(kStart));
-  CHECK_FALSE(tail.reach(kStart + 1s));
+  tail.reach(kStart);
+  CHECK_FALSE(tail.take_vain_wake());
+  tail.reach(kStart + 1s);
+  CHECK_FALSE(tail.take_vain_wake());
   tail.wake();
-  CHECK(tail.reach(kStart + 2s));
+  tail.reach(kStart + 2s);
+  CHECK(tail.take_vain_wake());
+  CHECK_FALSE(tail.take_vain_wake());
   tail.wake();
   tail.leave();  // something was read
-  CHECK_FALSE(tail.reach(kStart + 3s));
+  tail.reach(kStart + 3s);
+  CHECK_FALSE(tail.take_vain_wake());
 }
 
 TEST_CASE("an unfinished line is told once, a minute after it has last grown") {
