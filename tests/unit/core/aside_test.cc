@@ -1,81 +1,39 @@
 #include "agent/core/aside.h"
 
+#include <set>
 #include <string>
 
-#include "agent/core/refusals.h"
 #include "sinks/kafka_codes.h"
 #include "tests/support/catch.h"
-#include "tests/support/memory_file.h"
-#include "tests/unit/core/books.h"
-#include "tests/unit/core/world.h"
+#include "tests/unit/core/desk.h"
 
 using namespace punchline;
-using punchline::testing::Books;
-using punchline::testing::KeptLog;
-using punchline::testing::KeptStore;
-using punchline::testing::MemoryFile;
+using punchline::testing::Desk;
+using punchline::testing::desk_config;
+using punchline::testing::kDeskStart;
 using namespace std::chrono_literals;
 
 namespace {
 
-const TimePoint kStart{1h};
+const TimePoint kStart = kDeskStart;
 
-/// A hundred lines of ten bytes, all of them read, and what a pipe has to set them aside.
-struct Desk {
-  explicit Desk(bool has_store = true) : stored(has_store ? &store : nullptr) {
-    books.ledger.note_read(1000);
+/// All of it has been read.
+struct ReadDesk : Desk {
+  explicit ReadDesk(bool has_store = true) : Desk(desk_config(), has_store) {
+    ledger.note_read(1000);
   }
-
-  static std::string lines() {
-    std::string text;
-    for (int i = 100; i < 200; ++i)
-      text += "line " + std::to_string(i) + ".\n";
-    return text;
-  }
-  static BufferConfig settings() {
-    BufferConfig config;
-    config.path = "desk.buf";
-    config.topic = "logs";
-    return config;
-  }
-  static Checkpoint& started(Checkpoint& checkpoint) {
-    REQUIRE(checkpoint.start().ok());
-    REQUIRE(checkpoint.settle_format().ok());
-    return checkpoint;
-  }
-  std::uint64_t records_set_aside(SetAsideReason reason) const {
-    return metrics.records_set_aside[static_cast<std::size_t>(reason)].get();
-  }
-  /// Of the line that begins there, sent alone.
-  static Delivery refusal(Position begin) {
-    Delivery delivery;
-    delivery.range = {begin, begin + 10};
-    delivery.records = 1;
-    delivery.outcome = Outcome::refused;
-    delivery.code = kafka_codes::kMsgSizeTooLarge;
-    delivery.alone = true;
-    return delivery;
-  }
-
-  const BufferConfig config = settings();
-  MemoryFile file{lines()};
-  KeptStore store;
-  SetAsideStore* stored;
-  Checkpoint checkpoint{file, StartFacts{}};
-  Books books{started(checkpoint)};
-  BufferMetrics metrics{"desk.buf", "logs"};
-  LossAccount losses{file, metrics};
-  KeptLog log;
-  PipeGauges gauges{
-      {checkpoint.space(), checkpoint, books.ledger, books.freer, metrics, losses, log},
-      config,
-      kStart};
-  ChunkPool pool{ChunkPool::kChunkBytes};
-  Aside aside{{checkpoint, books.ledger, books.freer, gauges, stored, pool}, config.topic, 0};
-  Lanes lanes{2, 1};
-  Envelope envelope{config, nullptr, "uuid", ""};
-  Refusals refusals{{checkpoint.space(), books.ledger, lanes, envelope, aside, log}, config, 1};
 };
+
+/// Of the line that begins there, sent alone.
+Delivery refusal(Position begin) {
+  Delivery delivery;
+  delivery.range = {begin, begin + 10};
+  delivery.records = 1;
+  delivery.outcome = Outcome::refused;
+  delivery.code = kafka_codes::kMsgSizeTooLarge;
+  delivery.alone = true;
+  return delivery;
+}
 
 Item set_aside(ByteRange range, SetAsideReason reason) {
   return {range, Item::Kind::set_aside, reason, 0, 0};
@@ -84,7 +42,7 @@ Item set_aside(ByteRange range, SetAsideReason reason) {
 }  // namespace
 
 TEST_CASE("what is set aside is done once its copy is durable, and not before") {
-  Desk desk;
+  ReadDesk desk;
   desk.books.ledger.done({0, 500});
   auto& ledger = desk.books.ledger;
   ledger.note_read(500);
@@ -108,7 +66,7 @@ TEST_CASE("what is set aside is done once its copy is durable, and not before") 
 }
 
 TEST_CASE("what is met once more is neither counted nor copied twice") {
-  Desk desk;
+  ReadDesk desk;
   desk.books.ledger.note_read(500);
   for (int i = 0; i < 3; ++i)
     desk.aside.take(set_aside({500, 510}, SetAsideReason::oversize));
@@ -120,7 +78,7 @@ TEST_CASE("what is met once more is neither counted nor copied twice") {
 }
 
 TEST_CASE("without a quarantine all stays, and counts as set aside") {
-  Desk desk(false);
+  ReadDesk desk(false);
   desk.books.ledger.note_read(500);
   desk.aside.take(set_aside({500, 510}, SetAsideReason::oversize));
   CHECK(desk.aside.take_refused({0, 10}, {0, kafka_codes::kMsgSizeTooLarge, "TOO_LARGE"}));
@@ -133,8 +91,8 @@ TEST_CASE("without a quarantine all stays, and counts as set aside") {
 }
 
 TEST_CASE("a refused record is kept with the destination's reason, once another has arrived") {
-  Desk desk;
-  const auto refused = Desk::refusal(100);
+  ReadDesk desk;
+  const auto refused = refusal(100);
   CHECK_FALSE(desk.refusals.note(refused, kStart));
   desk.refusals.settle();
   CHECK_FALSE(desk.books.ledger.holds(refused.range));
@@ -152,9 +110,9 @@ TEST_CASE("a refused record is kept with the destination's reason, once another 
 }
 
 TEST_CASE("where each is refused the topic is blamed, told once, and nothing is set aside") {
-  Desk desk;
+  ReadDesk desk;
   for (std::uint64_t i = 0; i < 100; ++i)
-    desk.refusals.note(Desk::refusal(Position(i * 10)), kStart);
+    desk.refusals.note(refusal(Position(i * 10)), kStart);
   CHECK(desk.refusals.judge_at_end(kStart));
   CHECK(desk.refusals.judge_at_end(kStart));
   CHECK(desk.log.lines.size() == 1);
@@ -162,19 +120,19 @@ TEST_CASE("where each is refused the topic is blamed, told once, and nothing is 
   desk.refusals.settle();
   CHECK(desk.books.ledger.held_ranges() == 0);
   // The first of them arrives: the topic was mended, and all lanes go back to it.
-  Delivery arrived = Desk::refusal(0);
+  Delivery arrived = refusal(0);
   desk.refusals.note_arrival(arrived, kStart);
   CHECK_FALSE(desk.refusals.judge().blames_topic());
   CHECK(desk.lanes.lagging() == 2);
 }
 
 TEST_CASE("for the time of now a clock is blamed, once, and no line") {
-  Desk desk;
-  auto refused = Desk::refusal(0);
+  ReadDesk desk;
+  auto refused = refusal(0);
   refused.code = kafka_codes::kInvalidTimestamp;
   CHECK(desk.refusals.is_fault_of_clock(refused));
   CHECK(desk.refusals.is_fault_of_clock(refused));
   CHECK(desk.log.lines.size() == 1);
   CHECK(desk.log.has("the clock of this machine or of the broker is wrong"));
-  CHECK_FALSE(desk.refusals.is_fault_of_clock(Desk::refusal(0)));
+  CHECK_FALSE(desk.refusals.is_fault_of_clock(refusal(0)));
 }
