@@ -237,7 +237,7 @@ Feeder::Fed Feeder::feed_lagging(TimePoint now) {
     if (!parts_.outlet.takes(lane)) continue;
     const auto& at = lanes[lane];
     if (seeks_suspect(lane) && at.in_flight > 0) continue;
-    const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume;
+    const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume();
     // The front may have passed it, and the file been collapsed up to there.
     own_.restart(std::max(from, parts_.ledger.front()));
     catching_up_ = lane;
@@ -253,7 +253,7 @@ Feeder::Fed Feeder::catch_up(std::size_t lane, TimePoint now) {
   auto& lanes = parts_.lanes;
   const auto& at = lanes[lane];
   const bool seeks = seeks_suspect(lane);
-  const auto until = seeks ? at.suspects.end : at.until.value_or(main_.at());
+  const auto until = seeks ? at.suspects.end : at.until().value_or(main_.at());
   const auto filled = fill(own_, until);
   if (!filled) {
     parts_.gauges.say(filled.error(), now);
@@ -372,8 +372,10 @@ bool Feeder::may_give_up(const Record& record) const {
   if (parts_.lanes.count() == 0) return false;
   const auto number = parts_.partitions.of(record);
   const auto& lane = parts_.lanes[number];
-  if (!lane.resume || begin < *lane.resume || (lane.until && begin >= *lane.until)) return false;
-  return lane.in_flight == 0 || !(lane.failed || seeks_suspect(number));
+  const auto resume = lane.resume();
+  const auto until = lane.until();
+  if (!resume || begin < *resume || (until && begin >= *until)) return false;
+  return lane.in_flight == 0 || !(lane.is_settling() || seeks_suspect(number));
 }
 
 void Feeder::restart() {

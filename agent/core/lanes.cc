@@ -10,8 +10,28 @@ namespace punchline {
 namespace {
 
 using std::chrono::milliseconds;
+using State = decltype(Lanes::Lane::state);
+
+/// Of one that is neither behind nor open: long ago.
+TimePoint due_of(const State& state) {
+  if (const auto* behind = std::get_if<Lanes::Behind>(&state)) return behind->due;
+  if (const auto* open = std::get_if<Lanes::Open>(&state)) return open->due;
+  return {};
+}
 
 }  // namespace
+
+std::optional<Position> Lanes::Lane::resume() const {
+  if (const auto* settling = std::get_if<Settling>(&state)) return settling->resume;
+  if (const auto* behind = std::get_if<Behind>(&state)) return behind->resume;
+  if (const auto* open = std::get_if<Open>(&state)) return open->resume;
+  return std::nullopt;
+}
+
+std::optional<Position> Lanes::Lane::until() const {
+  if (const auto* open = std::get_if<Open>(&state)) return open->until;
+  return std::nullopt;
+}
 
 Lanes::Lanes(std::size_t count, std::uint32_t seed) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -27,10 +47,18 @@ void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch
   in_flight_ += records;
 }
 
-void Lanes::lag(Lane& lane, Position resume) {
-  if (!lane.resume) ++lagging_;
-  lane.resume = std::min(lane.resume.value_or(resume), resume);
-  lane.until.reset();
+void Lanes::settle(Lane& lane, Position resume, bool refused) {
+  if (const auto* settling = std::get_if<Settling>(&lane.state))
+    refused = refused || settling->refused;
+  const auto before = lane.resume();
+  if (!before) ++lagging_;
+  lane.state = Settling{std::min(before.value_or(resume), resume), refused};
+}
+
+void Lanes::fall_behind(Lane& lane, Position resume, TimePoint due) {
+  const auto before = lane.resume();
+  if (!before) ++lagging_;
+  lane.state = Behind{std::min(before.value_or(resume), resume), due};
 }
 
 std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint now) {
@@ -40,23 +68,21 @@ std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint n
   in_flight_ -= delivery.records;
   lane.reported = lane.silent_since = now;
   if (delivery.outcome != Outcome::persisted) {
-    lag(lane, delivery.range.begin);
-    lane.failed = true;
-  } else if (!lane.failed) {
+    settle(lane, delivery.range.begin, delivery.outcome == Outcome::refused);
+  } else if (!lane.is_settling()) {
     lane.backoff.reset();
   }
   note(lane, delivery);
-  if (!lane.failed || lane.in_flight > 0) return std::nullopt;
-  lane.failed = false;
-  const auto delay = Lanes::delay(lane);
-  lane.due = now + delay;
+  const auto* settling = std::get_if<Settling>(&lane.state);
+  if (settling == nullptr || lane.in_flight > 0) return std::nullopt;
+  const auto delay = Lanes::delay(lane, settling->refused);
+  lane.state = Behind{settling->resume, now + delay};
   return delay;
 }
 
 void Lanes::note(Lane& lane, const Delivery& delivery) {
   if (delivery.outcome == Outcome::persisted) lane.refusals = 0;
   if (delivery.outcome != Outcome::refused) return;
-  lane.refused = true;
   const bool first = lane.suspects.empty();
   lane.suspects = {
       first ? delivery.range.begin : std::min(lane.suspects.begin, delivery.range.begin),
@@ -67,17 +93,17 @@ void Lanes::note(Lane& lane, const Delivery& delivery) {
 }
 
 // The sink halves what it takes until the suspect is alone, so there is an end to it.
-Backoff::Millis Lanes::delay(Lane& lane) {
-  if (!std::exchange(lane.refused, false) || lane.refusals >= kRefusalsMax) {
-    return lane.backoff.next();
-  }
+Backoff::Millis Lanes::delay(Lane& lane, bool refused) {
+  if (!refused || lane.refusals >= kRefusalsMax) return lane.backoff.next();
   return lane.refusals == 0 ? milliseconds{0} : kRefusalDelay;
 }
 
 void Lanes::forgive(std::size_t lane, TimePoint now) {
-  lanes_[lane].refusals = 0;
-  lanes_[lane].due = now;
-  lanes_[lane].backoff.reset();
+  auto& at = lanes_[lane];
+  at.refusals = 0;
+  at.backoff.reset();
+  if (auto* behind = std::get_if<Behind>(&at.state)) behind->due = now;
+  if (auto* open = std::get_if<Open>(&at.state)) open->due = now;
 }
 
 bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
@@ -85,43 +111,49 @@ bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
   if (at.in_flight == 0 || at.epoch == epoch) return false;
   in_flight_ -= at.in_flight;
   at.in_flight = 0;
-  at.failed = at.refused = false;
-  lag(at, front);
+  fall_behind(at, front, due_of(at.state));
   return true;
 }
 
 // What an open lane has in flight may lie above what it left behind: that settles first.
-void Lanes::leave_behind(std::size_t lane, Position resume, TimePoint now) {
+void Lanes::leave_behind(std::size_t lane, Position resume, TimePoint due) {
   auto& at = lanes_[lane];
-  at.failed = at.failed || (at.until && at.in_flight > 0);
-  lag(at, resume);
-  at.due = now;
+  if (at.is_settling() || (is_open(lane) && at.in_flight > 0)) return settle(at, resume, false);
+  fall_behind(at, resume, due);
 }
 
 void Lanes::open(Position until) {
   for (auto& lane : lanes_) {
-    if (lane.resume && !lane.until && !lane.failed && lane.suspects.empty()) lane.until = until;
+    const auto* behind = std::get_if<Behind>(&lane.state);
+    if (behind != nullptr && lane.suspects.empty())
+      lane.state = Open{behind->resume, behind->due, until};
   }
 }
 
+void Lanes::move(std::size_t lane, Position resume) {
+  auto& state = lanes_[lane].state;
+  if (auto* settling = std::get_if<Settling>(&state)) settling->resume = resume;
+  if (auto* behind = std::get_if<Behind>(&state)) behind->resume = resume;
+  if (auto* open = std::get_if<Open>(&state)) open->resume = resume;
+}
+
 void Lanes::level(std::size_t lane) {
-  auto& at = lanes_[lane];
-  if (!at.resume) return;
-  at.resume.reset();
-  at.until.reset();
-  at.suspects = {};
+  if (!lags(lane)) return;
+  lanes_[lane].state = Level{};
+  lanes_[lane].suspects = {};
   --lagging_;
 }
 
 bool Lanes::is_due(std::size_t lane, TimePoint now) const {
   const auto& at = lanes_[lane];
-  return at.resume && !at.failed && at.due <= now;
+  return lags(lane) && !at.is_settling() && due_of(at.state) <= now;
 }
 
 TimePoint Lanes::next_due(TimePoint now) const {
   auto next = TimePoint::max();
   for (const auto& lane : lanes_) {
-    if (lane.resume && !lane.failed && lane.due > now) next = std::min(next, lane.due);
+    const auto due = due_of(lane.state);
+    if (due > now) next = std::min(next, due);
   }
   return next;
 }
@@ -146,7 +178,7 @@ bool Lanes::any_reported_since(TimePoint since) const {
 
 bool Lanes::any_idle() const {
   return std::any_of(lanes_.begin(), lanes_.end(),
-                     [](const Lane& lane) { return !lane.resume && lane.in_flight == 0; });
+                     [](const Lane& lane) { return !lane.resume() && lane.in_flight == 0; });
 }
 
 }  // namespace punchline

@@ -59,7 +59,7 @@ TEST_CASE("a full lane holds up the main pass while it is heard of, and is left 
     desk.feeder.feed(desk.now);
   }
   CHECK(desk.lanes.lags(0));
-  CHECK(desk.lanes[0].resume == Position(200));
+  CHECK(desk.lanes[0].resume() == Position(200));
   CHECK(desk.sink.log(1).size() >= 40);
   CHECK(desk.metrics.records_read.get() == 100);
 }

@@ -29,7 +29,7 @@ TEST_CASE("a lane that failed lags from its lowest record on, once all is settle
   CHECK_FALSE(lanes.is_due(0, kStart + 1h));  // four are still out
   CHECK_FALSE(lanes.take(delivery(0, {10, 20}, 1, Outcome::unknown), kStart));
   CHECK(lanes.take(delivery(0, {30, 60}, 3, Outcome::not_persisted), kStart));
-  CHECK(lanes[0].resume == 10);
+  CHECK(lanes[0].resume() == 10);
   CHECK_FALSE(lanes.is_due(0, kStart));
   CHECK(lanes.next_due(kStart) > kStart);
   CHECK(lanes.is_due(0, kStart + 101ms));
@@ -62,7 +62,7 @@ TEST_CASE("a lost client sends back the lanes that had something out with it, an
   CHECK(lanes.lost(1, 5, 1000));
   CHECK_FALSE(lanes.lost(2, 5, 1000));
   CHECK_FALSE(lanes.lags(0));
-  CHECK(lanes[1].resume == 1000);
+  CHECK(lanes[1].resume() == 1000);
   CHECK(lanes.is_due(1, kStart));
   CHECK_FALSE(lanes.lags(2));
   CHECK(lanes.in_flight() == 2);
@@ -131,12 +131,12 @@ TEST_CASE("an open lane closes at a failure, and opens once no suspect is left")
   CHECK_FALSE(lanes.is_open(0));  // two are still out
   lanes.take(delivery(0, {140, 150}, 2, Outcome::refused), kStart);
   CHECK(lanes[0].suspects == ByteRange{120, 150});
-  CHECK(lanes[0].resume == 0);
+  CHECK(lanes[0].resume() == 0);
   lanes.open(200);
   CHECK_FALSE(lanes.is_open(0));
   lanes.clear_suspects(0);
   lanes.open(200);
-  CHECK(lanes[0].until == 200);
+  CHECK(lanes[0].until() == 200);
 }
 
 TEST_CASE("an open lane that is left behind settles before it goes on") {
@@ -150,5 +150,5 @@ TEST_CASE("an open lane that is left behind settles before it goes on") {
   CHECK_FALSE(lanes.is_open(0));
   CHECK(lanes.take(delivery(0, {110, 120}, 1, Outcome::persisted), kStart));
   CHECK(lanes.is_due(0, kStart + 1s));
-  CHECK(lanes[0].resume == 0);
+  CHECK(lanes[0].resume() == 0);
 }
