@@ -12,23 +12,6 @@
 
 namespace punchline {
 
-const char* name_of(Origin origin) {
-  static constexpr std::array kNames = {"resumed",   "new_boot", "fresh",  "unknown",
-                                        "truncated", "copied",   "damaged"};
-  return kNames[static_cast<std::size_t>(origin)];
-}
-
-namespace {
-
-// Of what was done behind the front only the file itself knew; who saw it happen tells more.
-std::string gone_with(std::uint64_t bytes) {
-  if (bytes == 0) return "";
-  return "; of what waited in it up to " + std::to_string(bytes) +
-         " bytes are gone, and whatever stood behind them";
-}
-
-}  // namespace
-
 Result<Position> Checkpoint::end() {
   // The barrier comes first: an append under way is either in the size or begins behind it.
   if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
@@ -70,10 +53,7 @@ Result<StartReport> Checkpoint::start_without_state() {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
   StartReport report;
-  // Born later than now: the clock is behind, and so says nothing.
-  const bool born_now =
-      supported_ && facts->birth_ns > facts_.boot_time_ns && facts->birth_ns <= facts_.now_ns;
-  report.origin = born_now && !facts_.force_fence ? Origin::fresh : Origin::unknown;
+  report.origin = judge_without_state(facts->birth_ns, supported_, facts_);
   state_.uuid = facts_.fresh_uuid;
   state_.identity = fold_identity(facts->inode, facts->birth_ns);
   dirty_ = supported_;
@@ -102,9 +82,8 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   stored_synced_ = found.synced;
   stored_format_ = found.format;
   load_fences();
-  const bool new_boot = found.boot != facts_.boot || facts_.force_fence;
-  if (new_boot && found.synced < found.front) {
-    state_.front = std::max(found.synced, found.base);
+  state_.front = front_at_start(found, facts_);
+  if (state_.front < found.front) {
     report.taken_back_bytes = found.front - state_.front;
     stored_front_ = state_.front;
     dirty_ = true;
@@ -113,37 +92,24 @@ Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport
   load_freed();
   const auto begins = may_begin_at(state_.front);
   if (!begins) return begins.error();
-  const bool other_inode = found.identity != fold_identity(facts->inode, facts->birth_ns);
-  // In one boot the size cannot shrink, and over a boot what was synced stays.
-  const bool too_short = state_.base + facts->size < std::max(state_.front, found.synced);
-  if (other_inode) {
-    if (found.format == Format::frames) add_salt(found.identity);
-    begin_anew(report, Origin::copied, "a copy or a restored backup (inode or birth time differ)");
-  } else if (lost_place_) {
-    begin_anew(report, Origin::damaged,
-               "a collapse was cut off, and the file is not as that left it");
-  } else if (too_short) {
-    const auto kept = std::max(state_.front, state_.base + facts->size);
-    if (!facts_.truncated) report.lost_bytes = found.synced - std::min(found.synced, kept);
-    begin_anew(report, Origin::truncated,
-               "shorter than it was: it was truncated" + gone_with(report.lost_bytes));
-  } else if (facts_.truncated || !*begins) {
-    if (!facts_.truncated) report.lost_bytes = found.synced - std::min(found.synced, state_.front);
-    begin_anew(report, Origin::truncated,
-               "no line begins where one did: it was truncated and has grown again, or a producer "
-               "that does not append has written over it" +
-                   gone_with(report.lost_bytes));
-  } else if (new_boot) {
-    report.origin = Origin::new_boot;
-  } else {
-    drop_passed_fences();
-    if (const auto settled = settle_format(); !settled) return settled.error();
-    if (!intent_stands_) return report;
-    const auto stored = store();
-    if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
-    return report;
-  }
+  const auto identity = fold_identity(facts->inode, facts->birth_ns);
+  const auto judged =
+      judge({found, identity, found.base + facts->size, *begins, lost_place_}, facts_);
+  report.origin = judged.origin;
+  report.lost_bytes = judged.lost_bytes;
+  if (judged.origin == Origin::resumed) return resume(std::move(report));
+  if (judged.origin == Origin::copied && found.format == Format::frames) add_salt(found.identity);
+  if (judged.origin != Origin::new_boot) begin_anew(report, judged.origin, judged.why);
   if (const auto fenced = fence_and_close(report); !fenced) return fenced.error();
+  return report;
+}
+
+Result<StartReport> Checkpoint::resume(StartReport report) {
+  drop_passed_fences();
+  if (const auto settled = settle_format(); !settled) return settled.error();
+  if (!intent_stands_) return report;
+  const auto stored = store();
+  if (!stored && stored.error().kind() != ErrorKind::no_space) return stored.error();
   return report;
 }
 
@@ -161,11 +127,11 @@ void Checkpoint::adopt(const State& state) {
   space_.set_format(state.format);
 }
 
-void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::string& warning) {
+void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::string& why) {
   const auto facts = file_.facts();
   report.origin = origin;
   report.taken_back_bytes = 0;
-  report.warnings.push_back(warning +
+  report.warnings.push_back(why +
                             "; all it holds is read as new, so duplicates of what was delivered "
                             "before may follow");
   const bool copied = origin == Origin::copied;

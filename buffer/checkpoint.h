@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,33 +9,11 @@
 #include "buffer/base/result.h"
 #include "buffer/buffer_file.h"
 #include "buffer/collapse.h"
+#include "buffer/origin.h"
 #include "buffer/space.h"
 #include "buffer/state.h"
 
 namespace punchline {
-
-/// What the machine says at start; values, so that the rules can be tried without a machine.
-struct StartFacts {
-  std::uint64_t boot = 0;         ///< fold_boot_id() of the running boot; never 0.
-  std::int64_t boot_time_ns = 0;  ///< When it began, ns since the epoch; round up in doubt.
-  std::int64_t now_ns = std::numeric_limits<std::int64_t>::max();  ///< The same clock, by now.
-  Uuid fresh_uuid{};         ///< Taken if the buffer needs a new one.
-  bool force_fence = false;  ///< Treat this start as the first of a new boot.
-  bool truncated = false;    ///< The file was seen to become shorter, or to be written over.
-};
-
-/// How a buffer was found at start (buffer/FORMAT.md, "Start").
-enum class Origin : std::uint8_t {
-  resumed,    ///< Same boot, same file: goes on at the front.
-  new_boot,   ///< First start since a boot: front taken back to what was synced, fence set.
-  fresh,      ///< No state, born in this boot: read from 0, exactly.
-  unknown,    ///< No state, older than this boot: read from 0, carefully.
-  truncated,  ///< It was truncated: everything there is new.
-  copied,     ///< The state belongs to another inode: everything there is new.
-  damaged,    ///< The state does not check: everything there is new.
-};
-
-const char* name_of(Origin origin);
 
 /// What start() found and did, for the log.
 struct StartReport {
@@ -148,8 +125,9 @@ class Checkpoint {
  private:
   Result<StartReport> start_without_state();
   Result<StartReport> start_with_state(const State& found, StartReport report);
+  Result<StartReport> resume(StartReport report);
   void adopt(const State& state);
-  void begin_anew(StartReport& report, Origin origin, const std::string& warning);
+  void begin_anew(StartReport& report, Origin origin, const std::string& why);
   Status fence_and_close(StartReport& report);
   Result<Position> record_end(Position end);
   Result<bool> tail_is_unfinished(Position end);
