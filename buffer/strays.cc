@@ -101,6 +101,11 @@ Status StraySearch::look_into(ByteRange clean, std::size_t found_max,
     }
     bytes_read_ += *read;
     auto bytes = std::string_view(memory_).substr(0, *read);
+    if (clean_in(bytes) < bytes.size()) {  // a line may have begun before what was read of it
+      const auto holds = space_.still_holds(looked_to_, bytes);
+      if (!holds) return holds.error();
+      if (!*holds) continue;
+    }
     const bool more = looked_to_ + *read < clean.end;
     while (!bytes.empty() && found.size() < found_max) {
       const auto text = clean_in(bytes);

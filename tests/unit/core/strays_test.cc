@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <utility>
 
 #include "tests/support/catch.h"
 #include "tests/unit/core/strays_story.h"
@@ -300,4 +301,19 @@ TEST_CASE("what is written over while it waits to be kept is kept as the lines i
       });
   CHECK(parts == 1);  // the end of the line at which the second writer stopped
   CHECK(world.file.text().find("another") == std::string::npos);
+}
+
+TEST_CASE("a line that is written between two pages of a look is found whole") {
+  Story story;
+  auto& world = story.world;
+  const auto line = std::string(200, 'l') + "\n";
+  world.file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 0 || std::exchange(written, true)) return;
+    world.file.producer_writes(4000, line);  // into two pages, of which one has been read
+  });
+  world.file.producer_writes(0, "first\n");
+  world.file.producer_writes(8000, "last\n");
+  rest(world);
+  CHECK(world.store.contents.count(std::string(200, 'l')) == 1);
+  CHECK(set_aside(world, kBelow) == 3);
 }
