@@ -45,6 +45,8 @@ class Aside {
 
   /// Copies are under way, and nothing has stood in their way so far.
   bool is_busy() const { return quarantine_.is_busy(); }
+  /// Some copy is still to be made, now or after a while.
+  bool has_waiting() const { return quarantine_.due() != TimePoint::max(); }
   bool has_work(TimePoint now) const { return quarantine_.has_work(now); }
   TimePoint due() const { return quarantine_.due(); }
   /// Once a turn: copies a bounded amount, makes that durable, and hands it to the freer. Blocks

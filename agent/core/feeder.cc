@@ -130,12 +130,19 @@ void Feeder::note_room() {
   parts_.gauges.note_room(room);
 }
 
+bool Feeder::ends_with_partial_line() const {
+  const bool has_text = main_.unfinished_bytes() > 0 && parts_.tail.room().empty();
+  return has_text && !has_limit() && space_.format() == Format::lines;
+}
+
+bool Feeder::will_close_line() const {
+  return ends_with_partial_line() && config_.partial_timeout > 0ms;
+}
+
 void Feeder::close_partial_line(TimePoint now) {
-  const auto bytes = main_.unfinished_bytes();
   auto& tail = parts_.tail;
-  tail.note_unfinished(bytes, now);
-  if (bytes == 0 || !tail.room().empty() || has_limit()) return;
-  if (space_.format() != Format::lines) return;
+  tail.note_unfinished(main_.unfinished_bytes(), now);
+  if (!ends_with_partial_line()) return;
   if (config_.partial_timeout == 0ms) return tell_of_partial_line(now);
   if (tail.unfinished_for(now) < config_.partial_timeout) return;
   if (const auto closed = space_.file().append(std::span("\n", 1)); !closed)

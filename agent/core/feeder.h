@@ -94,6 +94,8 @@ class Feeder {
   Position at() const { return main_.at(); }
   /// Bytes of a record behind that which is not complete yet.
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
+  /// The last line has no newline, and partial_timeout will give it one.
+  bool will_close_line() const;
   /// A pass of a lane's own is under way.
   bool is_catching_up() const { return catching_up_.has_value(); }
   /// Nothing of `range` is to be offered.
@@ -128,6 +130,7 @@ class Feeder {
   void count_found(std::span<const Record> sent);
   void count_keyless(std::span<const Record> sent);
   void note_room();
+  bool ends_with_partial_line() const;
   void close_partial_line(TimePoint now);
   void tell_of_partial_line(TimePoint now);
 

@@ -185,6 +185,10 @@ bool Pipe::drained() const {
          (tail_.is_quiet() || feeder_.has_limit());
 }
 
+bool Pipe::has_work_left() const {
+  return !drained() || aside_.has_waiting() || feeder_.will_close_line();
+}
+
 std::string Pipe::note_cluster(const std::string& id, TimePoint now) {
   auto before = noted_cluster(parts_.file);
   cluster_ = id;

@@ -102,6 +102,9 @@ class Pipe {
   Status limit_to_present();
   /// Nothing is left that could be delivered (below the limit, where one is set).
   bool drained() const;
+  /// Something is to be done yet by whoever lets the file go: drained() does not ask for copies that
+  /// have failed, nor for a last line that partial_timeout is to close.
+  bool has_work_left() const;
   /// The topic refuses each record that it is given, so only one is tried from time to time.
   bool is_refused() const { return refusals_.judge().blames_topic(); }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }

@@ -11,6 +11,7 @@
 
 #include "agent/config/key_sources.h"
 #include "agent/core/key_rule.h"
+#include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
 #include "buffer/crc32c.h"
 #include "buffer/host.h"
@@ -40,6 +41,8 @@ class Draft final : public Log {
 
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   std::vector<std::pair<std::size_t, OpenFailure>> failures;
+  for (const auto& config : config_.buffers)
+    seen_.emplace(&config, last_look(config));
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
     const auto& config = config_.buffers[i];
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
@@ -255,6 +258,10 @@ void Buffers::look_at_names(TimePoint now) {
 }
 
 void Buffers::look_at_name(Held& held, TimePoint now) {
+  auto& buffer = held.buffer;
+  if (!buffer.is_named && buffer.checkpoint->attributes_supported())
+    buffer.is_named = note_name(held.config, *buffer.file).ok();
+  if (held.replaced) tell_if_gone(held);
   if (held.rotated) return;
   const auto same = held.buffer.file->same_file_as_path();
   if (!same || *same != held.replaced) return;
@@ -263,6 +270,17 @@ void Buffers::look_at_name(Held& held, TimePoint now) {
   if (*same) return parts_.log.info("{}: has its name again", held.config.path);
   parts_.log.warning("{}: {}; a new file under the name is taken at once", held.config.path,
                      fate_of(held));
+  const auto facts = held.buffer.file->facts();
+  held.is_gone = facts && !facts->has_name;
+}
+
+// It had another name until now, by which a later start would have found it.
+void Buffers::tell_if_gone(Held& held) {
+  const auto facts = held.buffer.file->facts();
+  if (held.is_gone || !facts || facts->has_name) return;
+  held.is_gone = true;
+  if (!held.pipe->drained())
+    parts_.log.warning("{}: {} was {}", held.config.path, held.buffer.file->path(), fate_of(held));
 }
 
 // Requeue, or a pipe of its own, moves its front beside us.
@@ -308,15 +326,19 @@ void Buffers::take_new_files(TimePoint now, Missing which) {
 }
 
 bool Buffers::is_spent(Held& held, TimePoint now) {
-  if (!held.pipe->drained()) held.busy = now;
+  if (held.pipe->has_work_left()) held.busy = now;
   if (!held.replaced || !is_quiet(held, now)) return false;
   held.pipe->finish(now);
   if (!save_orphan(held, Source::kept)) {
     held.busy = now;  // again in a while
     return false;
   }
-  parts_.log.info("{}: {} is delivered and quiet: let go", held.config.path,
-                  held.rotated ? held.buffer.file->path() : "the file that lost its name");
+  const auto unfinished = held.pipe->unfinished_bytes();
+  parts_.log.info("{}: {} is delivered and quiet: let go{}", held.config.path,
+                  held.rotated ? held.buffer.file->path() : "the file that lost its name",
+                  unfinished == 0 ? ""
+                                  : "; " + counted(unfinished, "byte") +
+                                        " at its end are no whole record, and stay there");
   unnoted_.insert(&held.config);
   return true;
 }

@@ -90,13 +90,14 @@ class Buffers {
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
     std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
     struct timespec opened {};                      // filesystem_now(), before it was
+    bool is_gone = false;                           // it lost its last name, and that was told
   };
 
   /// A file that was a buffer, found at the start.
   struct RotatedFile {
-    const BufferConfig& config;
-    BufferMetrics& metrics;
+    std::size_t index;  // of its buffer
     std::string path;
+    std::uint64_t inode;
     LockRequest request;
   };
 
@@ -107,14 +108,16 @@ class Buffers {
   void look_for_rotated(std::size_t index);
   void tell_of_closed(const BufferConfig& config, const Rotated& found);
   void tell_of_unknown(const BufferConfig& config, const Rotated& found);
-  bool is_known(const std::string& path) const;
+  bool is_known(std::uint64_t inode) const;
   bool is_held(std::uint64_t inode) const;
   std::vector<std::string> rotated_left(const BufferConfig& config) const;
   bool has_unknown() const;
   std::set<std::string> unknown_of(const BufferConfig& config) const;
   std::string unread_under_name(const BufferConfig& config) const;
   void take_rotated(TimePoint now);
-  bool take_rotated(RotatedFile& file, TimePoint now);
+  enum class Taken : std::uint8_t { yes, no, undecided, moved };
+  Taken take_rotated(RotatedFile& file, TimePoint now);
+  bool has_place_for(const BufferConfig& config) const;
   void let_go_if(const std::function<bool(Held&)>& is_done);
   bool is_lost(Held& held);
   void add_pipe(Held& held, TimePoint now);
@@ -142,6 +145,7 @@ class Buffers {
   static std::string where_to(const Held& held);
   static std::string fate_of(const Held& held);
   static bool is_quiet(Held& held, TimePoint now);
+  void tell_if_gone(Held& held);
 
   Parts parts_;
   const Config& config_;
@@ -150,7 +154,9 @@ class Buffers {
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};
+  std::map<const BufferConfig*, Result<LastLook>> seen_;   // by this run, or the one before
   std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
+  std::map<const BufferConfig*, std::set<std::string>> named_;  // archives that were told of
   std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had
   std::map<const BufferConfig*, std::set<std::string>> unknown_;    // nor looked at
   std::set<const BufferConfig*> unnoted_;  // have been looked for, and that is not noted yet

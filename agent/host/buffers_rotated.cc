@@ -11,6 +11,7 @@
 #include "agent/host/buffers.h"
 #include "agent/host/rotated.h"
 #include "buffer/base/counted.h"
+#include "buffer/base/timestamp.h"
 
 namespace punchline {
 namespace {
@@ -52,21 +53,31 @@ void Buffers::look_for_rotated(std::size_t index) {
   });
   // Where none is open what has the name now may lose it before anybody has seen it.
   if (live != held_.end()) looked_[&config] = (*live)->opened;
-  const auto found = find_rotated(config, config_);
+  auto& seen = seen_.at(&config);
+  if (!seen) seen = last_look(config);
+  auto found = find_rotated(config, config_, seen);
+  std::erase_if(found.to_be_named, [&](const auto& named) {
+    return !named_[&config].insert(named.path).second;
+  });
   tell_of_archives(config, found, parts_.log);
   tell_of_closed(config, found);
   tell_of_unknown(config, found);
   for (const auto& path : found.to_forward) {
-    if (!is_known(path))
-      rotated_.push_back({config, parts_.metrics.buffers[index], path,
-                          LockRequest(LockFile::path_for(config.path))});
+    struct stat file {};
+    if (::stat(path.c_str(), &file) == 0 && !is_known(file.st_ino))
+      rotated_.push_back({index, path, file.st_ino, LockRequest(LockFile::path_for(config.path))});
   }
+  // What was there until now has been judged as well as it can be.
+  if (seen && !*seen && live != held_.end()) seen = LastLook(nanoseconds((*live)->opened));
   note_seen(config);
 }
 
 void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
   for (const auto& [path, why] : found.closed) {
-    if (is_known(path) || !not_taken_[&config].insert(path).second) continue;
+    struct stat file {};
+    const bool is_there = ::stat(path.c_str(), &file) == 0;
+    if (is_there && is_known(file.st_ino)) continue;
+    if (!not_taken_[&config].insert(path).second) continue;
     parts_.log.error(
         "{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and write "
         "it, and restart it",
@@ -98,13 +109,11 @@ void Buffers::look_for_rotated_again(TimePoint now) {
   }
 }
 
-/// Forwarded already, or about to be; or it is gone.
-bool Buffers::is_known(const std::string& path) const {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) < 0) return errno == ENOENT;
-  return std::any_of(rotated_.begin(), rotated_.end(),
-                     [&](const auto& file) { return file.path == path; }) ||
-         is_held(found.st_ino);
+/// Forwarded already, or about to be.
+bool Buffers::is_known(std::uint64_t inode) const {
+  return is_held(inode) || std::any_of(rotated_.begin(), rotated_.end(), [&](const auto& file) {
+           return file.inode == inode;
+         });
 }
 
 bool Buffers::is_held(std::uint64_t inode) const {
@@ -130,10 +139,12 @@ void Buffers::note_seen(const BufferConfig& config) {
   unnoted_.erase(&config);
   const auto looked = looked_.find(&config);
   if (config.is_quarantine || looked == looked_.end()) return;
-  if (may_note_seen(config))
-    note_rotated_seen(config, looked->second);
-  else
+  if (!may_note_seen(config)) {
     unnoted_.insert(&config);
+    return;
+  }
+  note_rotated_seen(config, looked->second);
+  seen_.insert_or_assign(&config, LastLook(nanoseconds(looked->second)));
 }
 
 /// All that was renamed by now was seen to be, if the path still leads to the file.
@@ -147,47 +158,69 @@ void Buffers::note_seen_at_end(const Held& held) {
 
 // A few at a time, however many there are: each has descriptors of its own.
 void Buffers::take_rotated(TimePoint now) {
-  constexpr std::ptrdiff_t kAtOnceMax = 16;
-  while (!rotated_.empty() && now >= rotated_due_) {
-    const auto open = std::count_if(held_.begin(), held_.end(),
-                                    [](const auto& held) { return held->rotated; });
-    if (open >= kAtOnceMax) return;
-    if (!take_rotated(rotated_.front(), now)) {
+  if (now < rotated_due_) return;
+  for (auto at = rotated_.begin(); at != rotated_.end();) {
+    const auto index = at->index;
+    const auto& config = config_.buffers[index];
+    if (!has_place_for(config)) {
+      ++at;
+      continue;
+    }
+    const auto taken = take_rotated(*at, now);
+    if (taken == Taken::undecided) {
       rotated_due_ = now + kRetryDelay;
       return;
     }
-    const auto& config = rotated_.front().config;
-    rotated_.pop_front();
+    at = rotated_.erase(at);
+    if (taken == Taken::moved) return look_for_rotated(index);
     note_seen(config);
   }
 }
 
-/// False: not decided yet whether it can be had.
-bool Buffers::take_rotated(RotatedFile& file, TimePoint now) {
+/// Each buffer has one, whatever the others wait for.
+bool Buffers::has_place_for(const BufferConfig& config) const {
+  constexpr std::ptrdiff_t kAtOnceMax = 16;
+  const auto open = [&](auto counts) { return std::count_if(held_.begin(), held_.end(), counts); };
+  return open([](const auto& held) { return held->rotated; }) < kAtOnceMax ||
+         open([&](const auto& held) { return held->rotated && &held->config == &config; }) == 0;
+}
+
+Buffers::Taken Buffers::take_rotated(RotatedFile& file, TimePoint now) {
+  const auto& config = config_.buffers[file.index];
+  struct stat found {};
+  const bool is_there = ::stat(file.path.c_str(), &found) == 0;
+  if (is_there ? found.st_ino != file.inode : errno == ENOENT) return Taken::moved;
   const Opening opening{config_.fence, &file.request, file.path};
-  const auto failure = open_one(file.config, file.metrics, opening, now, parts_.log);
-  if (failure && file.request.is_undecided()) return false;
+  const auto failure =
+      open_one(config, parts_.metrics.buffers[file.index], opening, now, parts_.log);
+  if (failure && file.request.is_undecided()) return Taken::undecided;
   if (failure) {
-    not_taken_[&file.config].insert(file.path);
-    parts_.log.warning("{}: {} was this buffer once; it is not forwarded: {}", file.config.path,
+    not_taken_[&config].insert(file.path);
+    parts_.log.warning("{}: {} was this buffer once; it is not forwarded: {}", config.path,
                        file.path, failure->text);
-    return true;
+    return Taken::no;
   }
-  not_taken_[&file.config].erase(file.path);
+  not_taken_[&config].erase(file.path);
   auto& held = *held_.back();
   if (config_.once) (void)held.pipe->limit_to_present();
   const auto left = bytes_behind_front(*held.buffer.file);
+  if (left && *left == 0) {
+    parts_.log.info("{}: {} was this buffer, and a producer may still have it open: it is read "
+                    "until none has",
+                    config.path, file.path);
+    return Taken::yes;
+  }
   parts_.log.warning(
       "{}: {} was this buffer, and holds {} bytes behind what is known to be delivered: they are "
       "forwarded now. Do not rotate a buffer: it frees itself",
-      file.config.path, file.path, left ? *left : 0);
-  return true;
+      config.path, file.path, left ? *left : 0);
+  return Taken::yes;
 }
 
 // One that is found at a start may have lost its last writer long ago.
 bool Buffers::is_quiet(Held& held, TimePoint now) {
   if (now >= held.busy + kQuietMin) return true;
-  if (!held.rotated || !held.pipe->drained()) return false;
+  if (!held.rotated || held.pipe->has_work_left()) return false;
   auto& file = *held.buffer.file;
   file.stop_writing();
   const auto nobody = file.nobody_writes();
@@ -198,7 +231,7 @@ bool Buffers::is_quiet(Held& held, TimePoint now) {
 std::string Buffers::where_to(const Held& held) {
   const auto name = new_name_of(*held.buffer.file);
   if (!name) return other_name_of(*held.buffer.file);
-  const auto* later = is_looked_for(*name, held.config)
+  const auto* later = is_looked_for(*name, *held.buffer.file, held.config)
                           ? ", and a later start finds it there"
                           : ", where no later start looks for it: forward it too (-b) then";
   return " (it is " + *name + " now" + later + "; do not rotate a buffer: it frees itself)";
@@ -230,7 +263,7 @@ void Buffers::tell_of_new_name(const Held& held) {
     return parts_.log.error("{}: was deleted with data in it that is not delivered{}",
                             held.config.path, other);
   }
-  if (!held.rotated && !is_looked_for(*name, held.config)) {
+  if (!is_looked_for(*name, file, held.config)) {
     return parts_.log.warning(
         "{}: was renamed with data in it that is not delivered: forward {} too", held.config.path,
         *name);

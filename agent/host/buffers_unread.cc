@@ -63,7 +63,7 @@ std::vector<std::string> Buffers::rotated_left(const BufferConfig& config) const
   if (const auto found = not_taken_.find(&config); found != not_taken_.end())
     paths.assign(found->second.begin(), found->second.end());
   for (const auto& file : rotated_)
-    if (&file.config == &config) paths.push_back(file.path);
+    if (&config_.buffers[file.index] == &config) paths.push_back(file.path);
   return paths;
 }
 

@@ -287,7 +287,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
     return failure(writable.error());
   }
   note_limits(config, opened, log);
-  if (opening.path.empty()) note_name(config, *opened.file);
+  opened.is_named = note_name(config, *opened.file).ok();
   return std::nullopt;
 }
 

@@ -27,6 +27,7 @@ struct OpenBuffer {
   FreerLimits limits;           ///< As the filesystem likes it.
   std::unique_ptr<ReserveFile> reserve;  ///< Where freeing may want room; else nullptr.
   std::uint64_t lost_bytes = 0;  ///< StartReport::lost_bytes.
+  bool is_named = false;         ///< note_name() has succeeded.
 };
 
 /// Why a buffer could not be opened, and how the program ends because of it.

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/host/folder.h"
 #include "agent/host/open_buffer.h"
@@ -54,15 +55,6 @@ bool is_number_or_date(std::string_view text) {
          text.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
-/// When an agent has last looked; nothing if none has, or it could not note that.
-Result<std::optional<std::int64_t>> last_seen_ns(const BufferConfig& config) {
-  struct stat found {};
-  if (::stat(LockFile::path_for(config.path).c_str(), &found) == 0)
-    return std::optional(nanoseconds(found.st_mtim));
-  if (errno == ENOENT || errno == ENOTDIR) return std::optional<std::int64_t>();
-  return Error::from_errno(errno, "look at " + LockFile::path_for(config.path));
-}
-
 /// What is to become of a file beside the buffer.
 struct Verdict {
   enum class Kind : std::uint8_t {
@@ -72,6 +64,7 @@ struct Verdict {
     closed,
     unknown,
     undated,  ///< It was the buffer, if an agent was here before: when it looked last is not known.
+    over,     ///< It was the buffer, and nothing of it is left.
   };
   Kind kind = Kind::other;
   std::string why = {};                                        ///< Closed, or unknown.
@@ -97,30 +90,39 @@ struct Sought {
   bool is_since(std::int64_t time_ns) const { return !seen_ns || time_ns >= *seen_ns; }
 };
 
+/// How much of `name` is that of the buffer: all of it, or all but what is behind its last dot.
+std::size_t fit_of(const std::string& name, const std::string& buffer_name) {
+  return name.starts_with(buffer_name) ? buffer_name.size() : stem_of(buffer_name).size();
+}
+
 /// As a rotation names this buffer, and not another one whose name fits better.
 bool is_named_so(const std::string& name, const Sought& sought) {
   if (!is_rotated_name(name, sought.name)) return false;
   return std::none_of(sought.all.buffers.begin(), sought.all.buffers.end(), [&](const auto& each) {
     const auto other = name_of_buffer(each);
     std::error_code none;
-    return stem_of(other).size() > stem_of(sought.name).size() && is_rotated_name(name, other) &&
+    return is_rotated_name(name, other) && fit_of(name, other) > fit_of(name, sought.name) &&
            fs::equivalent(folder_of(each.path), folder_of(sought.config.path), none);
   });
 }
 
-/// A file that has a state: it was this buffer or another one. A start that found it under the
-/// buffer's name would read what bytes_behind_front() counts.
+/// Somebody may write into it yet: a producer that had it open when it lost the buffer's name. Where
+/// the kernel does not tell, that is so of one that has changed since an agent has last looked.
+bool may_be_written(PosixFile& file, std::int64_t changed_ns, const Sought& sought) {
+  const auto nobody = file.nobody_writes();
+  return !(nobody && *nobody) && sought.is_since(changed_ns);
+}
+
+/// A file that was this buffer and has a state. A start that found it under the buffer's name would
+/// read what bytes_behind_front() counts.
 Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const FileFacts& facts,
-                          std::int64_t changed_ns, const std::string& name, const Sought& sought) {
-  const auto noted = file.attribute(kNameAttribute);
-  if (!noted) return unknown(noted.error());
-  const bool was_it = *noted ? **noted == sought.name : is_named_so(name, sought);
-  if (!was_it) return {};
+                          std::int64_t changed_ns, const Sought& sought) {
   if (stored.decoded == Decoded::newer_version)
     return {Kind::closed, newer_version(file).message()};
   const auto left = bytes_behind_front(file);
   if (!left) return unknown(left.error());
-  if (*left == 0) return {};
+  if (*left == 0)
+    return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::over};
   const bool is_copy = stored.decoded == Decoded::ok &&
                        stored.state.identity != fold_identity(facts.inode, facts.birth_ns);
   if (!is_copy) return {Kind::to_forward};
@@ -132,7 +134,6 @@ Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const File
 Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sought) {
   const auto facts = file.facts();
   if (!facts) return unknown(facts.error());
-  if (facts->size == 0) return {};
   const auto stored = read_stored_state(file);
   if (!stored) return unknown(stored.error());
   const auto changed = file.descriptor().facts();
@@ -143,9 +144,15 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
     if (!left) return unknown(left.error());
     return *left > 0 ? Verdict{Kind::to_be_named, {}, What::quarantine} : Verdict{};
   }
-  if (stored->exists) return verdict_on_buffer(file, *stored, *facts, changed_ns, name, sought);
+  const auto noted = file.attribute(kNameAttribute);
+  if (!noted && noted.error().kind() != ErrorKind::unsupported) return unknown(noted.error());
+  const bool has_noted = noted && *noted;
+  if (has_noted ? **noted != sought.name : !is_named_so(name, sought)) return {};
+  if (stored->exists) return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
+  if (facts->size == 0)
+    return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::other};
+  if (has_noted) return {Kind::to_forward};  // somebody took its state away, to have it read anew
   // No agent has ever seen it: it was the buffer while none ran, or is none of ours.
-  if (!is_named_so(name, sought)) return {};
   if (!sought.seen_ns) return {Kind::undated};
   if (sought.is_mark_ahead()) return {Kind::to_be_named};
   if (compression_of(name) != nullptr)
@@ -160,11 +167,12 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
 Verdict verdict_on_closed(const std::string& path, const Error& why, const Sought& sought) {
   struct statx found {};
   const auto name = fs::path(path).filename().string();
-  if (!sought.seen_ns || !is_named_so(name, sought)) return {};
+  if (!is_named_so(name, sought)) return {};
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &found) < 0)
     return errno == ENOENT ? Verdict{} : unknown(Error::from_errno(errno, "look at " + path));
   const bool is_new = sought.is_mark_ahead() || sought.is_since(nanoseconds(found.stx_ctime));
   if (!S_ISREG(found.stx_mode) || found.stx_size == 0 || !is_new) return {};
+  if (!sought.seen_ns) return {Kind::undated};
   if (compression_of(name) != nullptr) return {Kind::to_be_named};
   const bool may_not = why.code() == EACCES || why.code() == EPERM;
   return {may_not ? Kind::closed : Kind::unknown, why.message()};
@@ -177,8 +185,10 @@ bool is_another_buffer(const std::string& path, const Config& all) {
   });
 }
 
-// What stands beside a buffer by our own doing.
-bool is_ours(std::string_view name) {
+// What stands beside a buffer by our own doing, and is not what somebody has rotated.
+bool is_ours(const std::string& name, const std::string& buffer_name) {
+  if (is_rotated_name(name, buffer_name) || is_rotated_name(name, quarantine_path(buffer_name)))
+    return false;
   return name.ends_with(".quarantine") || name.ends_with(".agent") ||
          name.ends_with(".reserve") ||
          name.find(".orphan-") != std::string_view::npos ||
@@ -191,30 +201,43 @@ struct Found {
   Verdict verdict;
 };
 
-/// Under one of its names it may be known, and under another not.
-void look_at(const fs::path& path, const Sought& sought, std::set<std::uint64_t>& inodes,
+/// Under one of its names it may be known, and under another not. False: the name is gone, and
+/// leads elsewhere perhaps.
+bool look_at(const fs::path& path, const Sought& sought, std::set<std::uint64_t>& inodes,
              std::vector<Found>& found) {
   const auto file = PosixFile::open(path);
   if (!file) {
+    if (file.error().kind() == ErrorKind::not_found) return false;
     auto verdict = verdict_on_closed(path, file.error(), sought);
     if (verdict.kind != Kind::other) found.push_back({0, path, std::move(verdict)});
-    return;
+    return true;
   }
   auto verdict = verdict_on(**file, path.filename().string(), sought);
   const auto facts = (*file)->facts();
-  if (verdict.kind == Kind::other || (facts && !inodes.insert(facts->inode).second)) return;
-  found.push_back({facts ? facts->modified_ns : 0, path, std::move(verdict)});
+  if (verdict.kind != Kind::other && (!facts || inodes.insert(facts->inode).second))
+    found.push_back({facts ? facts->modified_ns : 0, path, std::move(verdict)});
+  return true;
 }
 
-/// Errors: the folder cannot be listed.
+/// Once more where names change meanwhile: what was listed by one may be found by another only.
+/// Errors: the folder cannot be listed, or its names do not stand still.
 Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
+  constexpr int kTriesMax = 5;
   const auto stem = stem_of(sought.name);
-  std::set<std::uint64_t> inodes;
-  return visit_folder(folder_of(sought.config.path), [&](const fs::path& path) {
-    const auto name = path.filename().string();
-    if (!name.starts_with(stem) || is_ours(name) || is_another_buffer(path, sought.all)) return;
-    look_at(path, sought, inodes, found);
-  });
+  const auto folder = folder_of(sought.config.path);
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    std::set<std::uint64_t> inodes;
+    bool all = true;
+    found.clear();
+    const auto listed = visit_folder(folder, [&](const fs::path& path) {
+      const auto name = path.filename().string();
+      if (!name.starts_with(stem) || is_ours(name, sought.name)) return;
+      if (is_another_buffer(path, sought.all)) return;
+      all = look_at(path, sought, inodes, found) && all;
+    });
+    if (!listed || all) return listed;
+  }
+  return Error(ErrorKind::busy, 0, "list " + folder + ": names change all the time");
 }
 
 }  // namespace
@@ -223,11 +246,12 @@ std::string name_of_buffer(const BufferConfig& config) {
   return fs::path(config.path).filename().string();
 }
 
-void note_name(const BufferConfig& config, PosixFile& file) {
+Status note_name(const BufferConfig& config, PosixFile& file) {
   const auto name = name_of_buffer(config);
   const auto noted = file.attribute(kNameAttribute);
-  if (!noted || *noted == name) return;
-  (void)file.set_attribute(kNameAttribute, name);
+  if (!noted) return noted.error();
+  if (*noted == name) return {};
+  return file.set_attribute(kNameAttribute, name);
 }
 
 std::string unpacker_of(const std::string& name) {
@@ -250,32 +274,52 @@ bool is_rotated_name(const std::string& name, const std::string& buffer_name) {
   return is_number_or_date(rest.substr(stem.size()));
 }
 
-bool is_looked_for(const std::string& new_path, const BufferConfig& config) {
+bool is_looked_for(const std::string& new_path, PosixFile& file, const BufferConfig& config) {
   std::error_code none;
   const auto name = fs::path(new_path).filename().string();
-  return fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
-         name.starts_with(stem_of(name_of_buffer(config))) && !is_ours(name) &&
-         !config.is_quarantine;
+  const auto noted = file.attribute(kNameAttribute);
+  const bool is_known =
+      noted && *noted ? **noted == name_of_buffer(config)
+                      : is_rotated_name(name, name_of_buffer(config));
+  return is_known && fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
+         name.starts_with(stem_of(name_of_buffer(config))) &&
+         !is_ours(name, name_of_buffer(config)) && !config.is_quarantine;
 }
 
-Rotated find_rotated(const BufferConfig& config, const Config& all) {
+Result<LastLook> last_look(const BufferConfig& config) {
+  const auto path = LockFile::path_for(config.path);
+  struct statx found {};
+  constexpr unsigned kAsked = STATX_BASIC_STATS | STATX_BTIME;
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, kAsked, &found) < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return LastLook();
+    return Error::from_errno(errno, "look at " + path);
+  }
+  const bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
+  const auto made_ns = nanoseconds(has_birth ? found.stx_btime : found.stx_ctime);
+  const auto noted_ns = nanoseconds(found.stx_mtime);
+  return noted_ns == made_ns ? LastLook() : LastLook(noted_ns);
+}
+
+Rotated find_rotated(const BufferConfig& config, const Config& all,
+                     const Result<LastLook>& seen) {
   Rotated rotated;
-  const auto seen_ns = last_seen_ns(config);
-  if (!seen_ns) {
-    rotated.unknown.push_back({LockFile::path_for(config.path), seen_ns.error().message()});
+  if (!seen) {
+    rotated.unknown.push_back({LockFile::path_for(config.path), seen.error().message()});
     return rotated;
   }
-  const Sought sought{config, all, name_of_buffer(config), *seen_ns,
-                      nanoseconds(filesystem_now())};
+  const Sought sought{config, all, name_of_buffer(config), *seen, nanoseconds(filesystem_now())};
   std::vector<Found> found;
   if (const auto looked = look_into_folder(sought, found); !looked)
     rotated.unknown.push_back({folder_of(config.path), looked.error().message()});
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.modified_ns, b.path) < std::tie(b.modified_ns, a.path);
   });
-  const bool was_here = std::any_of(found.begin(), found.end(), [](const auto& each) {
-    return each.verdict.kind == Kind::to_forward;
-  });
+  // Where no lock file can be made that is never known, and everybody is asked.
+  const bool is_never_known = !*seen && ::access(LockFile::path_for(config.path).c_str(), F_OK) < 0;
+  const bool was_here =
+      is_never_known || std::any_of(found.begin(), found.end(), [](const auto& each) {
+        return each.verdict.kind == Kind::to_forward || each.verdict.kind == Kind::over;
+      });
   for (const auto& [modified_ns, path, verdict] : found) {
     if (verdict.kind == Kind::undated && was_here) rotated.to_be_named.push_back({path});
     if (verdict.kind == Kind::to_forward) rotated.to_forward.push_back(path);
@@ -316,9 +360,20 @@ struct timespec filesystem_now() {
   return now;
 }
 
+// A moment earlier, or last_look() would take a lock file that was made in the same tick for one on
+// which nothing was noted. Where there are no birth times, some filesystems count in seconds.
 void note_rotated_seen(const BufferConfig& config, struct timespec looked) {
+  const auto path = LockFile::path_for(config.path);
+  struct statx lock {};
+  const bool has_birth = ::statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &lock) == 0 &&
+                         (lock.stx_mask & STATX_BTIME) != 0;
+  if (has_birth && looked.tv_nsec > 0) {
+    looked.tv_nsec -= 1;
+  } else {
+    looked.tv_sec -= 1;
+  }
   const std::array times = {timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, looked};
-  (void)::utimensat(AT_FDCWD, LockFile::path_for(config.path).c_str(), times.data(), 0);
+  (void)::utimensat(AT_FDCWD, path.c_str(), times.data(), 0);
 }
 
 }  // namespace punchline

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/core/config.h"
 #include "agent/core/log.h"
+#include "buffer/base/result.h"
 #include "buffer/posix_file.h"
 
 namespace punchline {
@@ -52,11 +54,19 @@ struct Rotated {
 /// fs/inode.c, current_time()).
 struct timespec filesystem_now();
 
-/// What cannot be opened is told from others by its name and times alone.
-Rotated find_rotated(const BufferConfig& config, const Config& all);
+/// When an agent has last looked, in nanoseconds since the epoch; nothing where that is not known:
+/// no agent has, or it could not note it, or the lock file that it was noted on is gone. One that
+/// was made anew, by whomever, has the time at which it was made, and so says nothing.
+using LastLook = std::optional<std::int64_t>;
+/// To be asked before the buffer is opened, which makes the lock file. Errors: it cannot be looked
+/// at.
+Result<LastLook> last_look(const BufferConfig& config);
 
-/// Whether find_rotated() would find what a buffer was renamed to.
-bool is_looked_for(const std::string& new_path, const BufferConfig& config);
+/// What cannot be opened is told from others by its name and times alone.
+Rotated find_rotated(const BufferConfig& config, const Config& all, const Result<LastLook>& seen);
+
+/// Whether find_rotated() would find `file`, which was a buffer, by the name that it has now.
+bool is_looked_for(const std::string& new_path, PosixFile& file, const BufferConfig& config);
 
 /// With the command that takes it in.
 void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log);
@@ -69,7 +79,7 @@ void note_rotated_seen(const BufferConfig& config, struct timespec looked);
 /// The buffer's name without its folder, as it is noted on the file.
 std::string name_of_buffer(const BufferConfig& config);
 /// So that the file is known again under another name. One that cannot be noted is still known by a
-/// name that is_rotated_name().
-void note_name(const BufferConfig& config, PosixFile& file);
+/// name that is_rotated_name(). Errors: `no_space`, `unsupported`, `io`.
+Status note_name(const BufferConfig& config, PosixFile& file);
 
 }  // namespace punchline

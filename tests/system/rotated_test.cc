@@ -1,4 +1,4 @@
-// A buffer that somebody rotates, against all advice: FORMAT.md, "Rotated by hand".
+// A buffer that somebody has rotated while no agent ran: FORMAT.md, "Rotated by hand".
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 
 #include "tests/support/eventually.h"
 #include "tests/support/occurrences.h"
-#include "tests/system/place.h"
+#include "tests/system/outage.h"
 
 namespace punchline::testing {
 namespace {
@@ -21,32 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 using std::chrono::seconds;
-
-/// A buffer that is rotated while no agent runs, as logrotate(8) does.
-struct Outage : Place {
-  Outage() {
-    buffer = folder.file("app.buf");
-    setup.buffer = buffer;
-  }
-  std::string beside(const std::string& name) const { return folder.file(name); }
-  /// An agent has the buffer, reaches no broker, and is killed.
-  void agent_dies() const {
-    auto lonely = setup;
-    lonely.brokers = "127.0.0.1:1";
-    Agent agent(lonely);
-    REQUIRE(eventually(seconds(20), [&] {
-      return ::getxattr(buffer.c_str(), "user.punchline.name", nullptr, 0) > 0;
-    }));
-    agent.kill9();
-  }
-  void rename_to(const std::string& name) const {
-    fs::rename(buffer, beside(name));
-    write_file(buffer, "");
-  }
-  void gzip(const std::string& name) const {
-    REQUIRE(run({.argv = {"gzip", beside(name)}}).exit.code == 0);
-  }
-};
 
 }  // namespace
 
@@ -221,58 +195,6 @@ TEST_CASE("many are forwarded a few at a time, and let go") {
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("compressed while it is forwarded: what is left is saved") {
-  const Outage place;
-  place.append("one\n");
-  place.agent_dies();
-  place.rename_to("app.buf.1");
-  place.broker->set_leader("t", 0, -1);
-  Agent agent(place.setup);
-  REQUIRE(agent.logs("was this buffer"));
-  place.gzip("app.buf.1");
-  CHECK(agent.stop().code == 0);
-  const auto saved = orphans_in(place.folder.path());
-  REQUIRE(saved.size() == 1);
-  CHECK(read_file(saved[0]) == "one\n");
-}
-
-TEST_CASE("a rename while the agent runs is told at once, with where it went and what to do") {
-  const Outage place;
-  place.append("one\n");
-  Agent agent(place.setup);
-  REQUIRE(agent.drains());
-  SECTION("beside it") {
-    fs::rename(place.buffer, place.beside("app.buf.1"));
-    REQUIRE(agent.logs("deleted or renamed (it is " + place.beside("app.buf.1") +
-                       " now, and a later start finds it there; do not rotate a buffer"));
-  }
-  SECTION("into another folder") {
-    fs::create_directory(place.beside("old"));
-    fs::rename(place.buffer, place.beside("old/app.buf.1"));
-    REQUIRE(agent.logs("now, where no later start looks for it: forward it too (-b) then"));
-  }
-  CHECK(agent.stop().code == 0);
-}
-
-TEST_CASE("rotated twice before the agent looks again: nothing of either is passed over") {
-  const Outage place;
-  place.append("one\n");
-  Agent agent(place.setup);
-  REQUIRE(agent.drains());
-  agent.process().signal(SIGSTOP);
-  for (const auto* name : {"app.buf.2", "app.buf.1"}) {
-    place.append(std::string("before ") + name + "\n");
-    place.rename_to(name);
-  }
-  place.append("last\n");
-  agent.process().signal(SIGCONT);
-  CHECK(eventually(seconds(20),
-                   [&] { return agent.metric("punchline_records_confirmed_total") == 4; }));
-  CHECK(agent.stop().code == 0);
-  for (const auto* line : {"before app.buf.2\n", "before app.buf.1\n", "last\n"})
-    CHECK(occurrences(place.delivered(), line) == 1);
-}
-
 TEST_CASE("what the name of another buffer fits better goes to that") {
   const Outage place;
   const auto other = place.beside("app-2.buf");
@@ -299,39 +221,6 @@ TEST_CASE("its quarantine that was rotated is named, with what can be done") {
   const auto once = place.once();
   INFO(once.err);
   CHECK_THAT(once.err, Contains("app.buf.quarantine.1 was its quarantine"));
-}
-
-TEST_CASE("deleted where it has a second name elsewhere: what waits is told to be there") {
-  const Outage place;
-  place.append("one\n");
-  fs::create_directory(place.beside("elsewhere"));
-  fs::create_hard_link(place.buffer, place.beside("elsewhere/kept"));
-  auto lonely = place.setup;
-  lonely.brokers = "127.0.0.1:1";
-  Agent agent(lonely);
-  REQUIRE(agent.logs("fresh"));
-  fs::remove(place.buffer);
-  REQUIRE(agent.logs("a hard link of inode"));
-  CHECK(agent.stop().code == 0);
-  CHECK_THAT(agent.log(), Contains("was deleted with data in it that is not delivered"));
-}
-
-// The pace of a load: each file has its name for a tenth of a second.
-TEST_CASE("renamed ten times within a second while the agent runs: none is passed over") {
-  const Outage place;
-  place.append("one\n");
-  Agent agent(place.setup);
-  REQUIRE(eventually(seconds(20),
-                     [&] { return agent.metric("punchline_records_confirmed_total") == 1; }));
-  for (int i = 0; i < 10; ++i) {
-    fs::rename(place.buffer, place.beside("app.buf." + std::to_string(i) + ".old"));
-    place.append("of " + std::to_string(i) + "\n");
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  CHECK(eventually(seconds(20),
-                   [&] { return agent.metric("punchline_records_confirmed_total") == 11; }));
-  CHECK(agent.stop().code == 0);
-  CHECK(occurrences(place.delivered(), "\n") == 11);
 }
 
 TEST_CASE("stopped before it has taken all, its quarantine forwarded too: none is forgotten") {
@@ -378,38 +267,178 @@ TEST_CASE("one that may not be opened is named once, and found again when it may
   CHECK(place.delivered() == "one\ntwo\n");
 }
 
-TEST_CASE("renamed and closed to the agent while it forwards it: nothing is to be told") {
-  Outage place;
-  if (::geteuid() == 0)
-    place.setup.before = {"setpriv", "--bounding-set=-dac_override,-dac_read_search"};
-  place.broker->set_leader("t", 0, -1);
+TEST_CASE("one that is empty, and that a producer still has open, is read until it is closed") {
+  const Outage place;
   place.append("one\n");
+  const bool has_state = GENERATE(true, false);
+  if (has_state) {
+    REQUIRE(place.once().exit.code == 0);
+  } else {
+    place.agent_dies();
+    place.rename_to("app.buf.2");
+  }
+  const int producer = ::open(place.buffer.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  place.rename_to("app.buf.1");
   Agent agent(place.setup);
-  REQUIRE(agent.logs("fresh"));
-  fs::permissions(place.buffer, fs::perms::none);
-  fs::rename(place.buffer, place.beside("app.buf.1"));
-  REQUIRE(agent.logs("created"));
-  place.broker->set_leader("t", 0, 1);
-  CHECK(eventually(seconds(20),
-                   [&] { return agent.metric("punchline_records_confirmed_total") == 1; }));
+  REQUIRE(agent.logs("app.buf.1 was this buffer, and a producer may still have it open"));
+  REQUIRE(::write(producer, "late\n", 5) == 5);
+  CHECK(eventually(seconds(20), [&] { return occurrences(place.delivered(), "late\n") == 1; }));
+  CHECK_THAT(agent.log(), !Contains("app.buf.1 is delivered and quiet"));
+  ::close(producer);
+  CHECK(agent.logs("app.buf.1 is delivered and quiet: let go"));
   CHECK(agent.stop().code == 0);
-  CHECK_THAT(agent.log(), !Contains("may have been this buffer"));
+  CHECK_THAT(place.once().err, !Contains("was this buffer"));
 }
 
-TEST_CASE("renamed while the agent runs, and killed before it is drained: the next start has it") {
+TEST_CASE("a lock file that was made anew says nothing about the last look") {
   const Outage place;
-  place.broker->set_leader("t", 0, -1);
-  {
-    Agent agent(place.setup);
-    REQUIRE(agent.logs("fresh"));
-    place.append("one\n");
-    fs::rename(place.buffer, place.beside("app.buf.1"));
-    REQUIRE(agent.logs("deleted or renamed"));
-    agent.kill9();
-  }
-  place.broker->set_leader("t", 0, 1);
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.2");
+  place.append("two\n");  // into a file that no agent has ever seen
+  place.rename_to("app.buf.1");
+  fs::remove(place.beside("app.buf.agent"));
+  if (GENERATE(true, false)) REQUIRE(place.append_lines("three\n").exit.code == 0);
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains("app.buf.1 was made while no agent ran"));
+  CHECK(occurrences(place.delivered(), "one\n") == 1);
+  CHECK_THAT(place.once().err, !Contains("app.buf.1"));
+}
+
+TEST_CASE("a file whose state was taken away, to have it read anew, is read anew when rotated") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  REQUIRE(::removexattr(place.buffer.c_str(), "user.punchline") == 0);
+  place.append("two\n");
+  place.rename_to("app.buf.1");
   CHECK(place.once().exit.code == 0);
-  CHECK(place.delivered() == "one\n");
+  CHECK(occurrences(place.delivered(), "two\n") == 1);
+}
+
+TEST_CASE("of numbered buffers each gets its own rotated files") {
+  const Outage place;
+  const auto first = place.beside("app.1");
+  const auto second = place.beside("app.2");
+  write_file(first, "");
+  write_file(second, "");
+  REQUIRE(place.once({"-b", first, "-b", second}).exit.code == 0);
+  fs::rename(second, place.beside("app.2.2"));
+  write_file(second, "two\n");
+  fs::rename(second, place.beside("app.2.1"));
+  write_file(second, "");
+  const auto once = place.once({"-b", first, "-b", second});
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains(second + ": " + place.beside("app.2.1") + " was this buffer"));
+}
+
+TEST_CASE("a buffer, or a quarantine, whose rotated name ends as a file of ours does is found") {
+  Outage place;
+  place.buffer = place.setup.buffer = place.beside("user.agent");
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  place.append("two\n");
+  place.rename_to("user.1.agent");
+  place.append(std::string(2000, 'x') + "\n");
+  place.setup.before = {"env", "PUNCHLINE_RECORD_BYTES_MAX=1000"};
+  CHECK(place.once().exit.code == 65);
+  CHECK(place.delivered() == "one\ntwo\n");
+  fs::rename(place.buffer + ".quarantine", place.beside("user.agent-20261130.quarantine"));
+  CHECK_THAT(place.once().err, Contains("user.agent-20261130.quarantine was its quarantine"));
+}
+
+TEST_CASE("its last line is given the newline that partial_timeout gives it") {
+  Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.append("unfinished");
+  place.rename_to("app.buf.1");
+  SECTION("after that time") {
+    place.setup.before = {"env", "PUNCHLINE_PARTIAL_TIMEOUT=3s"};
+    Agent agent(place.setup);
+    CHECK(agent.logs("app.buf.1 is delivered and quiet: let go"));
+    CHECK(agent.stop().code == 0);
+    CHECK(place.delivered() == "one\nunfinished\n");
+  }
+  SECTION("never, and that is told") {
+    Agent agent(place.setup);
+    CHECK(agent.logs("let go; 10 bytes at its end are no whole record, and stay there"));
+    CHECK(agent.stop().code == 0);
+  }
+}
+
+TEST_CASE("it is not let go while what is set aside of it cannot be copied") {
+  Outage place;
+  place.setup.before = {"env", "PUNCHLINE_RECORD_BYTES_MAX=1000"};
+  place.append("one\n");
+  place.agent_dies();
+  place.append(std::string(2000, 'x') + "\n");
+  place.rename_to("app.buf.1");
+  fs::create_directory(place.buffer + ".quarantine");
+  Agent agent(place.setup);
+  REQUIRE(agent.logs("what is set aside stays in the buffer"));
+  std::this_thread::sleep_for(seconds(3));  // in which it would be let go
+  CHECK_THAT(agent.log(), !Contains("let go"));
+  fs::remove(place.buffer + ".quarantine");
+  CHECK(agent.logs("app.buf.1 is delivered and quiet: let go"));
+  CHECK(agent.metric("punchline_quarantined_records_total") == 1);
+  CHECK(agent.stop().code == 0);
+}
+
+TEST_CASE("forwarded, and moved out of the folder: a stop says that no start looks there") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.1");
+  auto lonely = place.setup;
+  lonely.brokers = "127.0.0.1:1";
+  Agent agent(lonely);
+  REQUIRE(agent.logs("app.buf.1 was this buffer"));
+  SECTION("elsewhere") {
+    fs::create_directory(place.beside("old"));
+    fs::rename(place.beside("app.buf.1"), place.beside("old/app.buf.1"));
+    CHECK(agent.stop().code == 0);
+    CHECK_THAT(agent.log(), Contains("forward " + place.beside("old/app.buf.1") + " too"));
+  }
+  SECTION("under any name that begins so it is found") {
+    fs::rename(place.beside("app.buf.1"), place.beside("app.buf.1.bak"));
+    CHECK(agent.stop().code == 0);
+    CHECK_THAT(agent.log(), Contains("app.buf.1.bak holds data of it that is not delivered"));
+    CHECK(place.once().exit.code == 0);
+    CHECK(place.delivered() == "one\n");
+  }
+  SECTION("deleted") {
+    fs::remove(place.beside("app.buf.1"));
+    CHECK(agent.logs("app.buf.1 was deleted; what waits in it (4 bytes)"));
+    CHECK(agent.stop().code == 0);
+    CHECK(orphans_in(place.folder.path()).size() == 1);
+  }
+}
+
+TEST_CASE("those that wait for their turn are found though they get other names meanwhile") {
+  const Outage place;
+  write_file(place.buffer, "");
+  place.agent_dies();
+  constexpr int kFiles = 25;
+  const auto name = [&](int i) { return place.beside("app.buf." + std::to_string(i)); };
+  for (int i = kFiles; i > 0; --i) {
+    place.append("of " + std::to_string(i) + "\n");
+    place.rename_to("app.buf." + std::to_string(i));
+  }
+  place.broker->set_leader("t", 0, -1);
+  Agent agent(place.setup);
+  REQUIRE(eventually(seconds(20),
+                     [&] { return occurrences(agent.log(), "was this buffer, and holds") == 16; }));
+  for (int i = 1; i <= kFiles; ++i)
+    fs::rename(name(i), name(i - 1));
+  place.broker->set_leader("t", 0, 1);
+  CHECK(eventually(seconds(60), [&] {
+    return agent.metric("punchline_records_confirmed_total") == kFiles;
+  }));
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), !Contains("it is not forwarded"));
+  CHECK(occurrences(place.delivered(), "\n") == kFiles);
 }
 
 }  // namespace punchline::testing
