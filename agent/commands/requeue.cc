@@ -134,9 +134,20 @@ Result<bool> Requeue::add_frame(const QuarantineLabel& label, std::string_view c
   return true;
 }
 
+// What was written into a buffer that was deleted meanwhile nobody will read, perhaps.
+Status Requeue::still_there() const {
+  auto& file = parts_.buffer.file();
+  const auto facts = file.facts();
+  if (!facts) return facts.error();
+  if (facts->has_name) return {};
+  return Error(ErrorKind::io, 0, file.path() + ": has been deleted; what was given back to it since "
+                                               "it was last synced stays in the quarantine");
+}
+
 Status Requeue::settle() {
   if (written_.empty()) return {};
   if (const auto synced = parts_.buffer.sync(); !synced) return synced;
+  if (const auto there = still_there(); !there) return there;
   for (const auto& range : written_)
     freer_.done(range, TimePoint{});
   account_.back += written_.size();

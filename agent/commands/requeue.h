@@ -53,6 +53,7 @@ class Requeue {
   Result<bool> add_line(const QuarantineLabel& label, std::string_view content);
   Result<bool> add_frame(const QuarantineLabel& label, std::string_view content);
   Status settle();
+  Status still_there() const;
   Error give_up(Error why);
 
   Parts parts_;

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "tests/support/eventually.h"
 #include "tests/support/shared_lock.h"
@@ -220,6 +221,23 @@ TEST_CASE("an entry stays in the quarantine until its record is durable in the b
   CHECK_THAT(failed.err, Contains(place.buffer));
   CHECK(inspect(place.quarantine).waiting_records == 1);
   CHECK_THAT(requeue(place).out, Contains("requeued  1 record "));
+}
+
+TEST_CASE("entries stay in the quarantine when the buffer is deleted while they are given back") {
+  const Place place;
+  place.append(kLarge + "1\n" + kLarge + "2\n");
+  CHECK(place.once().exit.code == 65);
+  CHECK(once_with_limit_raised(place, place.buffer).exit.code == 0);
+  const auto size = fs::file_size(place.buffer);
+  std::thread remover([&] {  // while the first write waits for its end
+    (void)eventually(std::chrono::seconds(20), [&] { return fs::file_size(place.buffer) > size; });
+    fs::remove(place.buffer);
+  });
+  const auto failed = requeue_under_strace(place, "inject=write:when=1:delay_exit=2000000");
+  remover.join();
+  INFO(failed.out << failed.err);
+  CHECK(failed.exit.code == 74);
+  CHECK(inspect(place.quarantine).waiting_records == 2);
 }
 
 TEST_CASE("frames may follow what a power cut left of the first ones") {
