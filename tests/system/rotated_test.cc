@@ -82,6 +82,7 @@ TEST_CASE("by its name or by another that a rotation gives, and by no other") {
 TEST_CASE("what is no rotated buffer is left alone") {
   const Outage place;
   write_file(place.beside("app.buf.3"), "of a time before any agent\n");
+  fs::create_symlink("nowhere", place.beside("app.buf.5"));
   write_file(place.beside("app.buf.4.gz"), "likewise");
   place.append("one\n");
   place.agent_dies();
