@@ -117,6 +117,7 @@ void World::open() {
     spread_changed_ = spread_changed_ || !strays_.empty();
     rebased_[facts.fresh_uuid] = file.collapsed_bytes();
   }
+  started_at_.insert(checkpoint_->front() + rebased_[checkpoint_->state().uuid]);
   pool_ = std::make_unique<ChunkPool>(pool_bytes);
   forwarder_.reset();
   metrics_ = std::make_unique<Metrics>();

@@ -192,6 +192,7 @@ class World {
   std::unique_ptr<Forwarder> forwarder_;
   std::map<Uuid, std::uint64_t> rebased_;  // by how much positions are lower since a new beginning
   std::uint64_t starts_ = 0;
+  std::set<Position> started_at_;  // fronts, as a boot had taken them back
   std::uint64_t numbers_ = 0;
   std::uint64_t cuts_ = 0;
   std::uint64_t copies_ = 0;

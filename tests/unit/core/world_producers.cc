@@ -192,9 +192,13 @@ void World::check_strays_kept() {
 }
 
 // Frames alone are delivered. What comes over one that was just confirmed is zeroed with it
-// (FORMAT.md, "Limits"). What comes above the front into room of which the ledger has forgotten
-// that it was passed is delivered by the next start, where no lane that fell behind meets it before.
+// (FORMAT.md, "Limits"). One that stands across the place to which a boot takes the front back is
+// kept in two pieces. What comes above the front into room of which the ledger has forgotten that it
+// was passed is delivered by the next start, where no lane that fell behind meets it before.
 bool World::is_due(const std::string& payload, const Appended& stray) {
+  const auto start = started_at_.upper_bound(stray.position);
+  const auto end = stray.position + stray.bytes.size();
+  if (start != started_at_.end() && *start < end) return false;
   const bool is_deliverable =
       payload.size() <= config.record_bytes_max && !(sink.objects && sink.objects(payload));
   return format == Format::frames && is_deliverable && !stray.onto_text &&
