@@ -330,7 +330,7 @@ std::vector<Trouble> Freer::finish(TimePoint now) {
   free_blocks(now, {}, reclaim_.unfreed().size() + 2, troubles);
   free_by_reserve(now, Worth::all, troubles);
   if (now >= reserve_due_) take_reserve(now);
-  strays_.remember_kept();
+  if (strays_.is_clean_below()) strays_.remember_kept();
   const auto clean = clean_to();
   const auto finished = checkpoint_.finish();
   if (finished) {

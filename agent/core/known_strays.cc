@@ -57,6 +57,7 @@ Result<std::vector<Stray>> KnownStrays::find(std::size_t found_max) {
 // more. Frames of it are looked at soon: it grows with the front for as long as it waits.
 Status KnownStrays::find_below(std::size_t found_max, std::vector<Stray>& found) {
   ByteRange below{std::clamp(looked_below_, space_.base(), ledger_.front()), ledger_.front()};
+  const bool from_base = below.begin == space_.base();
   IntervalSet left;
   for (bool has_left = true; has_left;) {
     const auto left_before = left.bytes();
@@ -74,7 +75,8 @@ Status KnownStrays::find_below(std::size_t found_max, std::vector<Stray>& found)
     const bool goes_on = next && next->begin < stray.range.end;
     stray.ended = stray.ended || (goes_on && space_.format() == Format::frames);
   }
-  remember_kept();
+  // What was not looked at may have gone on into what is to be remembered.
+  if (from_base && looked_below_ == 0) remember_kept();
   return {};
 }
 
@@ -94,15 +96,20 @@ Result<Position> KnownStrays::add(ByteRange range, std::size_t found_max,
   return search_.find({range, reclaim_.unfreed(), strays_}, found_max, found);
 }
 
-// What a stray that ends at `end` may go on into. A frame has NULs in it, of which those at the end
-// of what is clean are not seen as a part of it.
+// What a stray that ends at `end` may go on into, over others that are known: who begins at offset 0
+// once more writes over those. A frame has NULs in it, of which those at the end of what is clean
+// are not seen as a part of it.
 std::optional<ByteRange> KnownStrays::first_unfreed_behind(Position end) const {
-  const auto& unfreed = reclaim_.unfreed();
-  if (space_.format() != Format::frames) return unfreed.find(end);
-  const auto next = unfreed.next(end);
-  const auto known = strays_.next(end);
-  const bool is_near = next && next->begin < end + kGapBytesMin;
-  return is_near && !(known && known->begin < next->begin) ? next : std::nullopt;
+  const auto nuls_max = space_.format() == Format::frames ? kGapBytesMin - 1 : 0;
+  for (;;) {
+    const auto unfreed = reclaim_.unfreed().next(end);
+    const auto known = strays_.next(end);
+    const bool is_known = known && !(unfreed && unfreed->begin <= known->begin);
+    const auto& next = is_known ? known : unfreed;
+    if (!next || next->begin > end + nuls_max) return std::nullopt;
+    if (!is_known) return unfreed;
+    end = known->end;
+  }
 }
 
 // Where no copy tells how far a stray has gone on, all of that may be its.

@@ -220,6 +220,59 @@ TEST_CASE("what is written over behind the copy of the last bytes is kept too") 
     CHECK(story.has_kept("across " + std::to_string(10'000 + i)));
 }
 
+// Whoever begins at offset 0 twice goes over what waits to be kept into what has been done since.
+TEST_CASE("what is written over strays that are known, and behind them, is kept too") {
+  Story story;
+  auto& world = story.world;
+  const auto freed = world.checkpoint().front();
+  world.store.fails_sync = true;
+  const auto known = run("known", 50);
+  world.file.producer_writes(freed.value() - known.size(), known);
+  pass(world);
+  REQUIRE(story.told() == 1);
+  world.file.fail(MemoryFile::Op::punch, EOPNOTSUPP, 1, MemoryFile::How::for_ever);
+  world.append_raw(run("third", 200));
+  world.sink.moods.report_percent = 10;
+  world.sink.moods.window = 20;
+  world.pipe().wake();
+  while (world.checkpoint().front() < freed + 800)
+    world.turn();
+  REQUIRE(world.pipe().in_flight() > 0);  // so that no copy has been made
+  world.file.producer_writes(0, run("again", 2040));  // the last forty where more was done
+  world.pipe().wake();
+  world.advance(1s);
+  world.turn(3);
+  world.file.heal();
+  world.store.fails_sync = false;
+  rest(world, 10);
+  for (int i = 0; i < 2040; ++i)
+    CHECK(story.has_kept("again " + std::to_string(10'000 + i)));
+}
+
+TEST_CASE("what comes over the last bytes as an agent ends is found by the next one") {
+  Story story;
+  auto& world = story.world;
+  world.sink.mute.insert(0);
+  world.sink.moods.window = 1000;
+  world.append_raw(run("third", 10));
+  world.pipe().wake();
+  world.turn(50);
+  REQUIRE(world.pipe().in_flight() == 10);
+  world.file.fail(MemoryFile::Op::punch, EOPNOTSUPP, 1, MemoryFile::How::for_ever);
+  world.sink.mute.clear();
+  world.forwarder().stop();
+  while (world.pipe().in_flight() > 0)
+    world.forwarder().take_last_deliveries(world.now());
+  world.file.producer_writes(0, run("again", 2005));
+  world.pipe().finish(world.now());
+  world.crash();
+  world.file.heal();
+  world.open();
+  rest(world);
+  for (int i = 0; i < 2005; ++i)
+    CHECK(story.has_kept("again " + std::to_string(10'000 + i)));
+}
+
 TEST_CASE("what is done behind room is not freed while somebody writes through the room") {
   World world(1, 1);
   world.quarantines = true;
