@@ -7,6 +7,8 @@
 #include <set>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/catch.h"
 #include "tests/support/eventually.h"
 #include "tests/support/kafka_cluster.h"
@@ -73,6 +75,7 @@ class Story {
     append("after", 1);
     if (at_.agent == AgentIs::alive) REQUIRE(sees_all());
     stop_agent();
+    const auto stored = at_.agent == AgentIs::killed ? stored_front() : 0;
     std::filesystem::resize_file(buffer_, at_.cut == Cut::to_nothing        ? 0
                                           : at_.cut == Cut::below_the_front ? frame_start(front / 2)
                                                                             : middle);
@@ -83,7 +86,11 @@ class Story {
       may_be_.insert(line);
     must_be_.insert(first.begin(), first.end());
     lines_.clear();
-    append("new", at_.regrown == Regrown::smaller ? 500 : 15'000);
+    const int count = at_.regrown == Regrown::smaller ? 500 : 15'000;
+    std::string name = "new";
+    while (begins_a_line_at(stored, name, count))  // a start would not see that it was truncated
+      name += 'r';
+    append(name, count);
     must_be_.insert(lines_.begin(), lines_.end());
     continue_agent();
     mend_broker();
@@ -97,11 +104,33 @@ class Story {
     agent_.emplace(RunSetup{.buffer = buffer_, .brokers = kafka_.bootstrap(), .topic = topic_});
   }
 
+  static std::vector<std::string> lines(const std::string& name, int count) {
+    std::vector<std::string> all;
+    for (int i = 0; i < count; ++i)
+      all.push_back(name + " " + std::to_string(i) + " " + std::string(i % 150, 'x'));
+    return all;
+  }
+
+  std::uint64_t stored_front() const {
+    const auto stored = nlohmann::json::parse(run(punchline({"inspect", "--json", buffer_})).out);
+    return stored["front"].get<std::uint64_t>() - stored["base"].get<std::uint64_t>();
+  }
+
+  bool begins_a_line_at(std::uint64_t offset, const std::string& name, int count) const {
+    if (offset == 0) return false;
+    auto at = std::filesystem::file_size(buffer_);
+    for (const auto& line : lines(name, count)) {
+      if (at == offset) return true;
+      at += line.size() + 1;
+    }
+    return at == offset;
+  }
+
   void append(const std::string& name, int count) {
     std::string text;
-    for (int i = 0; i < count; ++i) {
-      lines_.push_back(name + " " + std::to_string(i) + " " + std::string(i % 150, 'x'));
-      text += lines_.back() + "\n";
+    for (const auto& line : lines(name, count)) {
+      lines_.push_back(line);
+      text += line + "\n";
     }
     write_file(folder_.file("input"), text);
     auto command = punchline({"append", buffer_, "--format", at_.format});
