@@ -26,9 +26,8 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
       owner_(owner),
       ledger_(parts.checkpoint.front()),
       freer_(parts.checkpoint, ledger_, limits, parts.reserve),
-      seed_(seed_from(parts.checkpoint.state().uuid)),
       partitions_(config_),
-      lanes_(0, seed_),
+      lanes_(0, seed_from(parts.checkpoint.state().uuid)),
       outlet_(parts.sink, parts.pool, config.topic, lanes_, partitions_, config.drain_rate),
       envelope_(config, parts.keys, to_string(parts.checkpoint.state().uuid), parts.host),
       side_pool_(ChunkPool::kChunkBytes),
@@ -36,12 +35,19 @@ Pipe::Pipe(Parts parts, const BufferConfig& config, FreerLimits limits, std::uin
               config_, now),
       aside_({parts.checkpoint, ledger_, freer_, gauges_, parts.set_aside_store, side_pool_},
              config.topic, owner),
-      refusals_({space_, ledger_, lanes_, envelope_, aside_, parts.log}, config_, seed_),
+      refusals_({space_, ledger_, lanes_, envelope_, aside_, parts.log}, config_,
+                seed_from(parts.checkpoint.state().uuid)),
       tail_(now),
       shrink_(parts.checkpoint),
       feeder_({parts.checkpoint, ledger_, freer_, lanes_, partitions_, outlet_, envelope_, aside_,
                refusals_, tail_, shrink_, gauges_, parts.metrics, parts.pool, parts.log},
               config_, owner),
+      truncation_({space_, shrink_, ledger_, lanes_, feeder_, gauges_, parts.losses, side_pool_,
+                   parts.log},
+                  config_, owner),
+      spread_({parts.checkpoint, ledger_, freer_, lanes_, partitions_, outlet_, envelope_, feeder_,
+               tail_, truncation_, gauges_, parts.metrics, parts.log, parts.keys, parts.old_keys},
+              config_, seed_from(parts.checkpoint.state().uuid)),
       below_({parts.checkpoint, ledger_, freer_, lanes_, partitions_, outlet_, envelope_, aside_,
               feeder_, shrink_, gauges_, parts.losses, parts.pool, parts.log},
              config_, owner, now),
@@ -88,7 +94,7 @@ void Pipe::lose_in_flight() {
 }
 
 Pipe::Fed Pipe::feed(TimePoint now) {
-  if (has_shrunk(now) || !mapping_stands(now)) return feeder_.wait();
+  if (truncation_.look_when_due(now) || !spread_.stands(now)) return feeder_.wait();
   if (freer_.must_pause()) {
     // Freeing may wait for what stands below the front.
     if (!is_refused() && outlet_.is_open(now)) below_.feed(now);
@@ -100,7 +106,7 @@ Pipe::Fed Pipe::feed(TimePoint now) {
   const bool more_below = below_.feed(now);
   const auto fed = feeder_.feed(now);
   if (tail_.take_vain_wake()) below_.hurry(now + Tail::kWakesTogether);
-  tell_of_truncation();
+  truncation_.tell();
   const bool at_end = tail_.is_quiet() && lanes_.in_flight() == 0 && lanes_.lagging() == 0;
   if (at_end && refusals_.judge_at_end(now)) feeder_.drop();
   return more_below ? Fed::more : fed;
@@ -113,13 +119,13 @@ void Pipe::hold(bool held) {
 
 void Pipe::settle(TimePoint now) {
   below_.look(now);
-  tell_of_truncation();
+  truncation_.tell();
   if (const auto noted = parts_.losses.store(now); !noted) gauges_.say(noted.error(), now);
   freer_.note_reading(tail_.is_reached() && tail_.room().empty());
   const bool has_work =
       freer_.has_work(now) || aside_.has_work(now) || refusals_.judge().has_condemned();
   if (shrunk() || !has_work) return;
-  if (look_for_shrinking()) return;
+  if (truncation_.look()) return;
   refusals_.settle();
   aside_.settle(now);
   const auto base = space_.base();
@@ -137,12 +143,43 @@ void Pipe::settle(TimePoint now) {
     parts_.log.info("{}: collapsed by {} bytes, base {}", config_.path, space_.base() - base,
                     space_.base());
   }
-  if (parts_.checkpoint.careful_until() > fences) {  // an error set one: read carefully from now on
-    feeder_.forget();
-    below_.forget();
-    dropper_.forget();
-    aside_.forget();
+  if (parts_.checkpoint.careful_until() > fences) forget();  // an error set one
+}
+
+void Pipe::forget() {
+  feeder_.forget();
+  below_.forget();
+  dropper_.forget();
+  aside_.forget();
+}
+
+void Pipe::finish(TimePoint now) {
+  if (!truncation_.look()) {
+    refusals_.settle();
+    aside_.finish(now);
+    for (const auto& trouble : freer_.finish(now))
+      gauges_.say(trouble, now);
+    gauges_.show_now(lanes_.in_flight(), now);
+    gauges_.say_the_rest(now);
   }
+  rest_ = look_for_rest();
+}
+
+// Of a file that was truncated all is new.
+Rest Pipe::look_for_rest() {
+  const auto end = space_.end();
+  if (!end) return {};
+  Pass pass(space_, side_pool_, owner_);
+  const auto from = shrunk() ? space_.base() : ledger_.front();
+  return survey_rest(pass, from, feeder_.until(), *end, [this](ByteRange record) {
+    return shrunk() || !ledger_.is_settled(record);
+  });
+}
+
+bool Pipe::has_unread() {
+  Pass pass(space_, side_pool_, owner_);
+  const auto any = [](ByteRange) { return true; };
+  return survey(pass, feeder_.at(), {feeder_.until(), UINT64_MAX, 1}, any).records > 0;
 }
 
 void Pipe::show(TimePoint now) {

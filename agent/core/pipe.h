@@ -23,7 +23,10 @@
 #include "agent/core/refusals.h"
 #include "agent/core/shrink_watch.h"
 #include "agent/core/silence.h"
+#include "agent/core/spread_keeper.h"
+#include "agent/core/survey.h"
 #include "agent/core/tail.h"
+#include "agent/core/truncation.h"
 #include "buffer/base/clock.h"
 #include "buffer/buffer_file.h"
 #include "buffer/checkpoint.h"
@@ -79,15 +82,10 @@ class Pipe {
   /// "" for none.
   std::string note_cluster(const std::string& id, TimePoint now);
   const std::string& cluster() const { return cluster_; }
-  /// What is complete in the buffer, below the limit, and neither done nor set aside.
-  struct Rest {
-    std::uint64_t records = 0;
-    std::uint64_t bytes = 0;
-    bool is_all = true;  ///< Else there may be more records in these bytes.
-  };
   /// A complete record stands where the main pass has come to; nobody need have told us.
   bool has_unread();
-  /// As of finish(), which reads 64 MiB at most for it.
+  /// What was complete in the buffer, below the limit, and neither done nor set aside, as of
+  /// finish(), which reads 64 MiB at most for it.
   const Rest& rest() const { return rest_; }
 
   /// The file may have changed.
@@ -118,23 +116,15 @@ class Pipe {
   bool is_due_anew(TimePoint now) { return shrink_.is_settled(lanes_.in_flight(), now); }
   /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
   /// counted and told.
-  void give_up(LossReason reason);
+  void give_up(LossReason reason) { truncation_.give_up(reason); }
   std::uint64_t in_flight() const { return lanes_.in_flight(); }
   const std::string& path() const { return parts_.file.path(); }
   std::uint32_t owner() const { return owner_; }
 
  private:
-  bool mapping_stands(TimePoint now);
-  Spread first_spread(const Spread& wanted);
-  bool waits_by_old_spread() const;
-  bool has_shrunk(TimePoint now);
-  bool look_for_shrinking();
-  void tell_of_truncation();
-  std::uint64_t records_left(Position until);
-  void look_for_rest();
+  void forget();
+  Rest look_for_rest();
   BufferState state(TimePoint now) const;
-  Pass side_pass() { return {space_, side_pool_, owner_}; }
-  bool is_relaxed() const { return config_.order == Order::relaxed; }
 
   Parts parts_;
   Space& space_;
@@ -142,7 +132,6 @@ class Pipe {
   std::uint32_t owner_;
   Ledger ledger_;
   Freer freer_;
-  std::uint32_t seed_;
   Partitions partitions_;
   Lanes lanes_;
   Outlet outlet_;
@@ -154,6 +143,8 @@ class Pipe {
   Tail tail_;  // as the main pass knows it
   ShrinkWatch shrink_;
   Feeder feeder_;
+  Truncation truncation_;
+  SpreadKeeper spread_;
   BelowFront below_;
   Dropper dropper_;
   Silence silence_;

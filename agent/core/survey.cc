@@ -23,4 +23,12 @@ Survey survey(Pass& pass, Position from, const SurveyLimits& limits,
   return found;
 }
 
+Rest survey_rest(Pass& pass, Position from, Position until, Position end,
+                 const std::function<bool(ByteRange)>& counts) {
+  const auto found = survey(pass, from, {until}, counts);
+  Rest rest{found.records, found.bytes, found.is_all};
+  if (!rest.is_all) rest.bytes += end - std::min(end, found.read_to);
+  return rest;
+}
+
 }  // namespace punchline

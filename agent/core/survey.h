@@ -29,4 +29,15 @@ struct SurveyLimits {
 Survey survey(Pass& pass, Position from, const SurveyLimits& limits,
               const std::function<bool(ByteRange)>& counts);
 
+/// What stays in a buffer when nobody forwards it any more.
+struct Rest {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  bool is_all = true;  ///< Else there may be more records in these bytes.
+};
+
+/// Those from `from` on for which `counts` says so, with all bytes behind what survey() reads.
+Rest survey_rest(Pass& pass, Position from, Position until, Position end,
+                 const std::function<bool(ByteRange)>& counts);
+
 }  // namespace punchline

@@ -10,6 +10,8 @@
 #include "agent/core/feeder.h"
 #include "agent/core/refusals.h"
 #include "agent/core/silence.h"
+#include "agent/core/spread_keeper.h"
+#include "agent/core/truncation.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/scripted_sink.h"
@@ -63,6 +65,7 @@ struct Desk {
       for (const auto& delivery : deliveries) {
         lanes.take(delivery, now);
         if (delivery.outcome != Outcome::persisted) continue;
+        gauges.count_confirmed(delivery);
         books.freer.done(delivery.range, now);
         confirmed += delivery.records;
       }
@@ -98,6 +101,12 @@ struct Desk {
                  refusals, tail, shrink, gauges, metrics, pool, log},
                 config,
                 0};
+  Truncation truncation{
+      {space, shrink, ledger, lanes, feeder, gauges, losses, side_pool, log}, config, 0};
+  SpreadKeeper spread{{checkpoint, ledger, books.freer, lanes, partitions, outlet, envelope, feeder,
+                       tail, truncation, gauges, metrics, log, nullptr, nullptr},
+                      config,
+                      1};
   BelowFront below{{checkpoint, ledger, books.freer, lanes, partitions, outlet, envelope, aside,
                     feeder, shrink, gauges, losses, pool, log},
                    config,
