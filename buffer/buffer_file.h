@@ -82,7 +82,8 @@ class BufferFile {
   virtual Status sync_all() = 0;
 
   /// True only when it is certain that no descriptor anywhere has the file open for writing
-  /// (fcntl(2) F_SETLEASE F_RDLCK taken and released). Ours included: ask before writing.
+  /// (fcntl(2) F_SETLEASE F_RDLCK taken and released). Ours included: ask before writing. Errors:
+  /// it cannot be known, as by whoever is not the owner.
   virtual Result<bool> nobody_writes() = 0;
 };
 

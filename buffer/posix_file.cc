@@ -229,7 +229,10 @@ Status PosixFile::sync_all() {
 
 Result<bool> PosixFile::nobody_writes() {
   if (::fcntl(reading_.fd(), F_SETSIG, SIGURG) < 0) return reading_.error(errno, "F_SETSIG on");
-  if (::fcntl(reading_.fd(), F_SETLEASE, F_RDLCK) < 0) return false;
+  if (::fcntl(reading_.fd(), F_SETLEASE, F_RDLCK) < 0) {
+    if (errno == EACCES || errno == EINVAL) return reading_.error(errno, "ask who writes");
+    return false;
+  }
   if (::fcntl(reading_.fd(), F_SETLEASE, F_UNLCK) < 0) {
     return reading_.error(errno, "release the lease on");
   }

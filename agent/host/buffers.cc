@@ -41,8 +41,6 @@ class Draft final : public Log {
 
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   std::vector<std::pair<std::size_t, OpenFailure>> failures;
-  for (const auto& config : config_.buffers)
-    seen_.emplace(&config, last_look(config));
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
     const auto& config = config_.buffers[i];
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
@@ -326,7 +324,9 @@ void Buffers::take_new_files(TimePoint now, Missing which) {
 }
 
 bool Buffers::is_spent(Held& held, TimePoint now) {
-  if (held.pipe->has_work_left()) held.busy = now;
+  const auto facts = held.buffer.file->facts();
+  const bool has_grown = facts && std::exchange(held.size_seen, facts->size) != facts->size;
+  if (has_grown || held.pipe->has_work_left()) held.busy = now;
   if (!held.replaced || !is_quiet(held, now)) return false;
   held.pipe->finish(now);
   if (!save_orphan(held, Source::kept)) {

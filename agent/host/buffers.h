@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/config.h"
@@ -17,6 +18,7 @@
 #include "agent/core/log.h"
 #include "agent/core/loss_account.h"
 #include "agent/core/metrics.h"
+#include "agent/host/folder.h"
 #include "agent/host/open_buffer.h"
 #include "agent/host/quarantine_file.h"
 #include "agent/host/rotated.h"
@@ -83,10 +85,11 @@ class Buffers {
     Pipe* pipe = nullptr;                    // the forwarder's
     bool replaced = false;                   // its path leads elsewhere
     bool rotated = false;                    // it never was another one here
-    TimePoint busy{};                        // last seen not drained
+    TimePoint busy{};                        // last seen not drained, or to have grown
     TimePoint anew_due{};                    // not to be begun anew before
     bool settled_anew = false;               // truncated: the state on the file is a new one
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
+    std::uint64_t size_seen = 0;             // when it was last looked at
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
     std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
     struct timespec opened {};                      // filesystem_now(), before it was
@@ -97,7 +100,7 @@ class Buffers {
   struct RotatedFile {
     std::size_t index;  // of its buffer
     std::string path;
-    std::uint64_t inode;
+    FileId id;
     LockRequest request;
   };
 
@@ -108,8 +111,8 @@ class Buffers {
   void look_for_rotated(std::size_t index);
   void tell_of_closed(const BufferConfig& config, const Rotated& found);
   void tell_of_unknown(const BufferConfig& config, const Rotated& found);
-  bool is_known(std::uint64_t inode) const;
-  bool is_held(std::uint64_t inode) const;
+  bool is_known(const FileId& id) const;
+  bool is_held(const FileId& id) const;
   std::vector<std::string> rotated_left(const BufferConfig& config) const;
   bool has_unknown() const;
   std::set<std::string> unknown_of(const BufferConfig& config) const;
@@ -137,6 +140,7 @@ class Buffers {
   bool may_note_seen(const BufferConfig& config) const;
   void note_seen(const BufferConfig& config);
   void look_for_rotated_again(TimePoint now);
+  void look_at_queue();
   void note_seen_at_end(const Held& held);
   /// What is left in a file that will be gone when we close it gets a name.
   bool save_orphan(Held& held, Source source);
@@ -154,7 +158,9 @@ class Buffers {
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};
-  std::map<const BufferConfig*, Result<LastLook>> seen_;   // by this run, or the one before
+  /// Of the folder in which it was asked: by this run, or the one before.
+  using Seen = std::pair<std::optional<FileId>, Result<LastLook>>;
+  std::map<const BufferConfig*, Seen> seen_;
   std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
   std::map<const BufferConfig*, std::set<std::string>> named_;  // archives that were told of
   std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had

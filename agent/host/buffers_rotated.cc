@@ -5,10 +5,12 @@
 #include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <sys/stat.h>
 
 #include "agent/host/buffers.h"
+#include "agent/host/folder.h"
 #include "agent/host/rotated.h"
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
@@ -53,19 +55,21 @@ void Buffers::look_for_rotated(std::size_t index) {
   });
   // Where none is open what has the name now may lose it before anybody has seen it.
   if (live != held_.end()) looked_[&config] = (*live)->opened;
-  auto& seen = seen_.at(&config);
-  if (!seen) seen = last_look(config);
+  // Another folder may have been mounted there since, with a lock file of its own.
+  const auto folder = file_id(folder_of(config.path));
+  auto& [seen_in, seen] = seen_.try_emplace(&config, folder, LastLook()).first->second;
+  if (folder != std::exchange(seen_in, folder) || !seen || !*seen) seen = last_look(config);
   auto found = find_rotated(config, config_, seen);
-  std::erase_if(found.to_be_named, [&](const auto& named) {
-    return !named_[&config].insert(named.path).second;
-  });
+  const auto is_old = [&](const auto& path) { return !named_[&config].insert(path).second; };
+  std::erase_if(found.to_be_named, [&](const auto& named) { return is_old(named.path); });
+  std::erase_if(found.undated, is_old);
   tell_of_archives(config, found, parts_.log);
   tell_of_closed(config, found);
   tell_of_unknown(config, found);
   for (const auto& path : found.to_forward) {
-    struct stat file {};
-    if (::stat(path.c_str(), &file) == 0 && !is_known(file.st_ino))
-      rotated_.push_back({index, path, file.st_ino, LockRequest(LockFile::path_for(config.path))});
+    const auto id = file_id(path);
+    if (id && !is_known(*id))
+      rotated_.push_back({index, path, *id, LockRequest(LockFile::path_for(config.path))});
   }
   // What was there until now has been judged as well as it can be.
   if (seen && !*seen && live != held_.end()) seen = LastLook(nanoseconds((*live)->opened));
@@ -74,9 +78,8 @@ void Buffers::look_for_rotated(std::size_t index) {
 
 void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
   for (const auto& [path, why] : found.closed) {
-    struct stat file {};
-    const bool is_there = ::stat(path.c_str(), &file) == 0;
-    if (is_there && is_known(file.st_ino)) continue;
+    const auto id = file_id(path);
+    if (id && is_known(*id)) continue;
     if (!not_taken_[&config].insert(path).second) continue;
     parts_.log.error(
         "{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and write "
@@ -102,6 +105,7 @@ void Buffers::tell_of_unknown(const BufferConfig& config, const Rotated& found) 
 void Buffers::look_for_rotated_again(TimePoint now) {
   for (const auto* config : std::set(unnoted_))
     note_seen(*config);
+  look_at_queue();
   if (now < look_again_due_) return;
   look_again_due_ = now + kLookAgainDelay;
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
@@ -109,18 +113,41 @@ void Buffers::look_for_rotated_again(TimePoint now) {
   }
 }
 
-/// Forwarded already, or about to be.
-bool Buffers::is_known(std::uint64_t inode) const {
-  return is_held(inode) || std::any_of(rotated_.begin(), rotated_.end(), [&](const auto& file) {
-           return file.inode == inode;
-         });
+/// Those that wait for their turn may get other names meanwhile, or none.
+void Buffers::look_at_queue() {
+  std::vector<RotatedFile> moved;
+  const auto has_moved = [](const RotatedFile& file) {
+    const auto id = file_id(file.path);
+    return id ? *id != file.id : errno == ENOENT;
+  };
+  for (auto at = rotated_.begin(); at != rotated_.end();) {
+    if (!has_moved(*at)) {
+      ++at;
+      continue;
+    }
+    moved.push_back(std::move(*at));
+    at = rotated_.erase(at);
+  }
+  for (const auto& file : moved)
+    look_for_rotated(file.index);
+  for (const auto& file : moved) {
+    if (is_known(file.id)) continue;
+    parts_.log.error(
+        "{}: {} was this buffer, and was deleted or moved elsewhere before its turn came: what it "
+        "held is lost if it has no other name; find it and forward it too, -b",
+        config_.buffers[file.index].path, file.path);
+  }
 }
 
-bool Buffers::is_held(std::uint64_t inode) const {
-  return std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
-    const auto facts = held->buffer.file->facts();
-    return facts && facts->inode == inode;
-  });
+/// Forwarded already, or about to be.
+bool Buffers::is_known(const FileId& id) const {
+  return is_held(id) || std::any_of(rotated_.begin(), rotated_.end(),
+                                    [&](const auto& file) { return file.id == id; });
+}
+
+bool Buffers::is_held(const FileId& id) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const auto& held) { return file_id(*held->buffer.file) == id; });
 }
 
 /// Nothing of it is left that a start would have to find by that time: not in a file that was not
@@ -144,7 +171,8 @@ void Buffers::note_seen(const BufferConfig& config) {
     return;
   }
   note_rotated_seen(config, looked->second);
-  seen_.insert_or_assign(&config, LastLook(nanoseconds(looked->second)));
+  if (const auto seen = seen_.find(&config); seen != seen_.end())
+    seen->second.second = LastLook(nanoseconds(looked->second));
 }
 
 /// All that was renamed by now was seen to be, if the path still leads to the file.
@@ -187,9 +215,8 @@ bool Buffers::has_place_for(const BufferConfig& config) const {
 
 Buffers::Taken Buffers::take_rotated(RotatedFile& file, TimePoint now) {
   const auto& config = config_.buffers[file.index];
-  struct stat found {};
-  const bool is_there = ::stat(file.path.c_str(), &found) == 0;
-  if (is_there ? found.st_ino != file.inode : errno == ENOENT) return Taken::moved;
+  const auto id = file_id(file.path);
+  if (id ? *id != file.id : errno == ENOENT) return Taken::moved;
   const Opening opening{config_.fence, &file.request, file.path};
   const auto failure =
       open_one(config, parts_.metrics.buffers[file.index], opening, now, parts_.log);
@@ -217,14 +244,17 @@ Buffers::Taken Buffers::take_rotated(RotatedFile& file, TimePoint now) {
   return Taken::yes;
 }
 
-// One that is found at a start may have lost its last writer long ago.
+// Nobody has it open for writing. One that is found at a start may have lost its last writer long
+// ago; to one that has just lost its name somebody may come yet. Where the kernel does not tell,
+// none has come for a while.
 bool Buffers::is_quiet(Held& held, TimePoint now) {
-  if (now >= held.busy + kQuietMin) return true;
-  if (!held.rotated || held.pipe->has_work_left()) return false;
+  const bool is_long = now >= held.busy + kQuietMin;
+  if (!is_long && (!held.rotated || held.pipe->has_work_left())) return false;
   auto& file = *held.buffer.file;
   file.stop_writing();
   const auto nobody = file.nobody_writes();
-  return file.open_for_writing() && nobody && *nobody;
+  if (!file.open_for_writing()) return false;
+  return nobody ? *nobody : is_long;
 }
 
 // For whoever rotates it.

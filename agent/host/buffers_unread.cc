@@ -74,7 +74,7 @@ std::string Buffers::unread_under_name(const BufferConfig& config) const {
   const bool is_missing = ::stat(config.path.c_str(), &found) < 0;
   if (is_missing && (errno == ENOENT || errno == ENOTDIR)) return "";
   if (!is_missing &&
-      (!S_ISREG(found.st_mode) || found.st_size == 0 || is_held(found.st_ino)))
+      (!S_ISREG(found.st_mode) || found.st_size == 0 || is_held({found.st_dev, found.st_ino})))
     return "";
   const auto file = PosixFile::open(config.path);
   const auto left = file ? bytes_behind_front(**file) : file.error();

@@ -2,6 +2,9 @@
 
 #include <system_error>
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 namespace punchline {
 
 Status visit_folder(const std::string& folder,
@@ -12,6 +15,18 @@ Status visit_folder(const std::string& folder,
     visit(at->path());
   if (error) return Error::from_errno(error.value(), "list " + folder);
   return {};
+}
+
+std::optional<FileId> file_id(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) < 0) return std::nullopt;
+  return FileId{found.st_dev, found.st_ino};
+}
+
+std::optional<FileId> file_id(const PosixFile& file) {
+  const auto facts = file.descriptor().facts();
+  if (!facts) return std::nullopt;
+  return FileId{makedev(facts->stx_dev_major, facts->stx_dev_minor), facts->stx_ino};
 }
 
 }  // namespace punchline

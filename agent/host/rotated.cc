@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -17,8 +18,10 @@
 
 #include "agent/host/folder.h"
 #include "agent/host/open_buffer.h"
+#include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
 #include "buffer/checkpoint.h"
+#include "buffer/descriptor.h"
 #include "buffer/lock_file.h"
 #include "buffer/quarantine.h"
 #include "buffer/state.h"
@@ -35,6 +38,10 @@ struct Compressed {
 constexpr std::array kCompressed = {Compressed{".gz", "zcat"}, Compressed{".zst", "zstdcat"},
                                     Compressed{".xz", "xzcat"}, Compressed{".bz2", "bzcat"},
                                     Compressed{".lz4", "lz4cat"}};
+
+// On the lock file: decimal nanoseconds since the epoch.
+constexpr std::string_view kSeenAttribute = "user.punchline.seen";
+constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 std::string stem_of(const std::string& name) {
   return fs::path(name).stem().string();
@@ -55,6 +62,22 @@ bool is_number_or_date(std::string_view text) {
          text.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
+// "app.buf.old", "app.buf~", "app.buf.1-web1", "app.buf20261130".
+bool is_addition(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kOld = {".old",    ".bak",  ".backup",
+                                                    ".orig",   ".prev", ".save"};
+  constexpr std::string_view kFirst = ".-_~0123456789";
+  if (text.empty() || kFirst.find(text[0]) == std::string_view::npos) return false;
+  return text.find_first_of("0123456789~") != std::string_view::npos ||
+         std::any_of(kOld.begin(), kOld.end(), [&](auto old) { return text.ends_with(old); });
+}
+
+// "-30-Nov-2026", "20261130".
+bool is_date_of_any_form(std::string_view text) {
+  const auto first = text.find_first_not_of(".-_");
+  return first != std::string_view::npos && text[first] >= '0' && text[first] <= '9';
+}
+
 /// What is to become of a file beside the buffer.
 struct Verdict {
   enum class Kind : std::uint8_t {
@@ -63,8 +86,7 @@ struct Verdict {
     to_be_named,
     closed,
     unknown,
-    undated,  ///< It was the buffer, if an agent was here before: when it looked last is not known.
-    over,     ///< It was the buffer, and nothing of it is left.
+    undated,  ///< It may have been the buffer: when an agent has looked last is not known.
   };
   Kind kind = Kind::other;
   std::string why = {};                                        ///< Closed, or unknown.
@@ -95,22 +117,28 @@ std::size_t fit_of(const std::string& name, const std::string& buffer_name) {
   return name.starts_with(buffer_name) ? buffer_name.size() : stem_of(buffer_name).size();
 }
 
-/// As a rotation names this buffer, and not another one whose name fits better.
+/// As somebody may name what was this buffer, and not what was another one whose name fits better.
 bool is_named_so(const std::string& name, const Sought& sought) {
-  if (!is_rotated_name(name, sought.name)) return false;
+  if (!may_be_rotated_name(name, sought.name)) return false;
   return std::none_of(sought.all.buffers.begin(), sought.all.buffers.end(), [&](const auto& each) {
     const auto other = name_of_buffer(each);
     std::error_code none;
-    return is_rotated_name(name, other) && fit_of(name, other) > fit_of(name, sought.name) &&
+    return may_be_rotated_name(name, other) && fit_of(name, other) > fit_of(name, sought.name) &&
            fs::equivalent(folder_of(each.path), folder_of(sought.config.path), none);
   });
+}
+
+/// So sure a name that no other program has given it: it begins with all of the buffer's.
+bool is_surely_named_so(const std::string& name, const Sought& sought) {
+  return name.starts_with(sought.name) && is_rotated_name(name, sought.name) &&
+         compression_of(name) == nullptr;
 }
 
 /// Somebody may write into it yet: a producer that had it open when it lost the buffer's name. Where
 /// the kernel does not tell, that is so of one that has changed since an agent has last looked.
 bool may_be_written(PosixFile& file, std::int64_t changed_ns, const Sought& sought) {
   const auto nobody = file.nobody_writes();
-  return !(nobody && *nobody) && sought.is_since(changed_ns);
+  return nobody ? !*nobody : sought.is_since(changed_ns);
 }
 
 /// A file that was this buffer and has a state. A start that found it under the buffer's name would
@@ -121,13 +149,27 @@ Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const File
     return {Kind::closed, newer_version(file).message()};
   const auto left = bytes_behind_front(file);
   if (!left) return unknown(left.error());
-  if (*left == 0)
-    return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::over};
   const bool is_copy = stored.decoded == Decoded::ok &&
                        stored.state.identity != fold_identity(facts.inode, facts.birth_ns);
-  if (!is_copy) return {Kind::to_forward};
-  if (!sought.is_since(changed_ns)) return {};
-  return {Kind::to_be_named, {}, What::copy};
+  if (is_copy) {
+    const bool is_new = *left > 0 && sought.is_since(changed_ns);
+    return is_new ? Verdict{Kind::to_be_named, {}, What::copy} : Verdict{};
+  }
+  if (*left > 0) return {Kind::to_forward};
+  return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::other};
+}
+
+/// One that no agent has ever had: it was the buffer while none ran, or is none of ours.
+Verdict verdict_on_stranger(PosixFile& file, const std::string& name, const FileFacts& facts,
+                            std::int64_t changed_ns, const Sought& sought) {
+  if (!is_named_so(name, sought)) return {};
+  if (facts.size == 0 && !may_be_written(file, changed_ns, sought)) return {};
+  if (!sought.seen_ns) return {Kind::undated};
+  if (sought.is_mark_ahead()) return {Kind::to_be_named};
+  // In the same tick: rather once more than never.
+  if (!sought.is_since(facts.birth_ns == 0 ? changed_ns : facts.birth_ns)) return {};
+  const bool is_sure = facts.birth_ns != 0 && is_surely_named_so(name, sought);
+  return {is_sure ? Kind::to_forward : Kind::to_be_named};
 }
 
 /// One file whose name may be that of a rotated one.
@@ -147,20 +189,14 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
   const auto noted = file.attribute(kNameAttribute);
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return unknown(noted.error());
   const bool has_noted = noted && *noted;
-  if (has_noted ? **noted != sought.name : !is_named_so(name, sought)) return {};
-  if (stored->exists) return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
-  if (facts->size == 0)
-    return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::other};
-  if (has_noted) return {Kind::to_forward};  // somebody took its state away, to have it read anew
-  // No agent has ever seen it: it was the buffer while none ran, or is none of ours.
-  if (!sought.seen_ns) return {Kind::undated};
-  if (sought.is_mark_ahead()) return {Kind::to_be_named};
-  if (compression_of(name) != nullptr)
-    return {sought.is_since(changed_ns) ? Kind::to_be_named : Kind::other};
-  // In the same tick: rather once more than never.
-  if (sought.is_since(facts->birth_ns)) return {Kind::to_forward};
-  const bool may_be_new = facts->birth_ns == 0 && sought.is_since(changed_ns);
-  return {may_be_new ? Kind::to_be_named : Kind::other};
+  if (has_noted && **noted != sought.name) return {};
+  const bool is_of_it = has_noted || is_named_so(name, sought);
+  if (stored->exists && is_of_it)
+    return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
+  if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, sought);
+  // Somebody took its state away, to have it read anew.
+  const bool is_read = facts->size > 0 || may_be_written(file, changed_ns, sought);
+  return {is_read ? Kind::to_forward : Kind::other};
 }
 
 /// Nobody knows what it holds.
@@ -173,7 +209,8 @@ Verdict verdict_on_closed(const std::string& path, const Error& why, const Sough
   const bool is_new = sought.is_mark_ahead() || sought.is_since(nanoseconds(found.stx_ctime));
   if (!S_ISREG(found.stx_mode) || found.stx_size == 0 || !is_new) return {};
   if (!sought.seen_ns) return {Kind::undated};
-  if (compression_of(name) != nullptr) return {Kind::to_be_named};
+  if (!is_rotated_name(name, sought.name) || compression_of(name) != nullptr)
+    return {Kind::to_be_named};
   const bool may_not = why.code() == EACCES || why.code() == EPERM;
   return {may_not ? Kind::closed : Kind::unknown, why.message()};
 }
@@ -195,15 +232,20 @@ bool is_ours(const std::string& name, const std::string& buffer_name) {
          name.find(".quarantine.unsynced-") != std::string_view::npos;
 }
 
+std::string how_to_take_in(const std::string& path, const BufferConfig& config) {
+  const auto unpacker = unpacker_of(path);
+  return (unpacker.empty() ? "cat " : unpacker + " ") + path + " | punchline append " + config.path;
+}
+
 struct Found {
   std::int64_t modified_ns;
   std::string path;
   Verdict verdict;
 };
 
-/// Under one of its names it may be known, and under another not. False: the name is gone, and
-/// leads elsewhere perhaps.
-bool look_at(const fs::path& path, const Sought& sought, std::set<std::uint64_t>& inodes,
+/// By one of its names it may be known better than by another. False: the name is gone, and leads
+/// elsewhere perhaps.
+bool look_at(const fs::path& path, const Sought& sought, std::map<std::uint64_t, std::size_t>& inodes,
              std::vector<Found>& found) {
   const auto file = PosixFile::open(path);
   if (!file) {
@@ -213,9 +255,16 @@ bool look_at(const fs::path& path, const Sought& sought, std::set<std::uint64_t>
     return true;
   }
   auto verdict = verdict_on(**file, path.filename().string(), sought);
+  if (verdict.kind == Kind::other) return true;
   const auto facts = (*file)->facts();
-  if (verdict.kind != Kind::other && (!facts || inodes.insert(facts->inode).second))
-    found.push_back({facts ? facts->modified_ns : 0, path, std::move(verdict)});
+  Found one{facts ? facts->modified_ns : 0, path, std::move(verdict)};
+  const auto known = facts ? inodes.find(facts->inode) : inodes.end();
+  if (known == inodes.end()) {
+    if (facts) inodes[facts->inode] = found.size();
+    found.push_back(std::move(one));
+  } else if (one.verdict.kind == Kind::to_forward) {
+    found[known->second] = std::move(one);
+  }
   return true;
 }
 
@@ -226,7 +275,7 @@ Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
   const auto stem = stem_of(sought.name);
   const auto folder = folder_of(sought.config.path);
   for (int tries = 0; tries < kTriesMax; ++tries) {
-    std::set<std::uint64_t> inodes;
+    std::map<std::uint64_t, std::size_t> inodes;
     bool all = true;
     found.clear();
     const auto listed = visit_folder(folder, [&](const fs::path& path) {
@@ -251,6 +300,8 @@ Status note_name(const BufferConfig& config, PosixFile& file) {
   const auto noted = file.attribute(kNameAttribute);
   if (!noted) return noted.error();
   if (*noted == name) return {};
+  // Forwarded by hand, under the name that it was rotated to.
+  if (*noted && is_rotated_name(name, **noted)) return {};
   return file.set_attribute(kNameAttribute, name);
 }
 
@@ -274,30 +325,49 @@ bool is_rotated_name(const std::string& name, const std::string& buffer_name) {
   return is_number_or_date(rest.substr(stem.size()));
 }
 
+bool may_be_rotated_name(const std::string& name, const std::string& buffer_name) {
+  if (is_rotated_name(name, buffer_name)) return true;
+  std::string_view rest = name;
+  if (const auto* compression = compression_of(name))
+    rest.remove_suffix(compression->suffix.size());
+  if (rest.starts_with(buffer_name)) return is_addition(rest.substr(buffer_name.size()));
+  const auto stem = stem_of(buffer_name);
+  const auto extension = fs::path(buffer_name).extension().string();
+  if (extension.empty() || !rest.starts_with(stem)) return false;
+  rest.remove_prefix(stem.size());
+  if (!rest.ends_with(extension)) return is_number_or_date(rest);
+  return is_date_of_any_form(rest.substr(0, rest.size() - extension.size()));
+}
+
 bool is_looked_for(const std::string& new_path, PosixFile& file, const BufferConfig& config) {
   std::error_code none;
   const auto name = fs::path(new_path).filename().string();
   const auto noted = file.attribute(kNameAttribute);
   const bool is_known =
       noted && *noted ? **noted == name_of_buffer(config)
-                      : is_rotated_name(name, name_of_buffer(config));
+                      : may_be_rotated_name(name, name_of_buffer(config));
   return is_known && fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
          name.starts_with(stem_of(name_of_buffer(config))) &&
          !is_ours(name, name_of_buffer(config)) && !config.is_quarantine;
 }
 
 Result<LastLook> last_look(const BufferConfig& config) {
-  const auto path = LockFile::path_for(config.path);
-  struct statx found {};
-  constexpr unsigned kAsked = STATX_BASIC_STATS | STATX_BTIME;
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, kAsked, &found) < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return LastLook();
-    return Error::from_errno(errno, "look at " + path);
+  const auto file = Descriptor::open(LockFile::path_for(config.path), kLockFileFlags);
+  if (!file) {
+    if (file.error().kind() == ErrorKind::not_found) return LastLook();
+    return file.error();
   }
-  const bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
-  const auto made_ns = nanoseconds(has_birth ? found.stx_btime : found.stx_ctime);
-  const auto noted_ns = nanoseconds(found.stx_mtime);
-  return noted_ns == made_ns ? LastLook() : LastLook(noted_ns);
+  const auto noted = file->attribute(kSeenAttribute);
+  if (!noted) {
+    if (noted.error().kind() == ErrorKind::unsupported) return LastLook();
+    return noted.error();
+  }
+  if (!*noted) return LastLook();
+  const std::string_view text = **noted;
+  std::int64_t seen_ns = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seen_ns);
+  const bool is_whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return is_whole ? LastLook(seen_ns) : LastLook();
 }
 
 Rotated find_rotated(const BufferConfig& config, const Config& all,
@@ -314,14 +384,8 @@ Rotated find_rotated(const BufferConfig& config, const Config& all,
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.modified_ns, b.path) < std::tie(b.modified_ns, a.path);
   });
-  // Where no lock file can be made that is never known, and everybody is asked.
-  const bool is_never_known = !*seen && ::access(LockFile::path_for(config.path).c_str(), F_OK) < 0;
-  const bool was_here =
-      is_never_known || std::any_of(found.begin(), found.end(), [](const auto& each) {
-        return each.verdict.kind == Kind::to_forward || each.verdict.kind == Kind::over;
-      });
   for (const auto& [modified_ns, path, verdict] : found) {
-    if (verdict.kind == Kind::undated && was_here) rotated.to_be_named.push_back({path});
+    if (verdict.kind == Kind::undated) rotated.undated.push_back(path);
     if (verdict.kind == Kind::to_forward) rotated.to_forward.push_back(path);
     if (verdict.kind == Kind::to_be_named) rotated.to_be_named.push_back({path, verdict.what});
     if (verdict.kind == Kind::closed) rotated.closed.push_back({path, verdict.why});
@@ -331,6 +395,15 @@ Rotated find_rotated(const BufferConfig& config, const Config& all,
 }
 
 void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log) {
+  if (const auto count = found.undated.size(); count > 0) {
+    log.warning(
+        "{}: {} beside it may have been this buffer, {}{}: when an agent has last looked there is "
+        "not known, nor therefore whether it has delivered what they hold, and they are left "
+        "alone. What it has not: take it in with '{}'",
+        config.path, counted(count, "file"), found.undated.front(),
+        count > 1 ? " to " + found.undated.back() : "",
+        how_to_take_in(found.undated.front(), config));
+  }
   for (const auto& [path, what] : found.to_be_named) {
     if (what == What::copy) {
       log.warning("{}: {} is a copy of what was this buffer: what of it was not delivered before "
@@ -345,12 +418,11 @@ void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log
                   config.path, path, quarantine, quarantine);
       continue;
     }
-    const auto unpacker = unpacker_of(path);
     log.warning(
-        "{}: {} was made while no agent ran, and may hold records of this buffer that were never "
-        "delivered: look into it, and take them in with '{} {} | punchline append {}' (of a buffer "
-        "in frames: unpack it and forward it too, -b). Do not rotate a buffer: it frees itself",
-        config.path, path, unpacker.empty() ? "cat" : unpacker, path, config.path);
+        "{}: {} was made since an agent has last looked, and may hold records of this buffer that "
+        "were never delivered: look into it, and take them in with '{}' (of a buffer in frames: "
+        "unpack it and forward it too, -b). Do not rotate a buffer: it frees itself",
+        config.path, path, how_to_take_in(path, config));
   }
 }
 
@@ -360,20 +432,11 @@ struct timespec filesystem_now() {
   return now;
 }
 
-// A moment earlier, or last_look() would take a lock file that was made in the same tick for one on
-// which nothing was noted. Where there are no birth times, some filesystems count in seconds.
 void note_rotated_seen(const BufferConfig& config, struct timespec looked) {
-  const auto path = LockFile::path_for(config.path);
-  struct statx lock {};
-  const bool has_birth = ::statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &lock) == 0 &&
-                         (lock.stx_mask & STATX_BTIME) != 0;
-  if (has_birth && looked.tv_nsec > 0) {
-    looked.tv_nsec -= 1;
-  } else {
-    looked.tv_sec -= 1;
-  }
-  const std::array times = {timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, looked};
-  (void)::utimensat(AT_FDCWD, path.c_str(), times.data(), 0);
+  const auto file = Descriptor::open(LockFile::path_for(config.path), kLockFileFlags);
+  if (!file) return;
+  const auto seen_ns = std::int64_t{looked.tv_sec} * 1'000'000'000 + looked.tv_nsec;
+  (void)file->set_attribute(kSeenAttribute, std::to_string(seen_ns));
 }
 
 }  // namespace punchline

@@ -16,13 +16,18 @@ namespace punchline {
 /// Files beside a buffer that were the buffer, before somebody rotated it while no agent ran
 /// (buffer/FORMAT.md, "Rotated by hand").
 ///
-/// A buffer is not to be rotated; what was so all the same is not to be lost in silence. Looks into
-/// the buffer's folder, and changes nothing there but the time of the lock file, which says when
-/// an agent has last seen to it that nothing there is left.
+/// A buffer is not to be rotated; what was so all the same is not to be lost in silence. What an
+/// agent has had bears its state, or the buffer's name, in attributes, and is known by them. What
+/// none has ever had is taken in only if its name and its birth leave no doubt, and else named to the
+/// operator. Looks into the buffer's folder, and changes nothing there but an attribute of the lock
+/// file, which says when an agent has last seen to it that nothing there is left.
 
 /// Whether a name is one that logrotate(8) gives: `app.log.1`, `app.log-20260131`, with `extension`
 /// `app.1.log`; each perhaps with what a compressing program adds.
 bool is_rotated_name(const std::string& name, const std::string& buffer_name);
+/// The same, or any other name that is likely to be given to what was the buffer: `app.log.old`,
+/// `app.log~`, `app-30-Nov-2026.log`, `app.1`.
+bool may_be_rotated_name(const std::string& name, const std::string& buffer_name);
 /// The program that unpacks a file of this name to its standard output; empty where it is not
 /// compressed.
 std::string unpacker_of(const std::string& name);
@@ -34,13 +39,14 @@ struct Rotated {
   struct Named {
     std::string path;
     enum class What : std::uint8_t {
-      unseen,      ///< Compressed since an agent last looked, or it is not known when one did.
+      unseen,      ///< Made since an agent last looked, which none has ever had.
       copy,        ///< A copy of what was the buffer, made since then.
       quarantine,  ///< It was the buffer's quarantine, and holds something.
     };
     What what = What::unseen;
   };
   std::vector<Named> to_be_named;
+  std::vector<std::string> undated;  ///< As unseen, but it is not known when an agent last looked.
   struct Closed {
     std::string path;
     std::string why;
@@ -55,11 +61,9 @@ struct Rotated {
 struct timespec filesystem_now();
 
 /// When an agent has last looked, in nanoseconds since the epoch; nothing where that is not known:
-/// no agent has, or it could not note it, or the lock file that it was noted on is gone. One that
-/// was made anew, by whomever, has the time at which it was made, and so says nothing.
+/// no agent has, or it could not note it, or the lock file that it was noted on is gone.
 using LastLook = std::optional<std::int64_t>;
-/// To be asked before the buffer is opened, which makes the lock file. Errors: it cannot be looked
-/// at.
+/// Errors: it cannot be looked at.
 Result<LastLook> last_look(const BufferConfig& config);
 
 /// What cannot be opened is told from others by its name and times alone.

@@ -7,7 +7,7 @@
 
 #include "tests/support/eventually.h"
 #include "tests/support/occurrences.h"
-#include "tests/system/place.h"
+#include "tests/system/outage.h"
 
 namespace punchline::testing {
 namespace {
@@ -64,16 +64,10 @@ TEST_CASE("whether anything is left to save cannot be known: told, and no good e
   CHECK_THAT(place.agent->log(), Contains("what it holds is not saved: "));
 }
 
-struct Renamed : Place {
+struct Renamed : Outage {
   Renamed() {
-    buffer = folder.file("app.buf");
-    setup.buffer = buffer;
     setup.before = {"env", "LD_PRELOAD=" PUNCHLINE_FAIL_CALLS,
                     "FAIL_CALLS=" + folder.file("fail")};
-  }
-  void rename_to(const std::string& name) const {
-    fs::rename(buffer, folder.file(name));
-    write_file(buffer, "");
   }
 };
 
@@ -158,8 +152,7 @@ TEST_CASE("without inotify: rotated while the agent opens the new file, and befo
   const auto is_being_opened = [&] {
     return ::getxattr(place.buffer.c_str(), "user.punchline.holder", nullptr, 0) > 0;
   };
-  const auto looked = [&] { return fs::last_write_time(place.folder.file("app.buf.agent")); };
-  const auto before = looked();
+  const auto before = place.noted_look();
   place.rename_to("app.buf.1");
   const auto limit = Clock::now() + seconds(20);
   while (!is_being_opened() && Clock::now() < limit) {
@@ -172,7 +165,7 @@ TEST_CASE("without inotify: rotated while the agent opens the new file, and befo
     return fs::last_write_time(place.folder.file("tick")) > fs::last_write_time(place.buffer);
   }));
   agent.process().signal(SIGCONT);
-  REQUIRE(eventually(seconds(20), [&] { return looked() != before; }));
+  REQUIRE(eventually(seconds(20), [&] { return place.noted_look() != before; }));
   place.rename_to("app.buf.3");
   place.append("three\n");
   CHECK(eventually(seconds(20),

@@ -1,10 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "tests/support/eventually.h"
@@ -20,12 +19,18 @@ struct Outage : Place {
   }
   std::string beside(const std::string& name) const { return folder.file(name); }
   /// An agent has noted on the lock file when it has looked.
-  bool is_look_noted() const {
-    struct statx lock {};
-    if (::statx(AT_FDCWD, (buffer + ".agent").c_str(), 0, STATX_MTIME | STATX_BTIME, &lock) < 0)
-      return false;
-    return lock.stx_mtime.tv_sec != lock.stx_btime.tv_sec ||
-           lock.stx_mtime.tv_nsec != lock.stx_btime.tv_nsec;
+  bool is_look_noted() const { return !noted_look().empty(); }
+  std::string noted_look() const {
+    std::string text(32, '\0');
+    const auto bytes = ::getxattr((buffer + ".agent").c_str(), "user.punchline.seen", text.data(),
+                                  text.size());
+    text.resize(bytes < 0 ? 0 : static_cast<std::size_t>(bytes));
+    return text;
+  }
+  void note_look(std::int64_t time_ns) const {
+    const auto text = std::to_string(time_ns);
+    REQUIRE(::setxattr((buffer + ".agent").c_str(), "user.punchline.seen", text.data(),
+                       text.size(), 0) == 0);
   }
   /// An agent has the buffer, reaches no broker, and is killed.
   void agent_dies() const {

@@ -155,4 +155,23 @@ TEST_CASE("rotated twice at once, the file between still empty: it is read too")
   CHECK(agent.stop().code == 0);
 }
 
+TEST_CASE("a producer that is quiet for long, and still has it open, is waited for", "[.slow]") {
+  const Outage place;
+  place.append("one\n");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  const int producer = ::open(place.buffer.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const bool has_name = GENERATE(true, false);
+  place.rename_to("app.buf.1");
+  if (!has_name) fs::remove(place.beside("app.buf.1"));
+  REQUIRE(agent.logs("deleted or renamed"));
+  std::this_thread::sleep_for(seconds(65));  // in which one that nobody has open would be let go
+  CHECK_THAT(agent.log(), !Contains("let go"));
+  REQUIRE(::write(producer, "late\n", 5) == 5);
+  CHECK(eventually(seconds(20), [&] { return occurrences(place.delivered(), "late\n") == 1; }));
+  ::close(producer);
+  CHECK(agent.logs("let go", seconds(90)));
+  CHECK(agent.stop().code == 0);
+}
+
 }  // namespace punchline::testing

@@ -54,29 +54,124 @@ TEST_CASE("what was made in the tick in which an agent has looked is not passed 
   place.append("two\n");  // into a file that no agent has ever seen
   struct statx made {};
   REQUIRE(::statx(AT_FDCWD, place.buffer.c_str(), 0, STATX_BTIME, &made) == 0);
-  const struct timespec born{.tv_sec = made.stx_btime.tv_sec, .tv_nsec = made.stx_btime.tv_nsec};
-  const std::array times = {born, born};
-  REQUIRE(::utimensat(AT_FDCWD, place.beside("app.buf.agent").c_str(), times.data(), 0) == 0);
+  place.note_look(made.stx_btime.tv_sec * 1'000'000'000 + made.stx_btime.tv_nsec);
   place.rename_to("app.buf.1");
   CHECK(place.once().exit.code == 0);
   CHECK(occurrences(place.delivered(), "two\n") == 1);
 }
 
-TEST_CASE("by its name or by another that a rotation gives, and by no other") {
+TEST_CASE("one that an agent has had is known by its attributes, whatever its name is") {
   const Outage place;
   place.append("one\n");
   place.agent_dies();
-  const bool is_its = GENERATE(true, false);
   const std::string name =
-      is_its ? GENERATE("app.buf.7", "app-20261129.buf", "app.1.buf", "app.buf.old") : "app.buf2";
-  if (!is_its) REQUIRE(::removexattr(place.buffer.c_str(), "user.punchline.name") == 0);
+      GENERATE("app.buf.7", "app-20261129.buf", "app.1.buf", "app.buf.old", "app-whatever");
   place.rename_to(name);
   place.append("two\n");
   const auto once = place.once();
   INFO(name << "\n" << once.err);
   CHECK(once.exit.code == 0);
-  CHECK(occurrences(place.delivered(), "one\n") == (is_its ? 1 : 0));
+  CHECK(occurrences(place.delivered(), "one\n") == 1);
   CHECK(occurrences(place.delivered(), "two\n") == 1);
+}
+
+TEST_CASE("one that no agent has ever had is forwarded under a sure name, and else named once") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  fs::remove(place.buffer);
+  place.append("two\n");
+  const auto [name, is_sure] = GENERATE(table<std::string, bool>(
+      {{"app.buf.7", true},
+       {"app.buf-20261130", true},
+       {"app.buf-2026-11-30T14:26:15", true},
+       {"app.1.buf", false},
+       {"app-20261130.buf", false},
+       {"app-30-Nov-2026.buf", false},
+       {"app20261130.buf", false},
+       {"app.1", false},
+       {"app.buf20261130142615", false},
+       {"app.buf.20261130T142615Z", false},
+       {"app.buf-2026113014.backup", false},
+       {"app.buf.w48.1764512775", false},
+       {"app.buf.1-web1", false},
+       {"app.buf.old", false},
+       {"app.buf~", false},
+       {"app.buf.~1~", false},
+       {"app.buf.1.gz.1.gz", false}}));
+  place.rename_to(name);
+  const auto once = place.once();
+  INFO(name << "\n" << once.err);
+  CHECK(once.exit.code == 0);
+  CHECK(occurrences(place.delivered(), "two\n") == (is_sure ? 1 : 0));
+  const auto told = place.beside(name) + " was made since an agent has last looked";
+  CHECK((once.err.find(told) != std::string::npos) == !is_sure);
+  CHECK_THAT(place.once().err, !Contains(told) && !Contains("was this buffer"));
+}
+
+TEST_CASE("an archive that is still being written is left to its compressor") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  const int compressor =
+      ::open(place.beside("app.buf.1.gz").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  Agent agent(place.setup);
+  REQUIRE(::write(compressor, "archive\n", 8) == 8);
+  place.append("two\n");
+  CHECK(eventually(seconds(20), [&] { return occurrences(place.delivered(), "two\n") == 1; }));
+  ::close(compressor);
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), Contains("app.buf.1.gz was made since an agent has last looked"));
+  CHECK(place.delivered() == "one\ntwo\n");
+  CHECK(read_file(place.beside("app.buf.1.gz")) == "archive\n");
+}
+
+TEST_CASE("the empty file of another service, which that has open, is left alone") {
+  const Outage place;
+  place.append("one\n");
+  const auto other = place.beside(GENERATE("app-1.buf", "app.buf.1"));
+  const int producer = ::open(other.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  Agent agent(place.setup);
+  CHECK(eventually(seconds(20), [&] { return place.delivered() == "one\n"; }));
+  REQUIRE(::write(producer, "another's\n", 10) == 10);
+  ::close(producer);
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), !Contains("was this buffer"));
+  CHECK(place.delivered() == "one\n");
+  CHECK(read_file(other) == "another's\n");
+}
+
+TEST_CASE("a clone of the buffer for another service is left to that") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  const auto clone = place.beside("app2.buf");
+  REQUIRE(run({.argv = {"cp", "-a", place.buffer, clone}}).exit.code == 0);
+  fs::resize_file(clone, 0);
+  const int producer = ::open(clone.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  Agent agent(place.setup);
+  place.append("two\n");
+  CHECK(eventually(seconds(20), [&] { return place.delivered() == "one\ntwo\n"; }));
+  REQUIRE(::write(producer, "another's\n", 10) == 10);
+  ::close(producer);
+  CHECK(agent.stop().code == 0);
+  CHECK_THAT(agent.log(), !Contains("was this buffer"));
+  CHECK(read_file(clone) == "another's\n");
+}
+
+TEST_CASE("one that was forwarded by hand, and is not drained, is still known as the buffer's") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.1");
+  auto lonely = place.setup;
+  lonely.buffer = place.beside("app.buf.1");
+  lonely.brokers = "127.0.0.1:1";
+  Agent by_hand(lonely);
+  REQUIRE(by_hand.logs("resumed"));
+  CHECK(by_hand.stop().code == 0);
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\n");
 }
 
 TEST_CASE("what is no rotated buffer is left alone") {
@@ -86,7 +181,9 @@ TEST_CASE("what is no rotated buffer is left alone") {
   write_file(place.beside("app.buf.4.gz"), "likewise");
   place.append("one\n");
   place.agent_dies();
-  write_file(place.beside("app.buf.bak"), "somebody's copy\n");
+  write_file(place.beside("app.conf"), "x\n");
+  write_file(place.beside("app.buf-of-another"), "x\n");
+  write_file(place.beside("app-server.buf"), "x\n");
   write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
   fs::create_hard_link(place.buffer, place.beside("app.buf.1"));
   const auto once = place.once();
@@ -146,11 +243,10 @@ TEST_CASE("where an agent has last looked in the future, what may be new is name
   fs::remove(place.buffer);
   place.append("two\n");
   place.rename_to("app.buf.1");
-  fs::last_write_time(place.buffer + ".agent",
-                      fs::file_time_type::clock::now() + std::chrono::hours(48));
+  place.note_look(4'000'000'000'000'000'000);
   const auto once = place.once();
   INFO(once.err);
-  CHECK_THAT(once.err, Contains("app.buf.1 was made while no agent ran"));
+  CHECK_THAT(once.err, Contains("app.buf.1 was made since an agent has last looked"));
   CHECK_THAT(place.once().err, !Contains("app.buf.1"));
 }
 
@@ -209,8 +305,8 @@ TEST_CASE("what the name of another buffer fits better goes to that") {
   INFO(once.err);
   CHECK(once.exit.code == 0);
   CHECK_THAT(once.err,
-             Contains(other + ": " + place.beside("app-2-20261130.buf") + " was this buffer"));
-  CHECK(place.delivered() == "one\n");
+             Contains(other + ": " + place.beside("app-2-20261130.buf") + " was made since") &&
+                 !Contains(place.buffer + ": " + place.beside("app-2-20261130.buf")));
 }
 
 TEST_CASE("its quarantine that was rotated is named, with what can be done") {
@@ -302,7 +398,8 @@ TEST_CASE("a lock file that was made anew says nothing about the last look") {
   if (GENERATE(true, false)) REQUIRE(place.append_lines("three\n").exit.code == 0);
   const auto once = place.once();
   INFO(once.err);
-  CHECK_THAT(once.err, Contains("app.buf.1 was made while no agent ran"));
+  CHECK_THAT(once.err, Contains("1 file beside it may have been this buffer") &&
+                           Contains("app.buf.1: when an agent has last looked there is not known"));
   CHECK(occurrences(place.delivered(), "one\n") == 1);
   CHECK_THAT(place.once().err, !Contains("app.buf.1"));
 }
