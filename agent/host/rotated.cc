@@ -243,10 +243,11 @@ struct Found {
   Verdict verdict;
 };
 
+using Inodes = std::map<std::uint64_t, std::size_t>;  // where each stands in what was found
+
 /// By one of its names it may be known better than by another. False: the name is gone, and leads
 /// elsewhere perhaps.
-bool look_at(const fs::path& path, const Sought& sought, std::map<std::uint64_t, std::size_t>& inodes,
-             std::vector<Found>& found) {
+bool look_at(const fs::path& path, const Sought& sought, Inodes& inodes, std::vector<Found>& found) {
   const auto file = PosixFile::open(path);
   if (!file) {
     if (file.error().kind() == ErrorKind::not_found) return false;
@@ -275,7 +276,7 @@ Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
   const auto stem = stem_of(sought.name);
   const auto folder = folder_of(sought.config.path);
   for (int tries = 0; tries < kTriesMax; ++tries) {
-    std::map<std::uint64_t, std::size_t> inodes;
+    Inodes inodes;
     bool all = true;
     found.clear();
     const auto listed = visit_folder(folder, [&](const fs::path& path) {

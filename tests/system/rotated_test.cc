@@ -374,7 +374,8 @@ TEST_CASE("one that is empty, and that a producer still has open, is read until 
     place.agent_dies();
     place.rename_to("app.buf.2");
   }
-  const int producer = ::open(place.buffer.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  constexpr int kAppends = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  const int producer = ::open(place.buffer.c_str(), kAppends, 0600);
   place.rename_to("app.buf.1");
   Agent agent(place.setup);
   REQUIRE(agent.logs("app.buf.1 was this buffer, and a producer may still have it open"));
