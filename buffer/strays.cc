@@ -84,8 +84,23 @@ Result<Position> StraySearch::find(const Where& where, std::size_t found_max,
     if (const auto looked = look_into(clean, found_max, found); !looked) {
       return looked.error();
     }
+    if (const auto whole = look_beyond(*hole, clean, found); !whole) return whole.error();
   }
   return where.range.end;
+}
+
+// A line that was written over the end of the data meanwhile goes on in what was a hole before.
+Status StraySearch::look_beyond(Position hole, ByteRange clean, std::vector<Stray>& found) {
+  if (hole != clean.end || found.empty()) return {};
+  const auto last = found.back();
+  const bool may_go_on = last.range.begin >= clean.begin && !last.ended;
+  if (!may_go_on || last.range.end + kGapBytesMin <= hole) return {};
+  const auto data = space_.next_data(hole);
+  if (!data) return data.error();
+  if (!*data || **data > hole) return {};
+  found.pop_back();
+  looked_to_ = last.range.begin;
+  return {};
 }
 
 Status StraySearch::look_into(ByteRange clean, std::size_t found_max,

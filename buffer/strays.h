@@ -43,6 +43,7 @@ class StraySearch {
 
  private:
   Status look_into(ByteRange clean, std::size_t found_max, std::vector<Stray>& found);
+  Status look_beyond(Position hole, ByteRange clean, std::vector<Stray>& found);
 
   Space& space_;
   std::string memory_;

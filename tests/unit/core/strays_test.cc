@@ -370,3 +370,18 @@ TEST_CASE("a line that is written between two pages of a look is found whole") {
   CHECK(world.store.contents.count(std::string(200, 'l')) == 1);
   CHECK(set_aside(world, kBelow) == 3);
 }
+
+TEST_CASE("a line that is written over the end of the data during a look is found whole") {
+  Story story;
+  auto& world = story.world;
+  const auto line = std::string(200, 'l') + "\n";
+  world.file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 0 || std::exchange(written, true)) return;
+    world.file.producer_writes(8100, line);  // the second page of it was a hole
+  });
+  world.file.producer_writes(0, "first\n");
+  world.file.producer_writes(8000, "last\n");
+  rest(world, 10);
+  CHECK(world.store.contents.count(std::string(200, 'l')) == 1);
+  CHECK(set_aside(world, kBelow) == 3);
+}
