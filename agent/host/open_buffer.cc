@@ -311,6 +311,12 @@ void tell_of_orphans(const BufferConfig& config, Log& log) {
   const auto listed = visit_folder(folder, [&](const std::filesystem::path& entry) {
     if (!entry.filename().string().starts_with(prefix)) return;
     const auto path = entry.string();
+    if (const auto unpacker = unpacker_of(path); !unpacker.empty()) {
+      log.warning("{}: what a deleted buffer of this name held is in {}, which somebody has "
+                  "compressed: unpack it ({} {}) and forward that, -b",
+                  config.path, path, unpacker, path);
+      return;
+    }
     const auto file = PosixFile::open(path);
     const auto left = file ? bytes_behind_front(**file) : file.error();
     if (left && *left == 0) return;

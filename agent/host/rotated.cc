@@ -227,6 +227,7 @@ bool is_ours(const std::string& name, const std::string& buffer_name) {
   if (is_rotated_name(name, buffer_name) || is_rotated_name(name, quarantine_path(buffer_name)))
     return false;
   return name.ends_with(".quarantine") || name.ends_with(".agent") ||
+         name.starts_with(buffer_name + ".agent") ||  // the lock file, rotated too
          name.ends_with(".reserve") ||
          name.find(".orphan-") != std::string_view::npos ||
          name.find(".quarantine.unsynced-") != std::string_view::npos;

@@ -64,6 +64,10 @@ TEST_CASE("the next start, and a stop, say where data of other names is") {
   CHECK(second.stop().code == 0);
   CHECK_THAT(second.log(), Contains(buffer + ".1 holds data of it that is not delivered: the next " +
                                     "start forwards it"));
+  fs::rename(orphan, orphan + ".gz");  // as compressed: nobody looks into it
+  Agent third(setup);
+  CHECK(third.logs("unpack it (zcat " + orphan + ".gz) and forward that, -b"));
+  CHECK(third.stop().code == 0);
 }
 
 TEST_CASE("what a deleted buffer holds and cannot be saved is no good end") {

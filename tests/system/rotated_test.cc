@@ -184,6 +184,7 @@ TEST_CASE("what is no rotated buffer is left alone") {
   write_file(place.beside("app.conf"), "x\n");
   write_file(place.beside("app.buf-of-another"), "x\n");
   write_file(place.beside("app-server.buf"), "x\n");
+  write_file(place.beside("app.buf.agent.1.gz"), "x\n");
   write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
   fs::create_hard_link(place.buffer, place.beside("app.buf.1"));
   const auto once = place.once();
