@@ -64,8 +64,9 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
   }
   Waiting entry{item.range, item.reason, std::move(refusal)};
   if (item.reason == SetAsideReason::written_below_front) {
-    if (!read(entry)) return false;
-    entry.checksum = crc32c(memory_);
+    const auto content = read(entry);
+    if (!content) return false;
+    entry.checksum = crc32c(content->bytes);
   }
   waiting_.push_back(std::move(entry));
   ledger_.hold(item.range);
@@ -142,46 +143,45 @@ QuarantineLabel Quarantine::label_of(const Waiting& entry) const {
           entry.range.begin, entry.range.size(), entry.refusal};
 }
 
-Result<Position> Quarantine::read(const Waiting& entry) {
+Result<Quarantine::Content> Quarantine::read(const Waiting& entry) const {
   auto kept = entry.range;
-  memory_.clear();
   if (!is_whole(label_of(entry))) {
     const auto text = first_text(space_, kept);
     if (!text) return text.error();
     kept.begin = *text;
   }
-  if (kept.size() > kQuarantinedBytesMax) return kept.begin;
-  memory_.resize(kept.size());
-  const auto got = space_.read_at(kept.begin, memory_);
+  Content content{kept.begin, {}};
+  if (kept.size() > kQuarantinedBytesMax) return content;
+  content.bytes.resize(kept.size());
+  const auto got = space_.read_at(kept.begin, content.bytes);
   if (!got) return got.error();
-  if (*got < memory_.size()) {
+  if (*got < content.bytes.size()) {
     return Error(ErrorKind::io, 0, space_.path() + ": ends before what was set aside in it");
   }
-  return kept.begin;
+  return content;
 }
 
 Result<std::uint64_t> Quarantine::copy(const Waiting& entry, Settled& settled,
                                        std::vector<ByteRange>& too_large) {
-  auto text = read(entry);
-  if (!text) return text.error();
-  const auto checksum = crc32c(memory_);
+  const auto content = read(entry);
+  if (!content) return content.error();
+  const auto& bytes = content->bytes;
+  const auto checksum = crc32c(bytes);
   if (entry.checksum && *entry.checksum != checksum) {
     settled.changed.push_back(entry.range);
     return 0;
   }
-  if (memory_.empty()) {
+  if (bytes.empty()) {
     too_large.push_back(entry.range);
     return 0;
   }
   const auto label = label_of(entry);
-  const auto added = store_->add(label, content_of(label, memory_));
+  const auto added = store_->add(label, content_of(label, bytes));
   if (!added) return added.error();
-  const auto bytes = memory_.size();
   // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
-  if (entry.reason == SetAsideReason::gap) *text += behind_room(memory_);
-  if (memory_.capacity() > kBytesPerTurnMax) std::string().swap(memory_);
-  settled.moved.push_back({entry.range, *text, checksum});
-  return bytes;
+  const auto behind = entry.reason == SetAsideReason::gap ? behind_room(bytes) : 0;
+  settled.moved.push_back({entry.range, content->begin + behind, checksum});
+  return bytes.size();
 }
 
 }  // namespace punchline

@@ -84,9 +84,11 @@ class Quarantine {
     std::optional<std::uint32_t> checksum = {};  // of what is to be copied, where that may change
   };
   QuarantineLabel label_of(const Waiting& entry) const;
-  /// Into memory_. Returns where it begins: what stands before is NULs. Nothing else there, or too
-  /// much: memory_ is empty.
-  Result<Position> read(const Waiting& entry);
+  struct Content {
+    Position begin;     ///< What stands before is NULs.
+    std::string bytes;  ///< Empty: nothing else is there, or too much.
+  };
+  Result<Content> read(const Waiting& entry) const;
   void overlook(ByteRange range);
   bool has_some() const { return !waiting_.empty() || !overlooked_.empty(); }
   /// Into `settled`, or `too_large`. Returns how many bytes it has copied.
@@ -100,7 +102,6 @@ class Quarantine {
   std::string topic_;
   std::deque<Waiting> waiting_;
   ByteRange overlooked_;  // from the first to the last; others lie between
-  std::string memory_;
   TimePoint due_{};
   Duration sync_delay_{};  // after failed ones in a row, since each time the copies are made again
 };

@@ -20,11 +20,11 @@ void ShrinkWatch::note_look(TimePoint now) {
   due_ = now + kLookDelay;
 }
 
-bool ShrinkWatch::look(const Known& known) {
+void ShrinkWatch::look(const Known& known) {
   const auto end = space_.end();
-  if (has_shrunk_ || !end) return false;
+  if (has_shrunk_ || !end) return;
   const auto begins = checkpoint_.may_begin_at(known.read_to);
-  if (!begins) return false;
+  if (!begins) return;
   const auto end_before = std::max(end_seen_, known.read_to);
   has_shrunk_ = *end < end_before || !*begins;
   if (has_shrunk_) {
@@ -35,7 +35,6 @@ bool ShrinkWatch::look(const Known& known) {
   }
   end_seen_ = may_end_with_room(*end) ? known.read_to : *end;
   if (known.room.end == *end) end_seen_ = known.room.begin;
-  return has_shrunk_;
 }
 
 // Where it has not been read yet nobody knows how much of it is room.

@@ -35,9 +35,8 @@ class ShrinkWatch {
     Position read_to;  ///< The reader has come to here.
     ByteRange room;    ///< NULs up to the end, which a producer may cut off (Tail::room()).
   };
-  /// Looks at the file. True if it is seen to have shrunk for the first time. What cannot be read
-  /// is looked at again.
-  bool look(const Known& known);
+  /// Looks at the file. What cannot be read is looked at again.
+  void look(const Known& known);
   /// It has shrunk, and nobody was told yet: true once.
   bool tells() { return std::exchange(is_untold_, false); }
   /// It is seen otherwise that positions mean nothing any more.

@@ -34,7 +34,11 @@ struct Desk {
     facts.boot = 1;
     return facts;
   }
-  bool look(ShrinkWatch::Known known = {500, 1000, {}}) { return watch->look(known); }
+  /// Whether it is seen for the first time that the file has shrunk.
+  bool look(ShrinkWatch::Known known = {500, 1000, {}}) {
+    watch->look(known);
+    return watch->tells();
+  }
 
   MemoryFile file;
   Checkpoint checkpoint;
