@@ -159,15 +159,16 @@ Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const File
   return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::other};
 }
 
-/// One that no agent has ever had: it was the buffer while none ran, or is none of ours.
+/// One that no agent has ever had: it was the buffer while none ran, or is none of ours. Or one
+/// whose state does not say of which buffer it is, as a program before this one has left it.
 Verdict verdict_on_stranger(PosixFile& file, const std::string& name, const FileFacts& facts,
-                            std::int64_t changed_ns, const Sought& sought) {
+                            std::int64_t changed_ns, bool has_state, const Sought& sought) {
   if (!is_named_so(name, sought)) return {};
   if (facts.size == 0 && !may_be_written(file, changed_ns, sought)) return {};
   if (!sought.seen_ns) return {Kind::undated};
   if (sought.is_mark_ahead()) return {Kind::to_be_named};
   // In the same tick: rather once more than never.
-  if (!sought.is_since(facts.birth_ns == 0 ? changed_ns : facts.birth_ns)) return {};
+  if (!sought.is_since(facts.birth_ns == 0 || has_state ? changed_ns : facts.birth_ns)) return {};
   const bool is_sure = facts.birth_ns != 0 && is_surely_named_so(name, sought);
   return {is_sure ? Kind::to_forward : Kind::to_be_named};
 }
@@ -190,10 +191,10 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return unknown(noted.error());
   const bool has_noted = noted && *noted;
   if (has_noted && **noted != sought.name) return {};
-  const bool is_of_it = has_noted || is_named_so(name, sought);
-  if (stored->exists && is_of_it)
+  const bool has_state = stored->exists;
+  if (has_state && (has_noted || is_surely_named_so(name, sought)))
     return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
-  if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, sought);
+  if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, has_state, sought);
   // Somebody took its state away, to have it read anew.
   const bool is_read = facts->size > 0 || may_be_written(file, changed_ns, sought);
   return {is_read ? Kind::to_forward : Kind::other};

@@ -141,6 +141,27 @@ TEST_CASE("the empty file of another service, which that has open, is left alone
   CHECK(read_file(other) == "another's\n");
 }
 
+TEST_CASE("another buffer that an agent before this version has had is named, not taken") {
+  const Outage place;
+  const auto other = place.beside("app-2.buf");
+  write_file(other, "another's\n");
+  auto away = place.setup;
+  away.buffer = other;
+  away.brokers = "127.0.0.1:1";
+  Agent agent(away);
+  REQUIRE(eventually(seconds(20), [&] {
+    return ::getxattr(other.c_str(), "user.punchline.name", nullptr, 0) > 0;
+  }));
+  agent.kill9();
+  REQUIRE(::removexattr(other.c_str(), "user.punchline.name") == 0);
+  place.append("one\n");
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, Contains("app-2.buf: when an agent has last looked there is not known"));
+  CHECK(place.delivered() == "one\n");
+  CHECK(read_file(other) == "another's\n");
+}
+
 TEST_CASE("a clone of the buffer for another service is left to that") {
   const Outage place;
   place.append("one\n");
