@@ -81,7 +81,7 @@ Result<Position> StraySearch::find(const Where& where, std::size_t found_max,
       const auto next = explained->next(clean.begin);
       if (next) clean.end = std::min(clean.end, next->begin);
     }
-    if (const auto looked = look_into(clean, found_max, found); !looked) {
+    if (const auto looked = look_into(where, clean, found_max, found); !looked) {
       return looked.error();
     }
     if (const auto whole = look_beyond(*hole, clean, found); !whole) return whole.error();
@@ -103,7 +103,26 @@ Status StraySearch::look_beyond(Position hole, ByteRange clean, std::vector<Stra
   return {};
 }
 
-Status StraySearch::look_into(ByteRange clean, std::size_t found_max,
+// Whether text stands before `at`, where this look has found none: a line was written over `at` since.
+Result<bool> StraySearch::begins_before(Position at, const Where& where,
+                                        const std::vector<Stray>& found) {
+  if (at == where.range.begin || explained_at(where, at - 1)) return false;
+  if (!found.empty() && found.back().range.end == at) return false;
+  char last = 0;
+  const auto read = space_.read_at(at - 1, {&last, 1});
+  if (!read) return read.error();
+  return *read == 1 && last != '\0' && last != '\n';
+}
+
+void StraySearch::go_back(const Where& where, std::vector<Stray>& found) {
+  looked_to_ -= std::min<std::uint64_t>(kPieceBytes, looked_to_ - where.range.begin);
+  while (!found.empty() && found.back().range.end > looked_to_) {
+    looked_to_ = std::min(looked_to_, found.back().range.begin);
+    found.pop_back();
+  }
+}
+
+Status StraySearch::look_into(const Where& where, ByteRange clean, std::size_t found_max,
                               std::vector<Stray>& found) {
   memory_.resize(kPieceBytes);
   while (looked_to_ < clean.end && found.size() < found_max && bytes_read_ < kBytesPerLookMax) {
@@ -131,6 +150,14 @@ Status StraySearch::look_into(ByteRange clean, std::size_t found_max,
       auto stray = first_stray(bytes, space_.format(), more, ended);
       if (stray.empty() && bytes.size() < kPieceBytes) break;  // read on from here
       if (stray.empty()) stray = {0, bytes.size()};
+      if (bytes.size() == *read) {
+        const auto before = begins_before(looked_to_, where, found);
+        if (!before) return before.error();
+        if (*before) {
+          go_back(where, found);
+          return {};
+        }
+      }
       found.push_back({{looked_to_, looked_to_ + stray.size()}, ended});
       bytes.remove_prefix(stray.size());
       looked_to_ += stray.size();

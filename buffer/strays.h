@@ -42,7 +42,10 @@ class StraySearch {
   Result<Position> find(const Where& where, std::size_t found_max, std::vector<Stray>& found);
 
  private:
-  Status look_into(ByteRange clean, std::size_t found_max, std::vector<Stray>& found);
+  Status look_into(const Where& where, ByteRange clean, std::size_t found_max,
+                   std::vector<Stray>& found);
+  Result<bool> begins_before(Position at, const Where& where, const std::vector<Stray>& found);
+  void go_back(const Where& where, std::vector<Stray>& found);
   Status look_beyond(Position hole, ByteRange clean, std::vector<Stray>& found);
 
   Space& space_;

@@ -385,3 +385,17 @@ TEST_CASE("a line that is written over the end of the data during a look is foun
   CHECK(world.store.contents.count(std::string(200, 'l')) == 1);
   CHECK(set_aside(world, kBelow) == 3);
 }
+
+TEST_CASE("a line that is written over the edge between two looked at one after the other is whole") {
+  Story story;
+  auto& world = story.world;
+  const auto line = std::string(200, 'l') + "\n";
+  world.file.while_reading([&, written = false](std::uint64_t page) mutable {
+    if (page != 0 || std::exchange(written, true)) return;
+    world.file.producer_writes(4000, line);  // page 0 was read, page 1 was a hole
+  });
+  world.file.producer_writes(4000, std::string(1, '\0'));  // data, and nothing in it
+  rest(world, 10);
+  CHECK(world.store.contents.count(std::string(200, 'l')) == 1);
+  CHECK(set_aside(world, kBelow) == 1);
+}
