@@ -44,7 +44,8 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
   for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
     const auto& config = config_.buffers[i];
     auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
-    const auto failure = open_one(config, metrics, {config_.fence}, now, parts_.log);
+    const Opening opening{config_.fence, nullptr, {}, config_.once};
+    const auto failure = open_one(config, metrics, opening, now, parts_.log);
     if (!failure) {
       tell_of_earlier(*held_.back());
       continue;
@@ -258,7 +259,7 @@ void Buffers::look_at_names(TimePoint now) {
 void Buffers::look_at_name(Held& held, TimePoint now) {
   auto& buffer = held.buffer;
   if (!buffer.is_named && buffer.checkpoint->attributes_supported())
-    buffer.is_named = note_name(held.config, *buffer.file).ok();
+    buffer.is_named = note_name(held.config, config_.once, *buffer.file).ok();
   if (held.replaced) tell_if_gone(held);
   if (held.rotated) return;
   const auto same = held.buffer.file->same_file_as_path();
@@ -309,7 +310,7 @@ void Buffers::take_new_files(TimePoint now, Missing which) {
     auto& trouble = parts_.metrics.buffers[i].trouble;
     auto& request =
         requests_.try_emplace(&config, LockFile::path_for(config.path)).first->second;
-    const Opening opening{config_.fence, &request};
+    const Opening opening{config_.fence, &request, {}, config_.once};
     const auto failure = open_one(config, parts_.metrics.buffers[i], opening, now, draft);
     if (failure && request.is_undecided()) continue;
     if (failure) {

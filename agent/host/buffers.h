@@ -162,7 +162,7 @@ class Buffers {
   using Seen = std::pair<std::optional<FileId>, Result<LastLook>>;
   std::map<const BufferConfig*, Seen> seen_;
   std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
-  std::map<const BufferConfig*, std::set<std::string>> named_;  // archives that were told of
+  std::map<const BufferConfig*, std::set<FileId>> named_;  // files that were told of
   std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had
   std::map<const BufferConfig*, std::set<std::string>> unknown_;    // nor looked at
   std::set<const BufferConfig*> unnoted_;  // have been looked for, and that is not noted yet

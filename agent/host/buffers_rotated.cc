@@ -49,7 +49,7 @@ std::string other_name_of(PosixFile& file) {
 // At a start, and when a file was replaced: it may have been so twice since anybody looked.
 void Buffers::look_for_rotated(std::size_t index) {
   const auto& config = config_.buffers[index];
-  if (config.is_quarantine) return;
+  if (is_quarantine(config)) return;
   const auto live = std::find_if(held_.begin(), held_.end(), [&](const auto& held) {
     return &held->config == &config && !held->replaced;
   });
@@ -60,7 +60,10 @@ void Buffers::look_for_rotated(std::size_t index) {
   auto& [seen_in, seen] = seen_.try_emplace(&config, folder, LastLook()).first->second;
   if (folder != std::exchange(seen_in, folder) || !seen || !*seen) seen = last_look(config);
   auto found = find_rotated(config, config_, seen);
-  const auto is_old = [&](const auto& path) { return !named_[&config].insert(path).second; };
+  const auto is_old = [&](const auto& path) {  // by whatever names it has had
+    const auto id = file_id(path);
+    return id && !named_[&config].insert(*id).second;
+  };
   std::erase_if(found.to_be_named, [&](const auto& named) { return is_old(named.path); });
   std::erase_if(found.undated, is_old);
   tell_of_archives(config, found, parts_.log);
@@ -165,7 +168,7 @@ bool Buffers::may_note_seen(const BufferConfig& config) const {
 void Buffers::note_seen(const BufferConfig& config) {
   unnoted_.erase(&config);
   const auto looked = looked_.find(&config);
-  if (config.is_quarantine || looked == looked_.end()) return;
+  if (is_quarantine(config) || looked == looked_.end()) return;
   if (!may_note_seen(config)) {
     unnoted_.insert(&config);
     return;
@@ -217,7 +220,7 @@ Buffers::Taken Buffers::take_rotated(RotatedFile& file, TimePoint now) {
   const auto& config = config_.buffers[file.index];
   const auto id = file_id(file.path);
   if (id ? *id != file.id : errno == ENOENT) return Taken::moved;
-  const Opening opening{config_.fence, &file.request, file.path};
+  const Opening opening{config_.fence, &file.request, file.path, config_.once};
   const auto failure =
       open_one(config, parts_.metrics.buffers[file.index], opening, now, parts_.log);
   if (failure && file.request.is_undecided()) return Taken::undecided;

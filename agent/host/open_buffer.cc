@@ -287,7 +287,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
     return failure(writable.error());
   }
   note_limits(config, opened, log);
-  opened.is_named = note_name(config, *opened.file).ok();
+  opened.is_named = note_name(config, opening.by_hand, *opened.file).ok();
   return std::nullopt;
 }
 

@@ -47,6 +47,7 @@ struct Opening {
   LockRequest* request = nullptr;
   /// Another file than the configured one, which was that; not made where it is missing.
   std::string path = {};
+  bool by_hand = false;  ///< As for note_name().
 };
 
 /// Everything that must be in place before the first record is read (in this order: lock, state,

@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/host/folder.h"
@@ -35,9 +36,10 @@ struct Compressed {
   std::string_view suffix;
   std::string_view unpacker;
 };
-constexpr std::array kCompressed = {Compressed{".gz", "zcat"}, Compressed{".zst", "zstdcat"},
-                                    Compressed{".xz", "xzcat"}, Compressed{".bz2", "bzcat"},
-                                    Compressed{".lz4", "lz4cat"}};
+constexpr std::array kCompressed = {Compressed{".gz", "zcat"},   Compressed{".zst", "zstdcat"},
+                                    Compressed{".xz", "xzcat"},  Compressed{".bz2", "bzcat"},
+                                    Compressed{".lz4", "lz4cat"}, Compressed{".lzma", "xzcat"},
+                                    Compressed{".Z", "zcat"}};
 
 // On the lock file: decimal nanoseconds since the epoch.
 constexpr std::string_view kSeenAttribute = "user.punchline.seen";
@@ -62,20 +64,42 @@ bool is_number_or_date(std::string_view text) {
          text.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
-// "app.buf.old", "app.buf~", "app.buf.1-web1", "app.buf20261130".
-bool is_addition(std::string_view text) {
-  constexpr std::array<std::string_view, 6> kOld = {".old",    ".bak",  ".backup",
-                                                    ".orig",   ".prev", ".save"};
-  constexpr std::string_view kFirst = ".-_~0123456789";
-  if (text.empty() || kFirst.find(text[0]) == std::string_view::npos) return false;
-  return text.find_first_of("0123456789~") != std::string_view::npos ||
-         std::any_of(kOld.begin(), kOld.end(), [&](auto old) { return text.ends_with(old); });
+// ".1", "-20260131": a short number would be another buffer's too.
+bool is_sure_number_or_date(std::string_view text) {
+  constexpr std::size_t kDateDigitsMin = 6;
+  if (!is_number_or_date(text)) return false;
+  const auto is_digit = [](char each) { return each >= '0' && each <= '9'; };
+  const auto digits = std::count_if(text.begin(), text.end(), is_digit);
+  const bool is_number = text[0] == '.' && static_cast<std::size_t>(digits) + 1 == text.size();
+  return is_number || static_cast<std::size_t>(digits) >= kDateDigitsMin;
 }
 
-// "-30-Nov-2026", "20261130".
-bool is_date_of_any_form(std::string_view text) {
+bool is_letter(char each) {
+  return (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z');
+}
+
+// "-30-Nov-2026", "20261130", ".old", "_backup".
+bool is_likely_part(std::string_view text) {
+  constexpr std::array<std::string_view, 8> kOld = {"old",  "bak",  "backup", "orig",
+                                                    "prev", "save", "sav",    "tmp"};
   const auto first = text.find_first_not_of(".-_");
-  return first != std::string_view::npos && text[first] >= '0' && text[first] <= '9';
+  if (first == std::string_view::npos) return false;
+  return (text[first] >= '0' && text[first] <= '9') ||
+         std::any_of(kOld.begin(), kOld.end(),
+                     [&](auto old) { return first > 0 && text.substr(first) == old; });
+}
+
+// What stands behind the buffer's name without its extension.
+bool is_likely_rest(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kArchives = {".tar", ".tgz", ".zip"};
+  return is_likely_part(text) ||
+         std::find(kArchives.begin(), kArchives.end(), text) != kArchives.end();
+}
+
+bool is_rotated_quarantine(const std::string& name, const std::string& buffer_name) {
+  const auto quarantine = quarantine_path(buffer_name);
+  return is_rotated_name(name, quarantine) ||
+         (name.starts_with(quarantine) && may_be_rotated_name(name, quarantine));
 }
 
 /// What is to become of a file beside the buffer.
@@ -130,12 +154,16 @@ bool is_named_so(const std::string& name, const Sought& sought) {
 
 /// So sure a name that no other program has given it: it begins with all of the buffer's.
 bool is_surely_named_so(const std::string& name, const Sought& sought) {
-  return name.starts_with(sought.name) && is_rotated_name(name, sought.name) &&
-         compression_of(name) == nullptr;
+  return is_sure_rotated_name(name, sought.name);
 }
 
-/// Somebody may write into it yet: a producer that had it open when it lost the buffer's name. Where
-/// the kernel does not tell, that is so of one that has changed since an agent has last looked.
+/// It has a lock file of its own, and so an agent of its own: it is another buffer.
+bool has_own_lock(const PosixFile& file) {
+  return ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0;
+}
+
+/// Somebody may write into it yet: a producer that had it open when it lost the buffer's name.
+/// Where the kernel does not tell, that is so of one that has changed since an agent last looked.
 bool may_be_written(PosixFile& file, std::int64_t changed_ns, const Sought& sought) {
   const auto nobody = file.nobody_writes();
   return nobody ? !*nobody : sought.is_since(changed_ns);
@@ -163,13 +191,17 @@ Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const File
 /// whose state does not say of which buffer it is, as a program before this one has left it.
 Verdict verdict_on_stranger(PosixFile& file, const std::string& name, const FileFacts& facts,
                             std::int64_t changed_ns, bool has_state, const Sought& sought) {
-  if (!is_named_so(name, sought)) return {};
+  if (!is_named_so(name, sought) || has_own_lock(file)) return {};
   if (facts.size == 0 && !may_be_written(file, changed_ns, sought)) return {};
   if (!sought.seen_ns) return {Kind::undated};
   if (sought.is_mark_ahead()) return {Kind::to_be_named};
   // In the same tick: rather once more than never.
-  if (!sought.is_since(facts.birth_ns == 0 || has_state ? changed_ns : facts.birth_ns)) return {};
-  const bool is_sure = facts.birth_ns != 0 && is_surely_named_so(name, sought);
+  const bool is_born = facts.birth_ns != 0 && sought.is_since(facts.birth_ns);
+  // A copy may be written into the file of an earlier one. Who renames changes no more than ctime.
+  const bool is_dated = facts.birth_ns != 0 && !has_state;
+  const bool is_new = is_born || sought.is_since(is_dated ? facts.modified_ns : changed_ns);
+  if (!is_new) return {};
+  const bool is_sure = is_born && is_surely_named_so(name, sought);
   return {is_sure ? Kind::to_forward : Kind::to_be_named};
 }
 
@@ -182,7 +214,7 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
   const auto changed = file.descriptor().facts();
   if (!changed) return unknown(changed.error());
   const auto changed_ns = nanoseconds(changed->stx_ctime);
-  if (is_rotated_name(name, quarantine_path(sought.name))) {
+  if (is_rotated_quarantine(name, sought.name)) {
     const auto left = bytes_behind_front(file);
     if (!left) return unknown(left.error());
     return *left > 0 ? Verdict{Kind::to_be_named, {}, What::quarantine} : Verdict{};
@@ -192,7 +224,7 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
   const bool has_noted = noted && *noted;
   if (has_noted && **noted != sought.name) return {};
   const bool has_state = stored->exists;
-  if (has_state && (has_noted || is_surely_named_so(name, sought)))
+  if (has_state && (has_noted || (is_surely_named_so(name, sought) && !has_own_lock(file))))
     return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
   if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, has_state, sought);
   // Somebody took its state away, to have it read anew.
@@ -225,13 +257,27 @@ bool is_another_buffer(const std::string& path, const Config& all) {
 
 // What stands beside a buffer by our own doing, and is not what somebody has rotated.
 bool is_ours(const std::string& name, const std::string& buffer_name) {
-  if (is_rotated_name(name, buffer_name) || is_rotated_name(name, quarantine_path(buffer_name)))
-    return false;
+  if (is_rotated_name(name, buffer_name)) return false;
+  if (name.find(".quarantine.unsynced-") != std::string_view::npos) return true;
+  if (is_rotated_quarantine(name, buffer_name)) return false;
   return name.ends_with(".quarantine") || name.ends_with(".agent") ||
          name.starts_with(buffer_name + ".agent") ||  // the lock file, rotated too
          name.ends_with(".reserve") ||
-         name.find(".orphan-") != std::string_view::npos ||
-         name.find(".quarantine.unsynced-") != std::string_view::npos;
+         name.find(".orphan-") != std::string_view::npos;
+}
+
+/// The buffer that a file was, which has a sure name and no agent: a lock file tells.
+std::optional<std::string> rotated_from(const BufferConfig& config) {
+  constexpr std::string_view kLock = ".agent";
+  const auto name = name_of_buffer(config);
+  std::optional<std::string> from;
+  (void)visit_folder(folder_of(config.path), [&](const fs::path& path) {
+    auto other = path.filename().string();
+    if (!other.ends_with(kLock)) return;
+    other.resize(other.size() - kLock.size());
+    if (is_sure_rotated_name(name, other)) from = other;
+  });
+  return from;
 }
 
 std::string how_to_take_in(const std::string& path, const BufferConfig& config) {
@@ -271,6 +317,15 @@ bool look_at(const fs::path& path, const Sought& sought, Inodes& inodes, std::ve
   return true;
 }
 
+/// What an agent has had bears the buffer's name, whatever its own is.
+bool bears_name(const fs::path& path, const Sought& sought) {
+  std::string name(sought.name.size() + 1, '\0');
+  const auto bytes = ::lgetxattr(path.c_str(), std::string(kNameAttribute).c_str(), name.data(),
+                                 name.size());
+  return bytes >= 0 && std::string_view(name).substr(0, static_cast<std::size_t>(bytes)) ==
+                           sought.name;
+}
+
 /// Once more where names change meanwhile: what was listed by one may be found by another only.
 /// Errors: the folder cannot be listed, or its names do not stand still.
 Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
@@ -283,7 +338,8 @@ Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
     found.clear();
     const auto listed = visit_folder(folder, [&](const fs::path& path) {
       const auto name = path.filename().string();
-      if (!name.starts_with(stem) || is_ours(name, sought.name)) return;
+      const bool begins_so = name.starts_with(stem) && !is_ours(name, sought.name);
+      if (!begins_so && !bears_name(path, sought)) return;
       if (is_another_buffer(path, sought.all)) return;
       all = look_at(path, sought, inodes, found) && all;
     });
@@ -298,13 +354,13 @@ std::string name_of_buffer(const BufferConfig& config) {
   return fs::path(config.path).filename().string();
 }
 
-Status note_name(const BufferConfig& config, PosixFile& file) {
-  const auto name = name_of_buffer(config);
+Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file) {
+  auto name = name_of_buffer(config);
   const auto noted = file.attribute(kNameAttribute);
   if (!noted) return noted.error();
   if (*noted == name) return {};
-  // Forwarded by hand, under the name that it was rotated to.
-  if (*noted && is_rotated_name(name, **noted)) return {};
+  if (by_hand && *noted && may_be_rotated_name(name, **noted)) return {};
+  if (by_hand && !*noted) name = rotated_from(config).value_or(name);
   return file.set_attribute(kNameAttribute, name);
 }
 
@@ -328,30 +384,37 @@ bool is_rotated_name(const std::string& name, const std::string& buffer_name) {
   return is_number_or_date(rest.substr(stem.size()));
 }
 
+bool is_sure_rotated_name(const std::string& name, const std::string& buffer_name) {
+  return name.starts_with(buffer_name) &&
+         is_sure_number_or_date(std::string_view(name).substr(buffer_name.size()));
+}
+
 bool may_be_rotated_name(const std::string& name, const std::string& buffer_name) {
   if (is_rotated_name(name, buffer_name)) return true;
   std::string_view rest = name;
   if (const auto* compression = compression_of(name))
     rest.remove_suffix(compression->suffix.size());
-  if (rest.starts_with(buffer_name)) return is_addition(rest.substr(buffer_name.size()));
+  if (rest.starts_with(buffer_name))
+    return rest.size() > buffer_name.size() && !is_letter(rest[buffer_name.size()]);
   const auto stem = stem_of(buffer_name);
   const auto extension = fs::path(buffer_name).extension().string();
   if (extension.empty() || !rest.starts_with(stem)) return false;
   rest.remove_prefix(stem.size());
-  if (!rest.ends_with(extension)) return is_number_or_date(rest);
-  return is_date_of_any_form(rest.substr(0, rest.size() - extension.size()));
+  if (!rest.ends_with(extension)) return is_likely_rest(rest);
+  return is_likely_part(rest.substr(0, rest.size() - extension.size()));
 }
 
 bool is_looked_for(const std::string& new_path, PosixFile& file, const BufferConfig& config) {
   std::error_code none;
-  const auto name = fs::path(new_path).filename().string();
+  if (is_quarantine(config)) return false;
+  if (!fs::equivalent(folder_of(new_path), folder_of(config.path), none)) return false;
   const auto noted = file.attribute(kNameAttribute);
-  const bool is_known =
-      noted && *noted ? **noted == name_of_buffer(config)
-                      : may_be_rotated_name(name, name_of_buffer(config));
-  return is_known && fs::equivalent(folder_of(new_path), folder_of(config.path), none) &&
-         name.starts_with(stem_of(name_of_buffer(config))) &&
-         !is_ours(name, name_of_buffer(config)) && !config.is_quarantine;
+  if (noted && *noted) return **noted == name_of_buffer(config);
+  return is_sure_rotated_name(fs::path(new_path).filename().string(), name_of_buffer(config));
+}
+
+bool is_quarantine(const BufferConfig& config) {
+  return config.is_quarantine || quarantined_buffer_path(config.path).has_value();
 }
 
 Result<LastLook> last_look(const BufferConfig& config) {

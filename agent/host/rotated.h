@@ -25,8 +25,10 @@ namespace punchline {
 /// Whether a name is one that logrotate(8) gives: `app.log.1`, `app.log-20260131`, with `extension`
 /// `app.1.log`; each perhaps with what a compressing program adds.
 bool is_rotated_name(const std::string& name, const std::string& buffer_name);
-/// The same, or any other name that is likely to be given to what was the buffer: `app.log.old`,
-/// `app.log~`, `app-30-Nov-2026.log`, `app.1`.
+/// All of the buffer's name, and behind it `.1` or a date: no other buffer is called so.
+bool is_sure_rotated_name(const std::string& name, const std::string& buffer_name);
+/// Any name that is likely to be given to what was the buffer: `app.log.old`, `app.log~`,
+/// `app-30-Nov-2026.log`, `app.1`, `app.tgz`.
 bool may_be_rotated_name(const std::string& name, const std::string& buffer_name);
 /// The program that unpacks a file of this name to its standard output; empty where it is not
 /// compressed.
@@ -82,8 +84,10 @@ void note_rotated_seen(const BufferConfig& config, struct timespec looked);
 
 /// The buffer's name without its folder, as it is noted on the file.
 std::string name_of_buffer(const BufferConfig& config);
-/// So that the file is known again under another name. One that cannot be noted is still known by a
-/// name that is_rotated_name(). Errors: `no_space`, `unsupported`, `io`.
-Status note_name(const BufferConfig& config, PosixFile& file);
+/// So that the file is known again under another name. Who forwards a rotated file `by_hand`
+/// leaves it to the buffer that it was. Errors: `no_space`, `unsupported`, `io`.
+Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file);
+/// Of another buffer, whose lock file is its own too: by dead_letter_topic, or forwarded apart.
+bool is_quarantine(const BufferConfig& config);
 
 }  // namespace punchline

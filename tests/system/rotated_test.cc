@@ -65,7 +65,7 @@ TEST_CASE("one that an agent has had is known by its attributes, whatever its na
   place.append("one\n");
   place.agent_dies();
   const std::string name =
-      GENERATE("app.buf.7", "app-20261129.buf", "app.1.buf", "app.buf.old", "app-whatever");
+      GENERATE("app.buf.7", "app.1.buf", "app.buf.old", "whatever", ".app.buf", "x.orphan-1");
   place.rename_to(name);
   place.append("two\n");
   const auto once = place.once();
@@ -98,7 +98,15 @@ TEST_CASE("one that no agent has ever had is forwarded under a sure name, and el
        {"app.buf.old", false},
        {"app.buf~", false},
        {"app.buf.~1~", false},
-       {"app.buf.1.gz.1.gz", false}}));
+       {"app.buf.1.gz.1.gz", false},
+       {"app.buf-2", false},
+       {"app.buf-old", false},
+       {"app.buf.Mon", false},
+       {"app.buf.tar.gz", false},
+       {"app.buf (copy)", false},
+       {"app_backup.buf", false},
+       {"app.old", false},
+       {"app.tgz", false}}));
   place.rename_to(name);
   const auto once = place.once();
   INFO(name << "\n" << once.err);
@@ -154,12 +162,77 @@ TEST_CASE("another buffer that an agent before this version has had is named, no
   }));
   agent.kill9();
   REQUIRE(::removexattr(other.c_str(), "user.punchline.name") == 0);
+  fs::remove(other + ".agent");
   place.append("one\n");
   const auto once = place.once();
   INFO(once.err);
   CHECK_THAT(once.err, Contains("app-2.buf: when an agent has last looked there is not known"));
   CHECK(place.delivered() == "one\n");
   CHECK(read_file(other) == "another's\n");
+}
+
+TEST_CASE("a live buffer that has an agent of its own is left to that, under any name") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  const auto other = place.beside(GENERATE("app.buf.2", "app-2.buf"));
+  write_file(other, "another's\n");
+  write_file(other + ".agent", "");
+  if (GENERATE(true, false)) {  // an agent before this one has had it
+    auto away = place.setup;
+    away.buffer = other;
+    away.brokers = "127.0.0.1:1";
+    Agent agent(away);
+    REQUIRE(eventually(seconds(20), [&] {
+      return ::getxattr(other.c_str(), "user.punchline.name", nullptr, 0) > 0;
+    }));
+    agent.kill9();
+    REQUIRE(::removexattr(other.c_str(), "user.punchline.name") == 0);
+  }
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK_THAT(once.err, !Contains(other));
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("an archive that is written into the file of an earlier one is named") {
+  const Outage place;
+  write_file(place.beside("app.buf.bak"), "of yesterday\n");
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  write_file(place.beside("app.buf.bak"), "two\n");
+  CHECK_THAT(place.once().err, Contains("app.buf.bak was made since an agent has last looked"));
+}
+
+TEST_CASE("a quarantine that is forwarded apart does not count as a look for its buffer's") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  fs::remove(place.buffer);
+  place.append("two\n");
+  place.rename_to("app.1.buf");
+  auto apart = place.setup;
+  apart.buffer = place.buffer + ".quarantine";
+  write_file(apart.buffer, "");
+  REQUIRE(run_once(apart).exit.code == 0);
+  CHECK_THAT(place.once().err, Contains("app.1.buf was made since an agent has last looked"));
+}
+
+TEST_CASE("a buffer that is given another name for good is that, whatever the name is like") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  auto renamed = place.setup;
+  renamed.buffer = place.beside("app-2.buf");
+  renamed.brokers = "127.0.0.1:1";
+  fs::rename(place.buffer, renamed.buffer);
+  Agent agent(renamed);
+  char name[16] = {};
+  CHECK(eventually(seconds(20), [&] {
+    return ::getxattr(renamed.buffer.c_str(), "user.punchline.name", name, sizeof name) == 9;
+  }));
+  CHECK(std::string(name) == "app-2.buf");
+  CHECK(agent.stop().code == 0);
 }
 
 TEST_CASE("a clone of the buffer for another service is left to that") {
@@ -184,13 +257,15 @@ TEST_CASE("one that was forwarded by hand, and is not drained, is still known as
   const Outage place;
   place.append("one\n");
   place.agent_dies();
+  if (GENERATE(true, false)) {  // no agent has ever had it
+    fs::remove(place.buffer);
+    place.append("one\n");
+  }
   place.rename_to("app.buf.1");
   auto lonely = place.setup;
   lonely.buffer = place.beside("app.buf.1");
   lonely.brokers = "127.0.0.1:1";
-  Agent by_hand(lonely);
-  REQUIRE(by_hand.logs("resumed"));
-  CHECK(by_hand.stop().code == 0);
+  CHECK(run_once(lonely, seconds(12)).exit.code == 69);
   CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == "one\n");
 }
@@ -203,7 +278,6 @@ TEST_CASE("what is no rotated buffer is left alone") {
   place.append("one\n");
   place.agent_dies();
   write_file(place.beside("app.conf"), "x\n");
-  write_file(place.beside("app.buf-of-another"), "x\n");
   write_file(place.beside("app-server.buf"), "x\n");
   write_file(place.beside("app.buf.agent.1.gz"), "x\n");
   write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
