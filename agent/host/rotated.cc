@@ -280,6 +280,15 @@ std::optional<std::string> rotated_from(const BufferConfig& config) {
   return from;
 }
 
+/// A file that bears the name `other`: nobody renames a buffer for good beside another one that has
+/// its name.
+bool was_rotated_from(const BufferConfig& config, const std::string& other) {
+  const auto name = name_of_buffer(config);
+  const auto path = (fs::path(config.path).parent_path() / other).string();
+  return is_sure_rotated_name(name, other) ||
+         (may_be_rotated_name(name, other) && ::access(path.c_str(), F_OK) == 0);
+}
+
 std::string how_to_take_in(const std::string& path, const BufferConfig& config) {
   const auto unpacker = unpacker_of(path);
   return (unpacker.empty() ? "cat " : unpacker + " ") + path + " | punchline append " + config.path;
@@ -359,7 +368,7 @@ Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file) {
   const auto noted = file.attribute(kNameAttribute);
   if (!noted) return noted.error();
   if (*noted == name) return {};
-  if (by_hand && *noted && may_be_rotated_name(name, **noted)) return {};
+  if (by_hand && *noted && was_rotated_from(config, **noted)) return {};
   if (by_hand && !*noted) name = rotated_from(config).value_or(name);
   return file.set_attribute(kNameAttribute, name);
 }

@@ -226,13 +226,21 @@ TEST_CASE("a buffer that is given another name for good is that, whatever the na
   renamed.buffer = place.beside("app-2.buf");
   renamed.brokers = "127.0.0.1:1";
   fs::rename(place.buffer, renamed.buffer);
-  Agent agent(renamed);
   char name[16] = {};
-  CHECK(eventually(seconds(20), [&] {
+  const auto is_noted = [&] {
     return ::getxattr(renamed.buffer.c_str(), "user.punchline.name", name, sizeof name) == 9;
-  }));
+  };
+  if (GENERATE(true, false)) {
+    auto once = place.setup;
+    once.buffer = renamed.buffer;
+    CHECK(run_once(once).exit.code == 0);
+    CHECK(is_noted());
+  } else {
+    Agent agent(renamed);
+    CHECK(eventually(seconds(20), is_noted));
+    CHECK(agent.stop().code == 0);
+  }
   CHECK(std::string(name) == "app-2.buf");
-  CHECK(agent.stop().code == 0);
 }
 
 TEST_CASE("a clone of the buffer for another service is left to that") {
