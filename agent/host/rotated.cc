@@ -304,7 +304,8 @@ using Inodes = std::map<std::uint64_t, std::size_t>;  // where each stands in wh
 
 /// By one of its names it may be known better than by another. False: the name is gone, and leads
 /// elsewhere perhaps.
-bool look_at(const fs::path& path, const Sought& sought, Inodes& inodes, std::vector<Found>& found) {
+bool look_at(const fs::path& path, const Sought& sought, Inodes& inodes,
+             std::vector<Found>& found) {
   const auto file = PosixFile::open(path);
   if (!file) {
     if (file.error().kind() == ErrorKind::not_found) return false;
