@@ -10,6 +10,7 @@
 
 #include "agent/host/folder.h"
 #include "agent/host/rotated.h"
+#include "agent/host/rotated_names.h"
 #include "buffer/append_writer.h"
 #include "buffer/base/result.h"
 #include "buffer/boot.h"

@@ -18,21 +18,9 @@ namespace punchline {
 ///
 /// A buffer is not to be rotated; what was so all the same is not to be lost in silence. What an
 /// agent has had bears its state, or the buffer's name, in attributes, and is known by them. What
-/// none has ever had is taken in only if its name and its birth leave no doubt, and else named to the
-/// operator. Looks into the buffer's folder, and changes nothing there but an attribute of the lock
-/// file, which says when an agent has last seen to it that nothing there is left.
-
-/// Whether a name is one that logrotate(8) gives: `app.log.1`, `app.log-20260131`, with `extension`
-/// `app.1.log`; each perhaps with what a compressing program adds.
-bool is_rotated_name(const std::string& name, const std::string& buffer_name);
-/// All of the buffer's name, and behind it `.1` or a date: no other buffer is called so.
-bool is_sure_rotated_name(const std::string& name, const std::string& buffer_name);
-/// Any name that is likely to be given to what was the buffer: `app.log.old`, `app.log~`,
-/// `app-30-Nov-2026.log`, `app.1`, `app.tgz`.
-bool may_be_rotated_name(const std::string& name, const std::string& buffer_name);
-/// The program that unpacks a file of this name to its standard output; empty where it is not
-/// compressed.
-std::string unpacker_of(const std::string& name);
+/// none has ever had is taken in only if its name and its birth leave no doubt, and else named to
+/// the operator. Looks into the buffer's folder, and changes nothing there but an attribute of the
+/// lock file, which says when an agent has last seen to it that nothing there is left.
 
 /// What was found beside one buffer, oldest first.
 struct Rotated {

@@ -22,6 +22,19 @@ namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 using std::chrono::seconds;
 
+/// An agent before this version has had `buffer`: it notes no name.
+void older_agent_has(const Outage& place, const std::string& buffer) {
+  auto away = place.setup;
+  away.buffer = buffer;
+  away.brokers = "127.0.0.1:1";
+  Agent agent(away);
+  REQUIRE(eventually(seconds(20), [&] {
+    return ::getxattr(buffer.c_str(), "user.punchline.name", nullptr, 0) > 0;
+  }));
+  agent.kill9();
+  REQUIRE(::removexattr(buffer.c_str(), "user.punchline.name") == 0);
+}
+
 }  // namespace
 
 TEST_CASE("what was rotated in an outage is forwarded by the next start, the oldest first") {
@@ -153,15 +166,7 @@ TEST_CASE("another buffer that an agent before this version has had is named, no
   const Outage place;
   const auto other = place.beside("app-2.buf");
   write_file(other, "another's\n");
-  auto away = place.setup;
-  away.buffer = other;
-  away.brokers = "127.0.0.1:1";
-  Agent agent(away);
-  REQUIRE(eventually(seconds(20), [&] {
-    return ::getxattr(other.c_str(), "user.punchline.name", nullptr, 0) > 0;
-  }));
-  agent.kill9();
-  REQUIRE(::removexattr(other.c_str(), "user.punchline.name") == 0);
+  older_agent_has(place, other);
   fs::remove(other + ".agent");
   place.append("one\n");
   const auto once = place.once();
@@ -178,17 +183,7 @@ TEST_CASE("a live buffer that has an agent of its own is left to that, under any
   const auto other = place.beside(GENERATE("app.buf.2", "app-2.buf"));
   write_file(other, "another's\n");
   write_file(other + ".agent", "");
-  if (GENERATE(true, false)) {  // an agent before this one has had it
-    auto away = place.setup;
-    away.buffer = other;
-    away.brokers = "127.0.0.1:1";
-    Agent agent(away);
-    REQUIRE(eventually(seconds(20), [&] {
-      return ::getxattr(other.c_str(), "user.punchline.name", nullptr, 0) > 0;
-    }));
-    agent.kill9();
-    REQUIRE(::removexattr(other.c_str(), "user.punchline.name") == 0);
-  }
+  if (GENERATE(true, false)) older_agent_has(place, other);
   const auto once = place.once();
   INFO(once.err);
   CHECK_THAT(once.err, !Contains(other));
