@@ -102,6 +102,8 @@ class Buffers {
     std::string path;
     FileId id;
     LockRequest request;
+
+    bool has_moved() const;
   };
 
   std::optional<OpenFailure> open_one(const BufferConfig& config, BufferMetrics& metrics,

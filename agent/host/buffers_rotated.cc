@@ -62,7 +62,7 @@ void Buffers::look_for_rotated(std::size_t index) {
   auto found = find_rotated(config, config_, seen);
   const auto is_old = [&](const auto& path) {  // by whatever names it has had
     const auto id = file_id(path);
-    return id && !named_[&config].insert(*id).second;
+    return id && (is_known(*id) || !named_[&config].insert(*id).second);
   };
   std::erase_if(found.to_be_named, [&](const auto& named) { return is_old(named.path); });
   std::erase_if(found.undated, is_old);
@@ -116,15 +116,17 @@ void Buffers::look_for_rotated_again(TimePoint now) {
   }
 }
 
+/// Its path leads elsewhere by now, or nowhere.
+bool Buffers::RotatedFile::has_moved() const {
+  const auto now = file_id(path);
+  return now ? *now != id : errno == ENOENT;
+}
+
 /// Those that wait for their turn may get other names meanwhile, or none.
 void Buffers::look_at_queue() {
   std::vector<RotatedFile> moved;
-  const auto has_moved = [](const RotatedFile& file) {
-    const auto id = file_id(file.path);
-    return id ? *id != file.id : errno == ENOENT;
-  };
   for (auto at = rotated_.begin(); at != rotated_.end();) {
-    if (!has_moved(*at)) {
+    if (!at->has_moved()) {
       ++at;
       continue;
     }
@@ -218,8 +220,7 @@ bool Buffers::has_place_for(const BufferConfig& config) const {
 
 Buffers::Taken Buffers::take_rotated(RotatedFile& file, TimePoint now) {
   const auto& config = config_.buffers[file.index];
-  const auto id = file_id(file.path);
-  if (id ? *id != file.id : errno == ENOENT) return Taken::moved;
+  if (file.has_moved()) return Taken::moved;
   const Opening opening{config_.fence, &file.request, file.path, config_.once};
   const auto failure =
       open_one(config, parts_.metrics.buffers[file.index], opening, now, parts_.log);

@@ -86,11 +86,6 @@ bool is_named_so(const std::string& name, const Sought& sought) {
   });
 }
 
-/// So sure a name that no other program has given it: it begins with all of the buffer's.
-bool is_surely_named_so(const std::string& name, const Sought& sought) {
-  return is_sure_rotated_name(name, sought.name);
-}
-
 /// It has a lock file of its own, and so an agent of its own: it is another buffer.
 bool has_own_lock(const PosixFile& file) {
   return ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0;
@@ -135,7 +130,7 @@ Verdict verdict_on_stranger(PosixFile& file, const std::string& name, const File
   const bool is_dated = facts.birth_ns != 0 && !has_state;
   const bool is_new = is_born || sought.is_since(is_dated ? facts.modified_ns : changed_ns);
   if (!is_new) return {};
-  const bool is_sure = is_born && is_surely_named_so(name, sought);
+  const bool is_sure = is_born && is_sure_rotated_name(name, sought.name);
   return {is_sure ? Kind::to_forward : Kind::to_be_named};
 }
 
@@ -158,7 +153,8 @@ Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sough
   const bool has_noted = noted && *noted;
   if (has_noted && **noted != sought.name) return {};
   const bool has_state = stored->exists;
-  if (has_state && (has_noted || (is_surely_named_so(name, sought) && !has_own_lock(file))))
+  const bool is_sure = is_sure_rotated_name(name, sought.name) && !has_own_lock(file);
+  if (has_state && (has_noted || is_sure))
     return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
   if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, has_state, sought);
   // Somebody took its state away, to have it read anew.

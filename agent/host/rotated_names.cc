@@ -16,8 +16,8 @@ struct Compressed {
   std::string_view suffix;
   std::string_view unpacker;
 };
-constexpr std::array kCompressed = {Compressed{".gz", "zcat"},   Compressed{".zst", "zstdcat"},
-                                    Compressed{".xz", "xzcat"},  Compressed{".bz2", "bzcat"},
+constexpr std::array kCompressed = {Compressed{".gz", "zcat"},    Compressed{".zst", "zstdcat"},
+                                    Compressed{".xz", "xzcat"},   Compressed{".bz2", "bzcat"},
                                     Compressed{".lz4", "lz4cat"}, Compressed{".lzma", "xzcat"},
                                     Compressed{".Z", "zcat"}};
 
