@@ -146,12 +146,12 @@ void Forwarder::note_cluster(Pipe& pipe, TimePoint now) {
 
 void Forwarder::show_trouble(TimePoint now) {
   metrics_.kafka_away.set(sink_.is_up() ? 0 : 1);
-  if (now >= brokers_due_) {
+  auto trouble = sink_.trouble();
+  if (now >= brokers_due_ || trouble != trouble_) {
     brokers_due_ = now + kBrokersDelay;
     metrics_.kafka_brokers.set(sink_.brokers());
     metrics_.kafka_topics.set(sink_.topics());
   }
-  auto trouble = sink_.trouble();
   if (trouble == trouble_) return;
   if (trouble_.empty()) metrics_.kafka_trouble_since_ms.set(milliseconds_of(now));
   trouble_ = std::move(trouble);

@@ -53,7 +53,7 @@ TEST_CASE("a broker that advertises an address where nobody listens is named, by
   const Proxy proxy(kafka.doors());
   CHECK(agent.drains());
   CHECK(agent.logs("broker 1 at " + local(door.outside) + " answers again"));
-  CHECK(agent.metric("punchline_kafka_broker_up") == 1);
+  CHECK(eventually(seconds(10), [&] { return agent.metric("punchline_kafka_broker_up") == 1; }));
   CHECK(agent.metric("punchline_records_confirmed_total") == 100);
 }
 
