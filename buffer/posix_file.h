@@ -87,7 +87,7 @@ class PosixFile final : public BufferFile {
   /// Whoever opens the file for writing in the microseconds in which we hold the lease waits for
   /// its release and makes the kernel send us a signal. By default that is SIGIO, which would kill
   /// the process (fcntl(2)); here it is SIGURG, which does nothing unless somebody handles it.
-  /// Where the kernel does not let us ask (not the owner and no CAP_LEASE): false.
+  /// Not the owner, and no CAP_LEASE: an error.
   Result<bool> nobody_writes() override;
 
  private:

@@ -36,146 +36,51 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSeenAttribute = "user.punchline.seen";
 constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
-/// What is to become of a file beside the buffer.
-struct Verdict {
-  enum class Kind : std::uint8_t {
-    other,
-    to_forward,
-    to_be_named,
-    closed,
-    unknown,
-    undated,  ///< It may have been the buffer: when an agent has looked last is not known.
-  };
-  Kind kind = Kind::other;
-  std::string why = {};                                        ///< Closed, or unknown.
-  Rotated::Named::What what = Rotated::Named::What::unseen;  ///< To be named.
-};
-using Kind = Verdict::Kind;
-using What = Rotated::Named::What;
-
-Verdict unknown(const Error& error) {
-  return {Kind::unknown, error.message()};
-}
-
-/// What is known of a buffer whose rotated files are looked for.
-struct Sought {
-  const BufferConfig& config;
-  const Config& all;
-  std::string name;
-  std::optional<std::int64_t> seen_ns;  ///< An agent has last looked then.
-  std::int64_t now_ns;
-
-  /// The time of the last look says nothing: the clock was ahead, or is behind.
-  bool is_mark_ahead() const { return seen_ns && *seen_ns > now_ns; }
-  bool is_since(std::int64_t time_ns) const { return !seen_ns || time_ns >= *seen_ns; }
-};
-
-/// How much of `name` is that of the buffer: all of it, or all but what is behind its last dot.
-std::size_t fit_of(const std::string& name, const std::string& buffer_name) {
-  return name.starts_with(buffer_name) ? buffer_name.size() : stem_of(buffer_name).size();
-}
-
-/// As somebody may name what was this buffer, and not what was another one whose name fits better.
-bool is_named_so(const std::string& name, const Sought& sought) {
-  if (!may_be_rotated_name(name, sought.name)) return false;
-  return std::none_of(sought.all.buffers.begin(), sought.all.buffers.end(), [&](const auto& each) {
-    const auto other = name_of_buffer(each);
+/// The agent's other buffers in the same folder.
+std::vector<std::string> neighbours_of(const BufferConfig& config, const Config& all) {
+  std::vector<std::string> names;
+  for (const auto& each : all.buffers) {
     std::error_code none;
-    return may_be_rotated_name(name, other) && fit_of(name, other) > fit_of(name, sought.name) &&
-           fs::equivalent(folder_of(each.path), folder_of(sought.config.path), none);
-  });
-}
-
-/// It has a lock file of its own, and so an agent of its own: it is another buffer.
-bool has_own_lock(const PosixFile& file) {
-  return ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0;
-}
-
-/// Somebody may write into it yet: a producer that had it open when it lost the buffer's name.
-/// Where the kernel does not tell, that is so of one that has changed since an agent last looked.
-bool may_be_written(PosixFile& file, std::int64_t changed_ns, const Sought& sought) {
-  const auto nobody = file.nobody_writes();
-  return nobody ? !*nobody : sought.is_since(changed_ns);
-}
-
-/// A file that was this buffer and has a state. A start that found it under the buffer's name would
-/// read what bytes_behind_front() counts.
-Verdict verdict_on_buffer(PosixFile& file, const StoredState& stored, const FileFacts& facts,
-                          std::int64_t changed_ns, const Sought& sought) {
-  if (stored.decoded == Decoded::newer_version)
-    return {Kind::closed, newer_version(file).message()};
-  const auto left = bytes_behind_front(file);
-  if (!left) return unknown(left.error());
-  const bool is_copy = stored.decoded == Decoded::ok &&
-                       stored.state.identity != fold_identity(facts.inode, facts.birth_ns);
-  if (is_copy) {
-    const bool is_new = *left > 0 && sought.is_since(changed_ns);
-    return is_new ? Verdict{Kind::to_be_named, {}, What::copy} : Verdict{};
+    if (fs::equivalent(folder_of(each.path), folder_of(config.path), none))
+      names.push_back(name_of_buffer(each));
   }
-  if (*left > 0) return {Kind::to_forward};
-  return {may_be_written(file, changed_ns, sought) ? Kind::to_forward : Kind::other};
+  return names;
 }
 
-/// One that no agent has ever had: it was the buffer while none ran, or is none of ours. Or one
-/// whose state does not say of which buffer it is, as a program before this one has left it.
-Verdict verdict_on_stranger(PosixFile& file, const std::string& name, const FileFacts& facts,
-                            std::int64_t changed_ns, bool has_state, const Sought& sought) {
-  if (!is_named_so(name, sought) || has_own_lock(file)) return {};
-  if (facts.size == 0 && !may_be_written(file, changed_ns, sought)) return {};
-  if (!sought.seen_ns) return {Kind::undated};
-  if (sought.is_mark_ahead()) return {Kind::to_be_named};
-  // In the same tick: rather once more than never.
-  const bool is_born = facts.birth_ns != 0 && sought.is_since(facts.birth_ns);
-  // A copy may be written into the file of an earlier one. Who renames changes no more than ctime.
-  const bool is_dated = facts.birth_ns != 0 && !has_state;
-  const bool is_new = is_born || sought.is_since(is_dated ? facts.modified_ns : changed_ns);
-  if (!is_new) return {};
-  const bool is_sure = is_born && is_sure_rotated_name(name, sought.name);
-  return {is_sure ? Kind::to_forward : Kind::to_be_named};
+Beside::State state_of(const StoredState& stored, const FileFacts& facts) {
+  if (!stored.exists) return Beside::State::none;
+  if (stored.decoded == Decoded::newer_version) return Beside::State::newer;
+  const bool is_own = stored.state.identity == fold_identity(facts.inode, facts.birth_ns);
+  return stored.decoded == Decoded::ok && !is_own ? Beside::State::copied : Beside::State::own;
 }
 
-/// One file whose name may be that of a rotated one.
-Verdict verdict_on(PosixFile& file, const std::string& name, const Sought& sought) {
+/// Errors: it cannot be looked at.
+Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   const auto facts = file.facts();
-  if (!facts) return unknown(facts.error());
+  if (!facts) return facts.error();
   const auto stored = read_stored_state(file);
-  if (!stored) return unknown(stored.error());
+  if (!stored) return stored.error();
   const auto changed = file.descriptor().facts();
-  if (!changed) return unknown(changed.error());
-  const auto changed_ns = nanoseconds(changed->stx_ctime);
-  if (is_rotated_quarantine(name, sought.name)) {
-    const auto left = bytes_behind_front(file);
-    if (!left) return unknown(left.error());
-    return *left > 0 ? Verdict{Kind::to_be_named, {}, What::quarantine} : Verdict{};
-  }
-  const auto noted = file.attribute(kNameAttribute);
-  if (!noted && noted.error().kind() != ErrorKind::unsupported) return unknown(noted.error());
-  const bool has_noted = noted && *noted;
-  if (has_noted && **noted != sought.name) return {};
-  const bool has_state = stored->exists;
-  const bool is_sure = is_sure_rotated_name(name, sought.name) && !has_own_lock(file);
-  if (has_state && (has_noted || is_sure))
-    return verdict_on_buffer(file, *stored, *facts, changed_ns, sought);
-  if (!has_noted) return verdict_on_stranger(file, name, *facts, changed_ns, has_state, sought);
-  // Somebody took its state away, to have it read anew.
-  const bool is_read = facts->size > 0 || may_be_written(file, changed_ns, sought);
-  return {is_read ? Kind::to_forward : Kind::other};
-}
-
-/// Nobody knows what it holds.
-Verdict verdict_on_closed(const std::string& path, const Error& why, const Sought& sought) {
-  struct statx found {};
-  const auto name = fs::path(path).filename().string();
-  if (!is_named_so(name, sought)) return {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &found) < 0)
-    return errno == ENOENT ? Verdict{} : unknown(Error::from_errno(errno, "look at " + path));
-  const bool is_new = sought.is_mark_ahead() || sought.is_since(nanoseconds(found.stx_ctime));
-  if (!S_ISREG(found.stx_mode) || found.stx_size == 0 || !is_new) return {};
-  if (!sought.seen_ns) return {Kind::undated};
-  if (!is_rotated_name(name, sought.name) || !unpacker_of(name).empty())
-    return {Kind::to_be_named};
-  const bool may_not = why.code() == EACCES || why.code() == EPERM;
-  return {may_not ? Kind::closed : Kind::unknown, why.message()};
+  if (!changed) return changed.error();
+  const auto left = bytes_behind_front(file);
+  if (!left) return left.error();
+  auto noted = file.attribute(kNameAttribute);
+  if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted.error();
+  return Beside{
+      .name = name,
+      .noted_name = noted ? std::move(*noted) : std::nullopt,
+      .state = state_of(*stored, *facts),
+      .bytes = facts->size,
+      .bytes_left = *left,
+      .born_ns = facts->birth_ns,
+      .modified_ns = facts->modified_ns,
+      .changed_ns = nanoseconds(changed->stx_ctime),
+      .has_lock_file = ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0,
+      .is_open = [&file]() -> std::optional<bool> {
+        const auto nobody = file.nobody_writes();
+        return nobody ? std::optional(!*nobody) : std::nullopt;
+      },
+  };
 }
 
 bool is_another_buffer(const std::string& path, const Config& all) {
@@ -214,33 +119,56 @@ std::string how_to_take_in(const std::string& path, const BufferConfig& config) 
 }
 
 struct Found {
-  std::int64_t modified_ns;
+  std::int64_t modified_ns = 0;
   std::string path;
-  Verdict verdict;
+  Verdict verdict = Verdict::other;
+  std::string why = {};  // closed, or unknown
 };
 
-using Inodes = std::map<std::uint64_t, std::size_t>;  // where each stands in what was found
+Found unknown(const std::string& path, const Error& error) {
+  return {0, path, Verdict::unknown, error.message()};
+}
+
+Found judge_closed(const std::string& path, const Error& why, const Sought& sought) {
+  struct statx facts {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) < 0) {
+    if (errno == ENOENT) return {0, path, Verdict::other};
+    return unknown(path, Error::from_errno(errno, "look at " + path));
+  }
+  if (!S_ISREG(facts.stx_mode)) return {0, path, Verdict::other};
+  const auto verdict = verdict_on(
+      ClosedBeside{.name = fs::path(path).filename().string(),
+                   .bytes = facts.stx_size,
+                   .changed_ns = nanoseconds(facts.stx_ctime),
+                   .may_not = why.code() == EACCES || why.code() == EPERM},
+      sought);
+  return {0, path, verdict, why.message()};
+}
+
+Found judge_open(PosixFile& file, const std::string& path, const Sought& sought) {
+  const auto seen = look_at_open(file, fs::path(path).filename().string());
+  if (!seen) return unknown(path, seen.error());
+  const bool is_newer = seen->state == Beside::State::newer;
+  return {seen->modified_ns, path, verdict_on(*seen, sought),
+          is_newer ? newer_version(file).message() : ""};
+}
+
+using Places = std::map<FileId, std::size_t>;  // where each stands in what was found
 
 /// By one of its names it may be known better than by another. False: the name is gone, and leads
 /// elsewhere perhaps.
-bool look_at(const fs::path& path, const Sought& sought, Inodes& inodes,
+bool look_at(const fs::path& path, const Sought& sought, Places& places,
              std::vector<Found>& found) {
   const auto file = PosixFile::open(path);
-  if (!file) {
-    if (file.error().kind() == ErrorKind::not_found) return false;
-    auto verdict = verdict_on_closed(path, file.error(), sought);
-    if (verdict.kind != Kind::other) found.push_back({0, path, std::move(verdict)});
-    return true;
-  }
-  auto verdict = verdict_on(**file, path.filename().string(), sought);
-  if (verdict.kind == Kind::other) return true;
-  const auto facts = (*file)->facts();
-  Found one{facts ? facts->modified_ns : 0, path, std::move(verdict)};
-  const auto known = facts ? inodes.find(facts->inode) : inodes.end();
-  if (known == inodes.end()) {
-    if (facts) inodes[facts->inode] = found.size();
+  if (!file && file.error().kind() == ErrorKind::not_found) return false;
+  auto one = file ? judge_open(**file, path, sought) : judge_closed(path, file.error(), sought);
+  if (one.verdict == Verdict::other) return true;
+  const auto id = file ? file_id(**file) : std::nullopt;
+  const auto known = id ? places.find(*id) : places.end();
+  if (known == places.end()) {
+    if (id) places[*id] = found.size();
     found.push_back(std::move(one));
-  } else if (one.verdict.kind == Kind::to_forward) {
+  } else if (one.verdict == Verdict::to_forward) {
     found[known->second] = std::move(one);
   }
   return true;
@@ -257,22 +185,22 @@ bool bears_name(const fs::path& path, const Sought& sought) {
 
 /// Once more where names change meanwhile: what was listed by one may be found by another only.
 /// Errors: the folder cannot be listed, or its names do not stand still.
-Status look_into_folder(const Sought& sought, std::vector<Found>& found) {
+Status look_into_folder(const std::string& folder, const Sought& sought, const Config& all,
+                        std::vector<Found>& found) {
   constexpr int kTriesMax = 5;
   const auto stem = stem_of(sought.name);
-  const auto folder = folder_of(sought.config.path);
   for (int tries = 0; tries < kTriesMax; ++tries) {
-    Inodes inodes;
-    bool all = true;
+    Places places;
+    bool stood_still = true;
     found.clear();
     const auto listed = visit_folder(folder, [&](const fs::path& path) {
       const auto name = path.filename().string();
       const bool begins_so = name.starts_with(stem) && !is_ours(name, sought.name);
       if (!begins_so && !bears_name(path, sought)) return;
-      if (is_another_buffer(path, sought.all)) return;
-      all = look_at(path, sought, inodes, found) && all;
+      if (is_another_buffer(path, all)) return;
+      stood_still = look_at(path, sought, places, found) && stood_still;
     });
-    if (!listed || all) return listed;
+    if (!listed || stood_still) return listed;
   }
   return Error(ErrorKind::busy, 0, "list " + folder + ": names change all the time");
 }
@@ -332,19 +260,37 @@ Rotated find_rotated(const BufferConfig& config, const Config& all,
     rotated.unknown.push_back({LockFile::path_for(config.path), seen.error().message()});
     return rotated;
   }
-  const Sought sought{config, all, name_of_buffer(config), *seen, nanoseconds(filesystem_now())};
+  const Sought sought{name_of_buffer(config), neighbours_of(config, all), *seen,
+                      nanoseconds(filesystem_now())};
+  const auto folder = folder_of(config.path);
   std::vector<Found> found;
-  if (const auto looked = look_into_folder(sought, found); !looked)
-    rotated.unknown.push_back({folder_of(config.path), looked.error().message()});
+  if (const auto looked = look_into_folder(folder, sought, all, found); !looked)
+    rotated.unknown.push_back({folder, looked.error().message()});
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::tie(a.modified_ns, b.path) < std::tie(b.modified_ns, a.path);
   });
-  for (const auto& [modified_ns, path, verdict] : found) {
-    if (verdict.kind == Kind::undated) rotated.undated.push_back(path);
-    if (verdict.kind == Kind::to_forward) rotated.to_forward.push_back(path);
-    if (verdict.kind == Kind::to_be_named) rotated.to_be_named.push_back({path, verdict.what});
-    if (verdict.kind == Kind::closed) rotated.closed.push_back({path, verdict.why});
-    if (verdict.kind == Kind::unknown) rotated.unknown.push_back({path, verdict.why});
+  for (const auto& [modified_ns, path, verdict, why] : found) {
+    switch (verdict) {
+      case Verdict::to_forward:
+        rotated.to_forward.push_back(path);
+        break;
+      case Verdict::unseen:
+      case Verdict::copy:
+      case Verdict::quarantine:
+        rotated.to_be_named.push_back({path, verdict});
+        break;
+      case Verdict::undated:
+        rotated.undated.push_back(path);
+        break;
+      case Verdict::closed:
+        rotated.closed.push_back({path, why});
+        break;
+      case Verdict::unknown:
+        rotated.unknown.push_back({path, why});
+        break;
+      case Verdict::other:
+        break;
+    }
   }
   return rotated;
 }
@@ -359,14 +305,14 @@ void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log
         count > 1 ? " to " + found.undated.back() : "",
         how_to_take_in(found.undated.front(), config));
   }
-  for (const auto& [path, what] : found.to_be_named) {
-    if (what == What::copy) {
+  for (const auto& [path, verdict] : found.to_be_named) {
+    if (verdict == Verdict::copy) {
       log.warning("{}: {} is a copy of what was this buffer: what of it was not delivered before "
                   "is not known, and it is not forwarded: {}",
                   config.path, path, how_to_forward(path, config));
       continue;
     }
-    if (what == What::quarantine) {
+    if (verdict == Verdict::quarantine) {
       const auto quarantine = quarantine_path(config.path);
       log.warning("{}: {} was its quarantine, and what it holds goes nowhere: give it the name {} "
                   "again where there is none, and then 'punchline requeue {}'",

@@ -8,6 +8,7 @@
 
 #include "agent/core/config.h"
 #include "agent/core/log.h"
+#include "agent/host/rotated_verdict.h"
 #include "buffer/base/result.h"
 #include "buffer/posix_file.h"
 
@@ -28,12 +29,7 @@ struct Rotated {
   /// Of which nobody knows what of it was delivered, or which the agent cannot take in itself.
   struct Named {
     std::string path;
-    enum class What : std::uint8_t {
-      unseen,      ///< Made since an agent last looked, which none has ever had.
-      copy,        ///< A copy of what was the buffer, made since then.
-      quarantine,  ///< It was the buffer's quarantine, and holds something.
-    };
-    What what = What::unseen;
+    Verdict verdict = Verdict::unseen;  ///< Or copy, or quarantine.
   };
   std::vector<Named> to_be_named;
   std::vector<std::string> undated;  ///< As unseen, but it is not known when an agent last looked.

@@ -1,0 +1,95 @@
+#include "agent/host/rotated_verdict.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "agent/host/rotated_names.h"
+
+namespace punchline {
+namespace {
+
+/// How much of `name` is that of the buffer: all of it, or all but what is behind its last dot.
+std::size_t fit_of(const std::string& name, const std::string& buffer_name) {
+  return name.starts_with(buffer_name) ? buffer_name.size() : stem_of(buffer_name).size();
+}
+
+/// As somebody may name what was this buffer, and not what was another one whose name fits better.
+bool is_named_so(const std::string& name, const Sought& sought) {
+  const auto fits_better = [&](const std::string& other) {
+    return may_be_rotated_name(name, other) && fit_of(name, other) > fit_of(name, sought.name);
+  };
+  return may_be_rotated_name(name, sought.name) &&
+         std::none_of(sought.neighbours.begin(), sought.neighbours.end(), fits_better);
+}
+
+/// In the tick of the last look: rather once more than never.
+bool is_since_look(std::int64_t time_ns, const Sought& sought) {
+  return !sought.seen_ns || time_ns >= *sought.seen_ns;
+}
+
+/// The time of the last look says nothing: the clock was ahead, or is behind.
+bool is_look_ahead(const Sought& sought) {
+  return sought.seen_ns && *sought.seen_ns > sought.now_ns;
+}
+
+/// Somebody may write into it yet: a producer that had it open when it lost the buffer's name.
+/// Where the kernel does not tell, that is so of one that has changed since an agent last looked.
+bool may_be_written(const Beside& file, const Sought& sought) {
+  return file.is_open().value_or(is_since_look(file.changed_ns, sought));
+}
+
+/// One that an agent has had as this buffer.
+Verdict verdict_on_buffer(const Beside& file, const Sought& sought) {
+  switch (file.state) {
+    case Beside::State::newer:
+      return Verdict::closed;
+    case Beside::State::copied:
+      return file.bytes_left > 0 && is_since_look(file.changed_ns, sought) ? Verdict::copy
+                                                                           : Verdict::other;
+    case Beside::State::own:
+    case Beside::State::none:  // somebody took it away, to have the file read anew
+      break;
+  }
+  return file.bytes_left > 0 || may_be_written(file, sought) ? Verdict::to_forward
+                                                             : Verdict::other;
+}
+
+/// One that no agent has ever had: it was the buffer while none ran, or is none of ours. Or one
+/// whose state does not say of which buffer it is, as a program before this one has left it.
+Verdict verdict_on_stranger(const Beside& file, const Sought& sought) {
+  if (!is_named_so(file.name, sought) || file.has_lock_file) return Verdict::other;
+  if (file.bytes == 0 && !may_be_written(file, sought)) return Verdict::other;
+  if (!sought.seen_ns) return Verdict::undated;
+  if (is_look_ahead(sought)) return Verdict::unseen;
+  const bool has_birth = file.born_ns != 0;
+  if (has_birth && is_since_look(file.born_ns, sought)) {
+    return is_sure_rotated_name(file.name, sought.name) ? Verdict::to_forward : Verdict::unseen;
+  }
+  // A copy may be written into the file of an earlier one. Who renames changes no more than ctime.
+  const bool is_renamed_too = !has_birth || file.state != Beside::State::none;
+  const auto written_ns = is_renamed_too ? file.changed_ns : file.modified_ns;
+  return is_since_look(written_ns, sought) ? Verdict::unseen : Verdict::other;
+}
+
+}  // namespace
+
+Verdict verdict_on(const Beside& file, const Sought& sought) {
+  if (is_rotated_quarantine(file.name, sought.name))
+    return file.bytes_left > 0 ? Verdict::quarantine : Verdict::other;
+  if (file.noted_name && *file.noted_name != sought.name) return Verdict::other;
+  const bool is_sure = is_sure_rotated_name(file.name, sought.name) && !file.has_lock_file;
+  const bool was_had = file.noted_name || (file.state != Beside::State::none && is_sure);
+  return was_had ? verdict_on_buffer(file, sought) : verdict_on_stranger(file, sought);
+}
+
+// Nobody knows what it holds.
+Verdict verdict_on(const ClosedBeside& file, const Sought& sought) {
+  const bool is_new = is_look_ahead(sought) || is_since_look(file.changed_ns, sought);
+  if (!is_named_so(file.name, sought) || file.bytes == 0 || !is_new) return Verdict::other;
+  if (!sought.seen_ns) return Verdict::undated;
+  if (!is_rotated_name(file.name, sought.name) || !unpacker_of(file.name).empty())
+    return Verdict::unseen;
+  return file.may_not ? Verdict::closed : Verdict::unknown;
+}
+
+}  // namespace punchline
