@@ -77,7 +77,7 @@ int append_all(const std::string& path, int number) {
 
 }  // namespace
 
-TEST_CASE("frames of many threads and processes are all sound and in their order") {
+TEST_CASE("frames of many threads and processes are all sound and in their order", "[P4][K4]") {
   const Buffer buffer;
   constexpr int kProcesses = 3;
   constexpr int kThreads = 4;
@@ -112,7 +112,7 @@ TEST_CASE("frames of many threads and processes are all sound and in their order
   CHECK(seen.records.size() == (kProcesses + kThreads) * kRecordsEach);
 }
 
-TEST_CASE("wherever a write of frames is cut short, nothing is torn, lost or doubled") {
+TEST_CASE("wherever a write of frames is cut short, nothing is torn, lost or doubled", "[P4]") {
   const Payloads all{"first", std::string("\0\n", 2), "the third"};
   const std::size_t whole = 3 * kFrameOverheadBytes + 5 + 2 + 9;
   for (rlim_t cut = 0; cut <= whole; ++cut) {
@@ -139,7 +139,7 @@ TEST_CASE("wherever a write of frames is cut short, nothing is torn, lost or dou
   }
 }
 
-TEST_CASE("a buffer in the other format is refused") {
+TEST_CASE("a buffer in the other format is refused", "[P5]") {
   const auto wanted = GENERATE(Format::lines, Format::frames);
   const auto other = wanted == Format::lines ? Format::frames : Format::lines;
   const Buffer buffer;
@@ -170,7 +170,7 @@ TEST_CASE("an empty buffer takes the format of whoever writes first, however lon
   CHECK(writer->flush().ok());
 }
 
-TEST_CASE("of two formats that race for a new buffer one wins, and it alone is in it") {
+TEST_CASE("of two formats that race for a new buffer one wins, and it alone is in it", "[P5]") {
   for (int round = 0; round < 300; ++round) {
     const Buffer buffer;
     std::atomic<int> ready = 0;

@@ -47,7 +47,7 @@ std::vector<std::string> records_in(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a batch is one write that begins with a newline") {
+TEST_CASE("a batch is one write that begins with a newline", "[P2]") {
   TempDir folder("append");
   write_file(folder.file("buffer"), "torn");
   auto writer = writer_of(folder.file("buffer"));
@@ -81,7 +81,7 @@ TEST_CASE("a full batch is written before the next record is taken") {
         "\n" + record + "\n" + record + "\n" + "\n" + large + "\n");
 }
 
-TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
+TEST_CASE("each writer knows where its bytes landed, whatever the others do", "[K4]") {
   TempDir folder("append");
   const auto path = folder.file("buffer");
   write_file(path, "");
@@ -123,7 +123,7 @@ TEST_CASE("each writer knows where its bytes landed, whatever the others do") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a short write keeps whole records and takes back the torn one") {
+TEST_CASE("a short write keeps whole records and takes back the torn one", "[P2]") {
   TempDir folder("append");
   const auto path = folder.file("buffer");
   write_file(path, "before\n");
@@ -143,7 +143,7 @@ TEST_CASE("a short write keeps whole records and takes back the torn one") {
   CHECK(read_file(path) == std::string("before\n\nfirst\n\0\0\n\nsecond\nthird\n", 31));
 }
 
-TEST_CASE("what is torn is not taken back where a collapse may move it, and that is said") {
+TEST_CASE("what is torn is not taken back where a collapse may move it, and that is said", "[P3]") {
   const TempDir folder("append-torn-locked");
   const auto path = folder.file("buffer");
   write_file(path, "before\n");
@@ -182,7 +182,8 @@ TEST_CASE("what is torn is not taken back where a collapse may move it, and that
   CHECK(read_file(path) == "before\n\nfir\nfirst\n");
 }
 
-TEST_CASE("what is torn is taken back beside an agent whose lock file it is, or that has none") {
+TEST_CASE("what is torn is taken back beside an agent whose lock file it is, or that has none",
+          "[P3]") {
   const TempDir folder("append-torn-agent");
   const auto path = folder.file("buffer");
   write_file(path, "before\n");
@@ -202,7 +203,7 @@ TEST_CASE("what is torn is taken back beside an agent whose lock file it is, or 
   CHECK(read_file(path) == std::string("before\n\n\0\0\n", 11));
 }
 
-TEST_CASE("wherever a write is cut short, no piece of a record remains") {
+TEST_CASE("wherever a write is cut short, no piece of a record remains", "[P2]") {
   TempDir folder("append");
   const std::vector<std::string> all{"alpha", "b", "gamma delta"};
   for (rlim_t cut = 0; cut <= 22; ++cut) {
@@ -227,7 +228,7 @@ TEST_CASE("wherever a write is cut short, no piece of a record remains") {
   }
 }
 
-TEST_CASE("taking back leaves alone what others have appended meanwhile") {
+TEST_CASE("taking back leaves alone what others have appended meanwhile", "[P2]") {
   TempDir folder("append");
   const auto path = folder.file("buffer");
   write_file(path, "");
@@ -312,7 +313,7 @@ TEST_CASE("at how much writers wait is what the agent says now") {
   CHECK_FALSE(full_at(0));
 }
 
-TEST_CASE("nothing is written to a buffer that has lost its name") {
+TEST_CASE("nothing is written to a buffer that has lost its name", "[P1]") {
   const bool replaced = GENERATE(false, true);
   TempDir folder("append");
   const auto path = folder.file("buffer");

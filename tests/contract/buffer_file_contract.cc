@@ -88,7 +88,8 @@ TEST_CASE("read_at is short only at the end") {
 }
 
 // Of several blocks, one block, less than one; also at the ends of what is read at once.
-TEST_CASE("what is read over many holes is what stands there, while it grows and is freed") {
+TEST_CASE("what is read over many holes is what stands there, while it grows and is freed",
+          "[R9][K6]") {
   everywhere([](Subject& it) {
     it.become_writer();
     std::minstd_rand random(7);
@@ -176,7 +177,7 @@ TEST_CASE("a write far behind the end leaves a hole that is skipped") {
   });
 }
 
-TEST_CASE("punching whole blocks frees them and touches nothing else") {
+TEST_CASE("punching whole blocks frees them and touches nothing else", "[K7]") {
   everywhere([](Subject& it) {
     auto text = pattern(kMib + 77);
     it.producer_appends(text);
@@ -195,7 +196,7 @@ TEST_CASE("punching whole blocks frees them and touches nothing else") {
   });
 }
 
-TEST_CASE("punching with edges inside blocks zeroes exactly the range") {
+TEST_CASE("punching with edges inside blocks zeroes exactly the range", "[K7]") {
   everywhere([](Subject& it) {
     auto text = pattern(40'000);
     it.producer_appends(text);
@@ -210,7 +211,7 @@ TEST_CASE("punching with edges inside blocks zeroes exactly the range") {
   });
 }
 
-TEST_CASE("holes are told from data") {
+TEST_CASE("holes are told from data", "[K7]") {
   where_holes_are_known([](Subject& it) {
     constexpr std::uint64_t kFar = 5 * 1024 * kMib;
     it.producer_appends(pattern(kMib));
@@ -224,7 +225,7 @@ TEST_CASE("holes are told from data") {
   });
 }
 
-TEST_CASE("a hole that was punched with edges inside blocks is found") {
+TEST_CASE("a hole that was punched with edges inside blocks is found", "[K7]") {
   where_holes_are_known([](Subject& it) {
     it.producer_appends(pattern(40'000));
     it.become_writer();
@@ -247,7 +248,7 @@ TEST_CASE("punching again, nothing, and everything is harmless") {
   });
 }
 
-TEST_CASE("collapsing a hole moves what is behind it down, or changes nothing") {
+TEST_CASE("collapsing a hole moves what is behind it down, or changes nothing", "[K8]") {
   everywhere([](Subject& it) {
     auto& file = it.file();
     const auto text = pattern(2 * kMib + 77);
@@ -281,7 +282,7 @@ TEST_CASE("a range that is no whole number of blocks, or reaches the end, is not
   });
 }
 
-TEST_CASE("append lands behind what others have appended") {
+TEST_CASE("append lands behind what others have appended", "[K4]") {
   everywhere([](Subject& it) {
     it.producer_appends("one\n");
     REQUIRE(it.file().append(std::string_view("two\n")).ok());
@@ -291,7 +292,7 @@ TEST_CASE("append lands behind what others have appended") {
   });
 }
 
-TEST_CASE("attributes are created, replaced, and removed") {
+TEST_CASE("attributes are created, replaced, and removed", "[K1]") {
   everywhere([](Subject& it) {
     auto& file = it.file();
     const auto value = [&](std::string_view name) {
@@ -317,7 +318,7 @@ TEST_CASE("attributes are created, replaced, and removed") {
   });
 }
 
-TEST_CASE("nobody_writes knows of every writer, us included") {
+TEST_CASE("nobody_writes knows of every writer, us included", "[K11]") {
   everywhere([](Subject& it) {
     auto& file = it.file();
     const auto alone = [&] {

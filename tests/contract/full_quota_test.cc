@@ -43,7 +43,8 @@ struct Full {
 
 }  // namespace
 
-TEST_CASE("at the limit of a qgroup neither state nor punch has room, until the reserve is gone") {
+TEST_CASE("at the limit of a qgroup neither state nor punch has room, until the reserve is gone",
+          "[F3]") {
   Full full;
   if (full.folder.empty()) return;
   ReserveFile reserve(ReserveFile::path_for(full.folder + "/buffer"), {});

@@ -85,7 +85,7 @@ class Child {
 
 }  // namespace
 
-TEST_CASE("the second comer is told who holds the lock") {
+TEST_CASE("the second comer is told who holds the lock", "[W1]") {
   Two two;
   const auto held = two.take();
   REQUIRE(held.ok());
@@ -124,7 +124,7 @@ TEST_CASE("asking who holds it takes nothing") {
   CHECK(Lock::is_held(*two.first));
 }
 
-TEST_CASE("a killed holder's name is not believed, and its lock is free at once") {
+TEST_CASE("a killed holder's name is not believed, and its lock is free at once", "[W3][K13]") {
   Two two;
   Child child(two.path);
   CHECK(Lock::holder(*two.second)->pid == child.pid());
@@ -149,7 +149,7 @@ TEST_CASE("the lock is no writer, and no lock of it stands on the buffer") {
   CHECK(::fcntl(stranger->fd(), F_OFD_SETLK, &all) == 0);
 }
 
-TEST_CASE("no lock of a stranger on the buffer is in the way") {
+TEST_CASE("no lock of a stranger on the buffer is in the way", "[W1]") {
   Two two;
   SECTION("flock") {
     const auto stranger = Descriptor::open(two.path, O_RDWR);
@@ -169,7 +169,7 @@ TEST_CASE("no lock of a stranger on the buffer is in the way") {
   }
 }
 
-TEST_CASE("a program that locks the buffer itself is not joined") {
+TEST_CASE("a program that locks the buffer itself is not joined", "[W7]") {
   Two two;
   const auto older = Descriptor::open(two.path, O_RDONLY);
   struct flock first_byte {};
@@ -199,7 +199,7 @@ TEST_CASE("the lock belongs to the file, not to its name") {
   CHECK(LockRequest(LockFile::path_for(two.path)).attempt(*opened(two.path), two.now).ok());
 }
 
-TEST_CASE("who has another lock file asks, and a holder that lives answers") {
+TEST_CASE("who has another lock file asks, and a holder that lives answers", "[W5]") {
   Two two;
   const auto held = two.take();
   REQUIRE(held.ok());
@@ -219,7 +219,8 @@ TEST_CASE("who has another lock file asks, and a holder that lives answers") {
   CHECK((*held)->may_change().ok());
 }
 
-TEST_CASE("a holder that does not answer is taken over, and learns it before it changes anything") {
+TEST_CASE("a holder that does not answer is taken over, and learns it before it changes anything",
+          "[W5][W6]") {
   Two two;
   auto held = two.take();
   REQUIRE(held.ok());
@@ -246,7 +247,7 @@ TEST_CASE("a holder that does not answer is taken over, and learns it before it 
   CHECK((*taken)->may_change().ok());  // its name is not the one that goes
 }
 
-TEST_CASE("of two that take the same silent holder over, the one that stands has it") {
+TEST_CASE("of two that take the same silent holder over, the one that stands has it", "[W5]") {
   Two two;
   const auto held = two.take();
   LockRequest third(two.folder.file("third.agent"));
@@ -262,7 +263,7 @@ TEST_CASE("of two that take the same silent holder over, the one that stands has
   CHECK(two.take_apart().ok());
 }
 
-TEST_CASE("a holder of another boot, or of an older program, is dead") {
+TEST_CASE("a holder of another boot, or of an older program, is dead", "[W4]") {
   Two two;
   const auto text = GENERATE(
       "host=h pid=1 since=T boot=0000000000000001 lock=1:2:3 token=5", "host=h pid=1 since=T", "");
@@ -274,7 +275,8 @@ TEST_CASE("a holder of another boot, or of an older program, is dead") {
   CHECK(two.take().ok());
 }
 
-TEST_CASE("without a lock file the attribute alone keeps others out, and nothing is collapsed") {
+TEST_CASE("without a lock file the attribute alone keeps others out, and nothing is collapsed",
+          "[W2]") {
   Two two;
   const auto path = LockFile::path_for(two.path);
   SECTION("a folder has its name") { REQUIRE(::mkdir(path.c_str(), 0700) == 0); }
@@ -293,7 +295,7 @@ TEST_CASE("without a lock file the attribute alone keeps others out, and nothing
   CHECK_FALSE(two.second_request.is_undecided());
 }
 
-TEST_CASE("a lock file that was deleted or replaced lets nobody in beside the holder") {
+TEST_CASE("a lock file that was deleted or replaced lets nobody in beside the holder", "[W2]") {
   Two two;
   const auto path = LockFile::path_for(two.path);
   const auto held = two.take();
@@ -319,7 +321,7 @@ TEST_CASE("the lock file has the rights of its buffer; the quarantine's is the s
   CHECK(LockFile::path_for("a.buf.quarantine") == "a.buf.agent");
 }
 
-TEST_CASE("whoever relies on offsets and a collapse exclude each other, in one lock file") {
+TEST_CASE("whoever relies on offsets and a collapse exclude each other, in one lock file", "[C2]") {
   Two two;
   const auto path = LockFile::path_for(two.path);
   const auto held = two.take();

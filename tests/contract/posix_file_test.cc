@@ -276,7 +276,7 @@ TEST_CASE("a buffer never takes the place of a closed standard descriptor") {
   CHECK(read_file(folder.file("buffer")) == "text\n");
 }
 
-TEST_CASE("a writer who comes while we hold the lease does not kill us") {
+TEST_CASE("a writer who comes while we hold the lease does not kill us", "[K11]") {
   TempDir folder("posix");
   write_file(folder.file("buffer"), "text\n");
   auto file = opened(folder.file("buffer"));

@@ -68,7 +68,7 @@ constexpr Kind kKinds[] = {
 
 }  // namespace
 
-TEST_CASE("on a full disk an append says no_space, and freeing gives room again") {
+TEST_CASE("on a full disk an append says no_space, and freeing gives room again", "[K9]") {
   for (const auto& kind : kKinds) {
     INFO(kind.type);
     const auto folder = mounted(kind.type, kind.bytes);
@@ -90,7 +90,7 @@ TEST_CASE("on a full disk an append says no_space, and freeing gives room again"
   }
 }
 
-TEST_CASE("full XFS refuses even the replacement of an attribute") {
+TEST_CASE("full XFS refuses even the replacement of an attribute", "[K9]") {
   const auto folder = mounted("xfs", 320 * kMib);
   if (folder.empty()) return;
   auto file = buffer_on_full(folder);
@@ -101,7 +101,7 @@ TEST_CASE("full XFS refuses even the replacement of an attribute") {
   CHECK(**kept == std::string(60, set.ok() ? 'b' : 'a'));
 }
 
-TEST_CASE("ENOSPC in mid-record leaves no piece of it") {
+TEST_CASE("ENOSPC in mid-record leaves no piece of it", "[P2]") {
   for (const auto& kind : kKinds) {
     INFO(kind.type);
     const auto folder = mounted(kind.type, kind.bytes);
@@ -137,7 +137,7 @@ TEST_CASE("ENOSPC in mid-record leaves no piece of it") {
 
 // What a power cut leaves of a collapse, made with the kernel's own calls: the whole of it, then
 // the hole put back where the shifting stopped.
-TEST_CASE("a collapse that was cut off in the middle is carried to its end") {
+TEST_CASE("a collapse that was cut off in the middle is carried to its end", "[C7][C8][K8]") {
   constexpr std::uint64_t kBlock = 4096;
   constexpr std::uint64_t kHole = 64 * kBlock;
   for (const char* type : {"ext4", "xfs"}) {

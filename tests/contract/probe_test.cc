@@ -39,7 +39,7 @@ TEST_CASE("filesystems have names, unknown ones a number") {
   CHECK(filesystem_name(0x1234) == "type 0x1234");
 }
 
-TEST_CASE("the boot has an identity and a beginning that lies in the past") {
+TEST_CASE("the boot has an identity and a beginning that lies in the past", "[K12]") {
   const auto id = boot_id();
   REQUIRE(id.ok());
   CHECK(id->size() == 36);

@@ -83,7 +83,7 @@ Account suffer(const Trial& trial) {
                 read_topic(kafka.bootstrap(), trial.topic, kPartitions, folder.path()));
 }
 
-TEST_CASE("the agent is killed again and again under load", "[kills]") {
+TEST_CASE("the agent is killed again and again under load", "[kills][K3]") {
   const int kills = kills_wanted();
   const auto account =
       suffer({.topic = "kills",

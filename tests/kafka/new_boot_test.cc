@@ -27,7 +27,8 @@ void append(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::app) << text;
 }
 
-TEST_CASE("after a new boot what may be torn is set aside, and what follows is delivered") {
+TEST_CASE("after a new boot what may be torn is set aside, and what follows is delivered",
+          "[R2][R3][S3]") {
   KafkaCluster kafka;
   kafka.create_topic("boots", 1);
   const TempDir folder("boots");

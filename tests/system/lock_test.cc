@@ -57,7 +57,8 @@ struct Shared : Place {
 
 }  // namespace
 
-TEST_CASE("a writer that locks its file for ever holds nothing up, and nothing holds it up") {
+TEST_CASE("a writer that locks its file for ever holds nothing up, and nothing holds it up",
+          "[W1]") {
   const Place place;
   {
     const LockingWriter writer(place.buffer);
@@ -79,7 +80,7 @@ TEST_CASE("a writer that locks its file for ever holds nothing up, and nothing h
   CHECK(place.delivered() == "before\nbeside\nby append\nbehind\n");
 }
 
-TEST_CASE("a killed agent's successor does not wait for it") {
+TEST_CASE("a killed agent's successor does not wait for it", "[W3][K13]") {
   const Place place;
   Agent agent(place.setup);
   place.append("one\n");
@@ -92,7 +93,7 @@ TEST_CASE("a killed agent's successor does not wait for it") {
   CHECK(place.delivered() == "one\ntwo\n");
 }
 
-TEST_CASE("who shares the file alone is kept out by an agent that lives") {
+TEST_CASE("who shares the file alone is kept out by an agent that lives", "[W2][W5]") {
   const Shared shared;
   Agent agent(shared.setup);
   shared.append("one\n");
@@ -106,7 +107,7 @@ TEST_CASE("who shares the file alone is kept out by an agent that lives") {
   CHECK(run_once(shared.apart).exit.code == 0);
 }
 
-TEST_CASE("an agent that was stopped for long lets go of what was taken over meanwhile") {
+TEST_CASE("an agent that was stopped for long lets go of what was taken over meanwhile", "[W6]") {
   const Shared shared;
   Agent agent(shared.setup);
   shared.append("one\n");

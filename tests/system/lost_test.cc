@@ -48,7 +48,7 @@ void check_forgettable(const std::string& buffer) {
 
 }  // namespace
 
-TEST_CASE("truncated with records waiting: it stays to be seen until somebody forgets it") {
+TEST_CASE("truncated with records waiting: it stays to be seen until somebody forgets it", "[G1]") {
   const Place place;
   {
     Agent agent(place.setup);
@@ -108,7 +108,7 @@ TEST_CASE("what is appended behind a truncation that the agent has seen is deliv
   CHECK(delivered.substr(delivered.size() - numbered(2000).size()) == numbered(2000));
 }
 
-TEST_CASE("truncated while no agent ran: the next run tells, and ends with 65") {
+TEST_CASE("truncated while no agent ran: the next run tells, and ends with 65", "[G1]") {
   const Place place;
   place.broker->set_leader("t", 0, -1);
   place.append(numbered(100));
@@ -135,7 +135,8 @@ TEST_CASE("truncated with nothing waiting is no loss") {
   CHECK(verify(place.buffer).exit.code == 0);
 }
 
-TEST_CASE("what a deleted buffer held and cannot be saved is noted on the next of its name") {
+TEST_CASE("what a deleted buffer held and cannot be saved is noted on the next of its name",
+          "[G3]") {
   Place place;
   place.buffer = place.folder.file(std::string(220, 'b'));  // no name of a copy is short enough
   place.setup.buffer = place.buffer;

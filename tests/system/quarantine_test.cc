@@ -112,7 +112,7 @@ TEST_CASE("what waits in a quarantine is said by run at its start, by check and 
   CHECK(check.exit.code == 0);
 }
 
-TEST_CASE("a torn line comes back only by force") {
+TEST_CASE("a torn line comes back only by force", "[Q5]") {
   Place place;
   place.append(std::string("one\nto\0rn\ntwo\n", 14));
   const auto first = place.once({"--fence"});
@@ -144,7 +144,7 @@ TEST_CASE("a quarantine that is removed while the agent runs is made anew") {
   CHECK(inspect(place.quarantine).waiting_records == 1);
 }
 
-TEST_CASE("a copy for which there is no room stays in place, those made before are good") {
+TEST_CASE("a copy for which there is no room stays in place, those made before are good", "[Q3]") {
   const Place place;
   const std::string half(300'000, 'x');
   const auto torn = half + std::string(1, '\0') + half + "\n";
@@ -179,7 +179,7 @@ TEST_CASE("what requeue has given back before it gives up is not given back agai
 }
 
 // It comes when a write(2) begins.
-TEST_CASE("a signal ends requeue between two entries") {
+TEST_CASE("a signal ends requeue between two entries", "[Q4]") {
   const Place place;
   place.append(kLarge + "1\n" + kLarge + "2\n");
   CHECK(place.once().exit.code == 65);
@@ -210,7 +210,7 @@ TEST_CASE("a stranger's lock on the quarantine holds nothing up") {
   CHECK(place.delivered() == "one\n");
 }
 
-TEST_CASE("an entry stays in the quarantine until its record is durable in the buffer") {
+TEST_CASE("an entry stays in the quarantine until its record is durable in the buffer", "[Q4]") {
   const Place place;
   place.append(kLarge + "\n");
   CHECK(place.once().exit.code == 65);
@@ -312,7 +312,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("frames that are no entries of a quarantine are refused; another's come by force") {
+TEST_CASE("frames that are no entries of a quarantine are refused; another's come by force",
+          "[Q5]") {
   Place place;
   REQUIRE(place.append_lines("one\n", {"--format", "frames"}).exit.code == 0);
   const auto target = place.folder.file("target");

@@ -70,7 +70,8 @@ void run_once_away(const Bench& bench) {
 
 }  // namespace
 
-TEST_CASE("a buffer at the limit of its quota is freed without help, also from a start on") {
+TEST_CASE("a buffer at the limit of its quota is freed without help, also from a start on",
+          "[F3]") {
   Bench bench;
   if (!bench) return;
   run_once_away(bench);
@@ -117,7 +118,8 @@ TEST_CASE("producers that take each byte that the quota gives them do not stop a
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("without room for a reserve all is delivered, and the log says which limit to raise") {
+TEST_CASE("without room for a reserve all is delivered, and the log says which limit to raise",
+          "[F4]") {
   Bench bench;
   if (!bench) return;
   const auto lines = fill(bench.buffer);

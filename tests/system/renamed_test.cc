@@ -54,7 +54,7 @@ TEST_CASE("a rename while the agent runs is told at once, with where it went and
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("rotated twice before the agent looks again: nothing of either is passed over") {
+TEST_CASE("rotated twice before the agent looks again: nothing of either is passed over", "[E4]") {
   const Outage place;
   place.append("one\n");
   Agent agent(place.setup);

@@ -22,7 +22,7 @@ void append(const std::string& path, const std::string& text) {
 }
 
 // Stopped in the same moment, so that no look of once a second has seen the deletion.
-TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as torn") {
+TEST_CASE("what a deleted buffer still holds is saved at the stop, torn lines as torn", "[E4]") {
   const TempDir folder("replaced-orphan");
   const auto buffer = folder.file("buffer");
   append(buffer, std::string("good\nto\0rn\nunfinished", 21));
@@ -82,7 +82,7 @@ TEST_CASE("what a deleted buffer holds and cannot be saved is no good end") {
   CHECK_THAT(agent.log(), Contains("what it holds cannot be saved"));
 }
 
-TEST_CASE("a new file under the name is forwarded, and so is the one that was renamed") {
+TEST_CASE("a new file under the name is forwarded, and so is the one that was renamed", "[E4]") {
   const TempDir folder("replaced-rename");
   auto broker = FaultyBroker::start();
   REQUIRE(broker.ok());

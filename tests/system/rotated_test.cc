@@ -37,7 +37,8 @@ void older_agent_has(const Outage& place, const std::string& buffer) {
 
 }  // namespace
 
-TEST_CASE("what was rotated in an outage is forwarded by the next start, the oldest first") {
+TEST_CASE("what was rotated in an outage is forwarded by the next start, the oldest first",
+          "[L1][L2]") {
   const Outage place;
   place.append("one\n");
   place.agent_dies();
@@ -250,7 +251,7 @@ TEST_CASE("one that was forwarded by hand, and is not drained, is still known as
   CHECK(place.delivered() == "one\n");
 }
 
-TEST_CASE("what is no rotated buffer is left alone") {
+TEST_CASE("what is no rotated buffer is left alone", "[L8]") {
   const Outage place;
   write_file(place.beside("app.buf.3"), "of a time before any agent\n");
   fs::create_symlink("nowhere", place.beside("app.buf.5"));
@@ -269,7 +270,8 @@ TEST_CASE("what is no rotated buffer is left alone") {
   CHECK(place.delivered() == "one\n");
 }
 
-TEST_CASE("a copy of what was the buffer is named once, with the command that forwards it") {
+TEST_CASE("a copy of what was the buffer is named once, with the command that forwards it",
+          "[L5]") {
   const Outage place;
   place.append("one\n");
   place.agent_dies();
@@ -312,7 +314,7 @@ TEST_CASE("of several names of one file one that a rotation gives is enough") {
   CHECK(occurrences(place.delivered(), "one\n") == 1);
 }
 
-TEST_CASE("what was compressed is named once, with the command that takes it in") {
+TEST_CASE("what was compressed is named once, with the command that takes it in", "[L3]") {
   const Outage place;
   place.append("one\n");
   place.agent_dies();
@@ -354,7 +356,7 @@ TEST_CASE("many are forwarded a few at a time, and let go") {
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("its quarantine that was rotated is named, with what can be done") {
+TEST_CASE("its quarantine that was rotated is named, with what can be done", "[L6]") {
   Outage place;
   place.setup.before = {"env", "PUNCHLINE_RECORD_BYTES_MAX=1000"};
   place.append(std::string(2000, 'x') + "\none\n");
@@ -386,7 +388,7 @@ TEST_CASE("stopped before it has taken all, its quarantine forwarded too: none i
   CHECK(occurrences(place.delivered(), "\n") == kFiles + 1);
 }
 
-TEST_CASE("one that may not be opened is named once, and found again when it may") {
+TEST_CASE("one that may not be opened is named once, and found again when it may", "[L4]") {
   Outage place;
   if (::geteuid() == 0)
     place.setup.before = {"setpriv", "--bounding-set=-dac_override,-dac_read_search"};
@@ -433,7 +435,7 @@ TEST_CASE("one that is empty, and that a producer still has open, is read until 
   CHECK_THAT(place.once().err, !Contains("was this buffer"));
 }
 
-TEST_CASE("a lock file that was made anew says nothing about the last look") {
+TEST_CASE("a lock file that was made anew says nothing about the last look", "[L7]") {
   const Outage place;
   place.append("one\n");
   place.agent_dies();

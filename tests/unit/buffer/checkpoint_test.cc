@@ -56,7 +56,7 @@ Origin origin(Checkpoint& checkpoint) {
 
 }  // namespace
 
-TEST_CASE("a file born in this boot is read exactly from 0") {
+TEST_CASE("a file born in this boot is read exactly from 0", "[S4]") {
   auto file = file_with("a\nunfin");
   Checkpoint checkpoint(file, boot(1));
   CHECK(origin(checkpoint) == Origin::fresh);
@@ -67,7 +67,8 @@ TEST_CASE("a file born in this boot is read exactly from 0") {
   CHECK(stored(file).uuid == boot(1).fresh_uuid);
 }
 
-TEST_CASE("an older file without state is read carefully, its unfinished tail closed") {
+TEST_CASE("an older file without state is read carefully, its unfinished tail closed",
+          "[S5][S10]") {
   auto file = file_with("a\nunfin", kBootTime - 1);
   Checkpoint checkpoint(file, boot(1));
   CHECK(origin(checkpoint) == Origin::unknown);
@@ -75,7 +76,7 @@ TEST_CASE("an older file without state is read carefully, its unfinished tail cl
   CHECK(file.text() == std::string("a\nunfin\0\n", 9));
 }
 
-TEST_CASE("the tail is left alone while somebody may be writing it") {
+TEST_CASE("the tail is left alone while somebody may be writing it", "[S10][K11]") {
   auto file = file_with("a\nunfin", kBootTime - 1);
   file.set_writers(true);
   Checkpoint checkpoint(file, boot(1));
@@ -87,7 +88,8 @@ TEST_CASE("the tail is left alone while somebody may be writing it") {
   CHECK(checkpoint.fences() == std::vector<Position>{7});
 }
 
-TEST_CASE("no room to close the tail, on the disk or by a limit of ours: the fence is enough") {
+TEST_CASE("no room to close the tail, on the disk or by a limit of ours: the fence is enough",
+          "[S10]") {
   const int code = GENERATE(ENOSPC, EDQUOT, EFBIG);
   auto file = file_with("a\nunfin", kBootTime - 1);
   file.fail(Op::append, code);
@@ -99,7 +101,8 @@ TEST_CASE("no room to close the tail, on the disk or by a limit of ours: the fen
   CHECK(checkpoint.fences() == std::vector<Position>{7});
 }
 
-TEST_CASE("the tail is closed though there is no room for the fence, which would be forgotten") {
+TEST_CASE("the tail is closed though there is no room for the fence, which would be forgotten",
+          "[S10]") {
   auto file = file_with("a\nunfin", kBootTime - 1);
   file.fail(Op::set_attribute, ENOSPC, 1, MemoryFile::How::for_ever);
   Checkpoint checkpoint(file, boot(1));
@@ -109,7 +112,7 @@ TEST_CASE("the tail is closed though there is no room for the fence, which would
   CHECK(file.text() == std::string("a\nunfin\0\n", 9));
 }
 
-TEST_CASE("a copy is torn where the original was") {
+TEST_CASE("a copy is torn where the original was", "[S7]") {
   auto file = file_with("a\nunfin", kBootTime - 1);
   file.set_writers(true);  // so that only the fence tells it
   {
@@ -143,7 +146,7 @@ TEST_CASE("a fence stays until no boot can take the front back behind it") {
   CHECK_FALSE(file.has_attribute(kFencesAttribute));
 }
 
-TEST_CASE("within a boot it goes on at the front") {
+TEST_CASE("within a boot it goes on at the front", "[S2]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -158,7 +161,7 @@ TEST_CASE("within a boot it goes on at the front") {
   CHECK(checkpoint.fences().empty());
 }
 
-TEST_CASE("a new boot takes the front back to what was synced") {
+TEST_CASE("a new boot takes the front back to what was synced", "[S3]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -181,7 +184,8 @@ TEST_CASE("a new boot takes the front back to what was synced") {
   CHECK(stored(file).boot == 2);
 }
 
-TEST_CASE("the data behind a front that outlived it is lost, what comes in its place is not") {
+TEST_CASE("the data behind a front that outlived it is lost, what comes in its place is not",
+          "[S3][K2]") {
   auto file = file_with("one\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -197,7 +201,7 @@ TEST_CASE("the data behind a front that outlived it is lost, what comes in its p
   CHECK(checkpoint.front() == 4);
 }
 
-TEST_CASE("truncated while no agent ran: what was durable and waited is told as gone") {
+TEST_CASE("truncated while no agent ran: what was durable and waited is told as gone", "[S6][G1]") {
   auto file = file_with("one\ntwo\nthree\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -216,7 +220,7 @@ TEST_CASE("truncated while no agent ran: what was durable and waited is told as 
   CHECK(report->warnings[0].find(gone) != std::string::npos);
 }
 
-TEST_CASE("a file shorter than its front was truncated: all of it is new") {
+TEST_CASE("a file shorter than its front was truncated: all of it is new", "[S6]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -232,7 +236,7 @@ TEST_CASE("a file shorter than its front was truncated: all of it is new") {
   CHECK(stored(file).front == 0);
 }
 
-TEST_CASE("the state of another inode is not ours") {
+TEST_CASE("the state of another inode is not ours", "[S7][K10]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -248,7 +252,7 @@ TEST_CASE("the state of another inode is not ours") {
   CHECK(stored(file).uuid == facts.fresh_uuid);
 }
 
-TEST_CASE("a damaged state is said and not believed, a newer one refused") {
+TEST_CASE("a damaged state is said and not believed, a newer one refused", "[S8][S9]") {
   auto file = file_with("one\n");
   REQUIRE(file.set_attribute(kStateAttribute, std::string(60, 'x')).ok());
   Checkpoint checkpoint(file, boot(1));
@@ -257,7 +261,7 @@ TEST_CASE("a damaged state is said and not believed, a newer one refused") {
   CHECK(checkpoint.fences() == std::vector<Position>{4});
 }
 
-TEST_CASE("run --fence is like a new boot") {
+TEST_CASE("run --fence is like a new boot", "[S3]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -291,7 +295,8 @@ TEST_CASE("fences add up and go when the front has passed them") {
   CHECK_FALSE(file.has_attribute(kFencesAttribute));
 }
 
-TEST_CASE("a failed sync sets a fence, and later successes prove nothing about what was before") {
+TEST_CASE("a failed sync sets a fence, and later successes prove nothing about what was before",
+          "[E1][K5]") {
   auto file = file_with("one\ntwo\n");
   Checkpoint checkpoint(file, boot(1));
   origin(checkpoint);
@@ -313,7 +318,8 @@ TEST_CASE("a failed sync sets a fence, and later successes prove nothing about w
   CHECK(checkpoint.synced() == 8);
 }
 
-TEST_CASE("a full disk: the front moves in memory, nothing is freeable by it, storing is retried") {
+TEST_CASE("a full disk: the front moves in memory, nothing is freeable by it, storing is retried",
+          "[E2]") {
   auto file = file_with("one\ntwo\n");
   Checkpoint checkpoint(file, boot(1));
   origin(checkpoint);
@@ -361,7 +367,7 @@ TEST_CASE("without attributes every start is a new boot") {
 
 // Wherever the k-th operation of a start at a new boot fails, with whatever error, a following
 // healthy start still reads every byte above what was synced, and carefully.
-TEST_CASE("start survives the failure of any of its operations") {
+TEST_CASE("start survives the failure of any of its operations", "[S1][S11]") {
   for (const int code : {EIO, ENOSPC}) {
     for (std::uint64_t nth = 1;; ++nth) {
       auto file = file_with("one\ntwo\ntail");
@@ -388,7 +394,8 @@ TEST_CASE("start survives the failure of any of its operations") {
   }
 }
 
-TEST_CASE("a copy remembers whose frames it holds, with the state of the original or without") {
+TEST_CASE("a copy remembers whose frames it holds, with the state of the original or without",
+          "[N6]") {
   constexpr std::uint64_t kOriginal = 8;
   const auto salt = frame_salt(kOriginal, kBootTime + 5);
   const bool with_state = GENERATE(true, false);
@@ -411,7 +418,7 @@ TEST_CASE("a copy remembers whose frames it holds, with the state of the origina
   CHECK(again.salts() == std::vector{salt});
 }
 
-TEST_CASE("a copy's state is not stored before the salts it needs") {
+TEST_CASE("a copy's state is not stored before the salts it needs", "[N6]") {
   auto file = file_with(begun_buffer(42));
   file.fail(Op::set_attribute, ENOSPC);
   Checkpoint checkpoint(file, boot(1));
@@ -447,7 +454,7 @@ TEST_CASE("a file that was seen to shrink is new, however large it is by now") {
   CHECK(checkpoint.front() == 0);
 }
 
-TEST_CASE("no line begins where one did: truncated and grown again, longer than ever") {
+TEST_CASE("no line begins where one did: truncated and grown again, longer than ever", "[S6]") {
   auto file = file_with("first\nsecond\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -472,7 +479,7 @@ TEST_CASE("no line begins where one did: truncated and grown again, longer than 
   CHECK(origin(checkpoint) == expected);
 }
 
-TEST_CASE("shorter than what was synced: truncated, though longer than the front") {
+TEST_CASE("shorter than what was synced: truncated, though longer than the front", "[S6]") {
   auto file = file_with("one\ntwo\nthree\nfour\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -486,7 +493,7 @@ TEST_CASE("shorter than what was synced: truncated, though longer than the front
   CHECK(origin(checkpoint) == Origin::truncated);
 }
 
-TEST_CASE("after a boot the front goes back to the end of a line, not into one") {
+TEST_CASE("after a boot the front goes back to the end of a line, not into one", "[S3]") {
   auto file = file_with("one\ntw");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -518,7 +525,7 @@ TEST_CASE("a fence that is forced in the same boot remembers where the front sto
   CHECK(checkpoint.space().rules().old_front == (facts.boot == boot(1).boot ? 8 : 0));
 }
 
-TEST_CASE("what is noted as clean is of one state, and never above its front") {
+TEST_CASE("what is noted as clean is of one state, and never above its front", "[B9]") {
   auto file = file_with("one\ntwo\n");
   {
     Checkpoint checkpoint(file, boot(1));
@@ -550,7 +557,8 @@ TEST_CASE("what is noted as clean is of one state, and never above its front") {
   }
 }
 
-TEST_CASE("NULs at the end are room: they are not closed, and the front does not go back for them") {
+TEST_CASE("NULs at the end are room: they are not closed, and the front does not go back for them",
+          "[S10][R8]") {
   auto file = file_with(std::string("one\ntorn\0\0", 10));
   auto facts = boot(1);
   facts.force_fence = true;
@@ -564,7 +572,8 @@ TEST_CASE("NULs at the end are room: they are not closed, and the front does not
   CHECK(checkpoint.synced() == 4);
 }
 
-TEST_CASE("nor does it while the format is open: NULs that a power cut left may become a line") {
+TEST_CASE("nor does it while the format is open: NULs that a power cut left may become a line",
+          "[S10]") {
   auto file = file_with(std::string(2, '\0'));
   {
     Checkpoint checkpoint(file, boot(1));

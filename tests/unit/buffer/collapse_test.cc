@@ -81,7 +81,7 @@ CollapseIntent an_intent() {
 
 }  // namespace
 
-TEST_CASE("an intent is what was encoded, and nothing else is one") {
+TEST_CASE("an intent is what was encoded, and nothing else is one", "[C1]") {
   const auto intent = an_intent();
   const auto bytes = encode(intent);
   CollapseIntent read;
@@ -96,7 +96,7 @@ TEST_CASE("an intent is what was encoded, and nothing else is one") {
     CHECK(decode(std::string_view(bytes).substr(0, size), read) == Decoded::damaged);
 }
 
-TEST_CASE("an intent that cannot have been meant is damaged") {
+TEST_CASE("an intent that cannot have been meant is damaged", "[C9]") {
   CollapseIntent read;
   auto intent = an_intent();
   intent.bytes = 3 * kPage;  // data would be cut off
@@ -111,7 +111,7 @@ TEST_CASE("an intent that cannot have been meant is damaged") {
   CHECK(decode(encode(intent), read) == Decoded::damaged);
 }
 
-TEST_CASE("the hole at the front goes, positions stay") {
+TEST_CASE("the hole at the front goes, positions stay", "[C1]") {
   Desk desk("....ab.c");
   const auto text = desk.file.text();
   CHECK(desk.collapse() == 4 * kPage);
@@ -122,7 +122,7 @@ TEST_CASE("the hole at the front goes, positions stay") {
   desk.start_again(1, 4 * kPage);
 }
 
-TEST_CASE("a copy of what was collapsed begins with no piece of a record") {
+TEST_CASE("a copy of what was collapsed begins with no piece of a record", "[C1]") {
   const auto format = GENERATE(Format::lines, Format::frames);
   MemoryFile file;
   file.set_inode(7, 1000);
@@ -152,7 +152,7 @@ TEST_CASE("a copy of what was collapsed begins with no piece of a record") {
   CHECK(file.text() == nuls + newline + waits);
 }
 
-TEST_CASE("only what lies below the front is cut off, in whole units") {
+TEST_CASE("only what lies below the front is cut off, in whole units", "[C1]") {
   Desk desk("....ab");
   SECTION("a done range behind the front stays") {
     REQUIRE(desk.file.punch({4 * kPage, 5 * kPage}).ok());
@@ -163,7 +163,7 @@ TEST_CASE("only what lies below the front is cut off, in whole units") {
   }
 }
 
-TEST_CASE("what is not worth it, or not safe, is left alone") {
+TEST_CASE("what is not worth it, or not safe, is left alone", "[C2]") {
   REQUIRE(Desk("....abc").collapse() == 4 * kPage);  // it is for one of these that it is not
   Desk desk("....abc");
   SECTION("a small hole") {
@@ -206,7 +206,7 @@ TEST_CASE("what is not worth it, or not safe, is left alone") {
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
-TEST_CASE("too many segments are not collapsed") {
+TEST_CASE("too many segments are not collapsed", "[C2]") {
   std::string kinds(200, '.');
   for (std::size_t i = 0; i < kSegmentsListedMax; ++i)
     kinds += "a.";
@@ -214,7 +214,7 @@ TEST_CASE("too many segments are not collapsed") {
   CHECK(desk.collapse() == 0);
 }
 
-TEST_CASE("a power cut anywhere in the shifting is carried to its end") {
+TEST_CASE("a power cut anywhere in the shifting is carried to its end", "[C8][K8]") {
   const std::string kinds = "......ab.c..de";
   const auto before = pages(kinds).substr(6 * kPage) + "tail\n";
   for (std::uint64_t shifted = 0; shifted <= 7; ++shifted) {
@@ -231,7 +231,7 @@ TEST_CASE("a power cut anywhere in the shifting is carried to its end") {
   }
 }
 
-TEST_CASE("a power cut in the repair is repaired as well") {
+TEST_CASE("a power cut in the repair is repaired as well", "[C8]") {
   Desk desk("......ab.c..de");
   desk.file.tear_collapse(2);
   CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
@@ -244,7 +244,7 @@ TEST_CASE("a power cut in the repair is repaired as well") {
   CHECK(desk.file.collapsed_bytes() == 6 * kPage);
 }
 
-TEST_CASE("a kill between any two calls is settled by the next start") {
+TEST_CASE("a kill between any two calls is settled by the next start", "[C5][C7][K3]") {
   for (std::uint64_t nth = 1;; ++nth) {
     INFO("killed at call " << nth);
     Desk desk("....ab.c");
@@ -264,7 +264,7 @@ TEST_CASE("a kill between any two calls is settled by the next start") {
   }
 }
 
-TEST_CASE("what was appended before the next start is neither cut off nor moved") {
+TEST_CASE("what was appended before the next start is neither cut off nor moved", "[C7]") {
   Desk desk("....ab");
   desk.file.tear_collapse(100);  // all shifted, the size still the old one
   CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
@@ -275,7 +275,7 @@ TEST_CASE("what was appended before the next start is neither cut off nor moved"
   CHECK(end.ends_with(std::string("\0new\n", 5)));
 }
 
-TEST_CASE("an intent that is not of this file and state is thrown away") {
+TEST_CASE("an intent that is not of this file and state is thrown away", "[C4]") {
   Desk desk("....ab");
   const auto text = desk.file.text();
   auto intent = an_intent();
@@ -302,7 +302,7 @@ TEST_CASE("an intent that is not of this file and state is thrown away") {
   CHECK(desk.file.text() == text);
 }
 
-TEST_CASE("a file that is not as a collapse left it is begun anew, carefully") {
+TEST_CASE("a file that is not as a collapse left it is begun anew, carefully", "[C9]") {
   Desk desk("....ab");
   desk.file.tear_collapse(1);
   CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
@@ -325,7 +325,7 @@ TEST_CASE("a file that is not as a collapse left it is begun anew, carefully") {
 }
 
 // An error of fdatasync gave up what was to be shifted, and the power went before it was.
-TEST_CASE("a collapse of which a power cut took all data is nothing that is to be done") {
+TEST_CASE("a collapse of which a power cut took all data is nothing that is to be done", "[C6]") {
   Desk desk("....ab");
   desk.file.tear_collapse(0);
   CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
@@ -341,7 +341,7 @@ TEST_CASE("a collapse of which a power cut took all data is nothing that is to b
   CHECK(desk.file.text() == text);
 }
 
-TEST_CASE("an intent that cannot be removed holds back what would make it doubtful") {
+TEST_CASE("an intent that cannot be removed holds back what would make it doubtful", "[C3]") {
   Desk desk("....ab");
   const auto end = desk.file.size();
   desk.file.fail(Op::remove_attribute, ENOSPC, 1, MemoryFile::How::for_ever);
@@ -359,7 +359,7 @@ TEST_CASE("an intent that cannot be removed holds back what would make it doubtf
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
-TEST_CASE("an intent into whose hole somebody has written since is not carried out") {
+TEST_CASE("an intent into whose hole somebody has written since is not carried out", "[C9]") {
   Desk desk("....ab");
   desk.file.tear_collapse(0);
   CHECK_FALSE(desk.checkpoint.collapse(kLimits).ok());
@@ -402,7 +402,7 @@ TEST_CASE("an intent that cannot be stored stops it before anything is moved") {
   CHECK(desk.file.collapsed_bytes() == 0);
 }
 
-TEST_CASE("while the new base cannot be stored nothing below the last segment is freed") {
+TEST_CASE("while the new base cannot be stored nothing below the last segment is freed", "[C3]") {
   Desk desk("....ab");
   const auto end = desk.file.size();
   desk.file.fail(Op::set_attribute, ENOSPC, 3, MemoryFile::How::for_ever);

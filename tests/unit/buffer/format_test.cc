@@ -50,7 +50,7 @@ const std::string kTorn = std::string(600, '\0') + "a piece of a payload";
 
 }  // namespace
 
-TEST_CASE("torn text decides nothing; what is whole and comes behind it does") {
+TEST_CASE("torn text decides nothing; what is whole and comes behind it does", "[D1][D6]") {
   auto file = file_with(kTorn, kBootTime - 1);
   CHECK(*standing_format(file) == Format::none);
   Checkpoint checkpoint(file, this_boot());
@@ -72,7 +72,7 @@ TEST_CASE("torn text decides nothing; what is whole and comes behind it does") {
   }
 }
 
-TEST_CASE("the next boot remembers that it was left open") {
+TEST_CASE("the next boot remembers that it was left open", "[D6]") {
   auto file = file_with(kTorn, kBootTime - 1);
   CHECK(format_at_start(file) == Format::none);
   auto facts = this_boot();
@@ -86,13 +86,14 @@ TEST_CASE("the next boot remembers that it was left open") {
   CHECK(again.format() == Format::frames);
 }
 
-TEST_CASE("below a fence a whole line decides, and so does text where frames have a marker") {
+TEST_CASE("below a fence a whole line decides, and so does text where frames have a marker",
+          "[D3][D4]") {
   const auto* text = GENERATE("line\n", "a line without an end", "one\ntwo");
   auto file = file_with(text, kBootTime - 1);
   CHECK(format_at_start(file) == Format::lines);
 }
 
-TEST_CASE("behind a torn line a whole one decides, and torn frames larger than one look") {
+TEST_CASE("behind a torn line a whole one decides, and torn frames larger than one look", "[D4]") {
   auto lines = file_with(kTorn + "\nwhole\n", kBootTime - 1);
   CHECK(format_at_start(lines) == Format::lines);
   auto frames = file_with(std::string(600, '\0') + std::string(400'000, 'z'), kBootTime - 1);
@@ -101,17 +102,26 @@ TEST_CASE("behind a torn line a whole one decides, and torn frames larger than o
   CHECK(format_at_start(frames) == Format::frames);
 }
 
-TEST_CASE("a newline in the torn head of a frame makes no line") {
+TEST_CASE("NULs and newlines are what lines leave, and so much torn text is no frame", "[D5][D6]") {
+  auto freed = file_with(std::string("\0\0\n\n", 4), kBootTime - 1);
+  CHECK(format_at_start(freed) == Format::lines);
+  auto nuls = file_with(std::string(8192, '\0'), kBootTime - 1);
+  CHECK(format_at_start(nuls) == Format::none);
+  auto torn = file_with(std::string(600, '\0') + std::string(129 << 20, 'z'), kBootTime - 1);
+  CHECK(*standing_format(torn) == Format::lines);
+}
+
+TEST_CASE("a newline in the torn head of a frame makes no line", "[D1]") {
   auto file = file_with(kTorn + std::string("\0\n", 2) + "junk\xa9PL\x01\x0a more", kBootTime - 1);
   CHECK(format_at_start(file) == Format::none);
 }
 
-TEST_CASE("where no crash was text says lines at once") {
+TEST_CASE("where no crash was text says lines at once", "[D2]") {
   auto file = file_with(std::string("\0abc\n", 5), kBootTime + 1);
   CHECK(format_at_start(file) == Format::lines);
 }
 
-TEST_CASE("a file born later than now was born in no boot: the clock was behind") {
+TEST_CASE("a file born later than now was born in no boot: the clock was behind", "[S5]") {
   auto file = file_with("one\ntw", kNow + 1);
   Checkpoint checkpoint(file, this_boot());
   const auto report = checkpoint.start();

@@ -70,7 +70,7 @@ struct Drive {
 
 }  // namespace
 
-TEST_CASE("frames are read one behind the other, NULs between them skipped") {
+TEST_CASE("frames are read one behind the other, NULs between them skipped", "[N1][N2]") {
   Drive drive;
   drive.append(drive.make("one") + drive.make("") + std::string(70, '\0') + drive.make("t\no\0o"));
   CHECK(drive.read() == "one||t\no|");
@@ -79,7 +79,8 @@ TEST_CASE("frames are read one behind the other, NULs between them skipped") {
   CHECK(drive.at == drive.file.size());
 }
 
-TEST_CASE("NULs that were written ahead wait, however many, and end where a frame stands") {
+TEST_CASE("NULs that were written ahead wait, however many, and end where a frame stands",
+          "[N1][R8]") {
   Drive drive;
   const auto one = drive.make("one");
   constexpr std::size_t kRoom = 1 << 20;
@@ -94,7 +95,7 @@ TEST_CASE("NULs that were written ahead wait, however many, and end where a fram
   CHECK(drive.at == drive.file.size());
 }
 
-TEST_CASE("frames written into room in the middle of a read are all read") {
+TEST_CASE("frames written into room in the middle of a read are all read", "[R9]") {
   const std::size_t size = GENERATE(100, 4090, 6000, 20'000);  // of the first
   Drive drive;
   const auto first = drive.make("one");
@@ -109,7 +110,7 @@ TEST_CASE("frames written into room in the middle of a read are all read") {
   CHECK(drive.read() == "one|" + std::string(size, 'o') + "|two|three|");
 }
 
-TEST_CASE("a frame that is being written into room while it is read is not torn") {
+TEST_CASE("a frame that is being written into room while it is read is not torn", "[N5][R9]") {
   const std::size_t written = GENERATE(2, 20, 36, 2'000);  // of it, when its end is looked for
   Drive drive;
   const std::string one(4096 - 40 - written, 'f');
@@ -126,7 +127,7 @@ TEST_CASE("a frame that is being written into room while it is read is not torn"
   CHECK(drive.read() == one + "|" + two + "|third|");
 }
 
-TEST_CASE("holes are jumped, NULs at the end of the file wait") {
+TEST_CASE("holes are jumped, NULs at the end of the file wait", "[N1]") {
   Drive drive;
   drive.append(drive.make("one"));
   drive.file.producer_writes(1 << 30, drive.make("far"));
@@ -139,7 +140,7 @@ TEST_CASE("holes are jumped, NULs at the end of the file wait") {
   CHECK(drive.unfinished == 0);
 }
 
-TEST_CASE("NULs at the end wait below a fence too, until a frame follows them") {
+TEST_CASE("NULs at the end wait below a fence too, until a frame follows them", "[N1]") {
   Drive drive;
   drive.append(drive.make("one") + std::string(1000, '\0'));
   drive.space.rules().fences = {Position(drive.file.size())};
@@ -150,7 +151,7 @@ TEST_CASE("NULs at the end wait below a fence too, until a frame follows them") 
   CHECK(drive.at == drive.file.size());
 }
 
-TEST_CASE("a frame that is not whole waits, and is set aside when something follows it") {
+TEST_CASE("a frame that is not whole waits, and is set aside when something follows it", "[N5]") {
   const auto whole = Drive().make("a record that is longer than a head of a frame");
   for (const std::size_t cut :
        {std::size_t{1}, std::size_t{20}, kFrameHeadBytes, whole.size() - 1}) {
@@ -167,7 +168,7 @@ TEST_CASE("a frame that is not whole waits, and is set aside when something foll
   }
 }
 
-TEST_CASE("a frame that is whole after all is delivered") {
+TEST_CASE("a frame that is whole after all is delivered", "[N5]") {
   Drive drive;
   const auto whole = drive.make("one");
   drive.append(whole.substr(0, 40));
@@ -176,7 +177,7 @@ TEST_CASE("a frame that is whole after all is delivered") {
   CHECK(drive.read() == "one|");
 }
 
-TEST_CASE("below a fence a torn end is set aside at once") {
+TEST_CASE("below a fence a torn end is set aside at once", "[N5]") {
   Drive drive;
   drive.append(drive.make("one").substr(0, 39));
   drive.space.rules().fences = {Position(drive.file.size())};
@@ -185,7 +186,7 @@ TEST_CASE("below a fence a torn end is set aside at once") {
   CHECK(drive.read() == "two|");
 }
 
-TEST_CASE("bytes that are no frame are set aside up to the next one") {
+TEST_CASE("bytes that are no frame are set aside up to the next one", "[N4]") {
   Drive drive;
   drive.append("hello\n");
   CHECK(drive.read() == "[damaged 6]");
@@ -195,7 +196,7 @@ TEST_CASE("bytes that are no frame are set aside up to the next one") {
   CHECK(drive.read() == "one|[damaged " + std::to_string(bad.size()) + "]two|[damaged 4]three|");
 }
 
-TEST_CASE("a frame of another file inside damage is not taken for one of this") {
+TEST_CASE("a frame of another file inside damage is not taken for one of this", "[N6]") {
   Drive drive;
   auto bad = drive.make("a backup: " + frame("stolen", 7) + frame("stolen", 7));
   bad[kFrameHeadBytes] ^= 1;
@@ -203,7 +204,7 @@ TEST_CASE("a frame of another file inside damage is not taken for one of this") 
   CHECK(drive.read() == "[damaged " + std::to_string(bad.size()) + "]one|");
 }
 
-TEST_CASE("in a copy the salt of the original is learned") {
+TEST_CASE("in a copy the salt of the original is learned", "[N6]") {
   Drive drive;
   auto bad = frame("bad", 7);
   bad[kFrameHeadBytes] ^= 1;
@@ -211,14 +212,15 @@ TEST_CASE("in a copy the salt of the original is learned") {
   CHECK(drive.read() == "one|[damaged " + std::to_string(bad.size()) + "]two|three|");
 }
 
-TEST_CASE("salts that are known beforehand are good behind damage") {
+TEST_CASE("salts that are known beforehand are good behind damage", "[N6]") {
   Drive drive;
   drive.space.rules().salts = {7};
   drive.append("the end of a freed one" + frame("one", 7) + frame("two", 7));
   CHECK(drive.read() == "[damaged 22]one|two|");
 }
 
-TEST_CASE("a damaged frame of which both ends are sound is set aside whole, whatever it holds") {
+TEST_CASE("a damaged frame of which both ends are sound is set aside whole, whatever it holds",
+          "[N4]") {
   Drive drive;
   drive.memory_bytes = GENERATE(100, 4096);
   auto bad = drive.make("a copy of records of this very file: " + drive.make("stolen"));
@@ -228,7 +230,7 @@ TEST_CASE("a damaged frame of which both ends are sound is set aside whole, what
   CHECK(drive.read() == aside + "one|" + aside);
 }
 
-TEST_CASE("a record over the limit is set aside whole, whatever the memory") {
+TEST_CASE("a record over the limit is set aside whole, whatever the memory", "[N3]") {
   Drive drive({1000, {}});
   const auto large = drive.make(std::string(5000, 'x'));
   const auto small = drive.make(std::string(1000, 'y'));
@@ -238,7 +240,7 @@ TEST_CASE("a record over the limit is set aside whole, whatever the memory") {
   CHECK(drive.read() == aside + std::string(1000, 'y') + "|" + aside);
 }
 
-TEST_CASE("the work is linear in the damage, whatever lengths torn heads claim") {
+TEST_CASE("the work is linear in the damage, whatever lengths torn heads claim", "[N7]") {
   Drive drive;
   const auto torn = drive.make(std::string(60'000, 'x')).substr(0, kFrameHeadBytes);
   std::string damage;
@@ -255,7 +257,8 @@ TEST_CASE("the work is linear in the damage, whatever lengths torn heads claim")
   CHECK(looks < 4 * (size / kFrameHeadBytes));
 }
 
-TEST_CASE("random damage: what is delivered is a record, and no whole record is missing") {
+TEST_CASE("random damage: what is delivered is a record, and no whole record is missing",
+          "[N2][N4]") {
   auto random = punchline::testing::seeded_random();
   for (int life = 0; life < 300; ++life) {
     Drive drive;
@@ -282,7 +285,7 @@ TEST_CASE("random damage: what is delivered is a record, and no whole record is 
   }
 }
 
-TEST_CASE("damage ends where freed space begins") {
+TEST_CASE("damage ends where freed space begins", "[N4]") {
   Drive drive;
   const auto freed = std::string(5000, '\0');
   const auto few = std::string(44, '\0');

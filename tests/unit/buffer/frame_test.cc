@@ -59,7 +59,7 @@ TEST_CASE("no key is not an empty key, and an empty payload is a record") {
   CHECK(head.key_bytes == 0);
 }
 
-TEST_CASE("every beginning of a frame is told from a whole one and from none") {
+TEST_CASE("every beginning of a frame is told from a whole one and from none", "[N5]") {
   const auto bytes = encoded(sample());
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     FrameHead head;
@@ -69,7 +69,7 @@ TEST_CASE("every beginning of a frame is told from a whole one and from none") {
   }
 }
 
-TEST_CASE("any one bit that is wrong is noticed") {
+TEST_CASE("any one bit that is wrong is noticed", "[N2]") {
   const auto bytes = encoded(sample());
   for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     auto flipped = bytes;

@@ -85,7 +85,7 @@ TEST_CASE("positions count from the base") {
   CHECK(drive.items() == "record[1004,1008)");
 }
 
-TEST_CASE("a line larger than the memory asks for more, one over the limit is set aside") {
+TEST_CASE("a line larger than the memory asks for more, one over the limit is set aside", "[R5]") {
   MemoryFile file(std::string(500, 'x') + "\n" + std::string(5000, 'y') + "\nz\n");
   Drive drive(file, {1000, {}});
   CHECK(drive.items() == "record[0,501)oversize[501,5502)record[5502,5504)");
@@ -102,7 +102,7 @@ TEST_CASE("a hole of terabytes is skipped in a few steps") {
   CHECK(drive.steps < 10);
 }
 
-TEST_CASE("a hole at the end is room: no part of a line, and what follows it is found") {
+TEST_CASE("a hole at the end is room: no part of a line, and what follows it is found", "[R8]") {
   MemoryFile file("a\nun");
   file.producer_writes(1 << 20, nuls(1));
   Drive drive(file);
@@ -116,7 +116,7 @@ TEST_CASE("a hole at the end is room: no part of a line, and what follows it is 
   CHECK(drive.items() == "room[13,1048577)nothing[1048577,1048578)record[1048578,1048580)");
 }
 
-TEST_CASE("room that has been read is read again once its producer has filled it") {
+TEST_CASE("room that has been read is read again once its producer has filled it", "[R8]") {
   const bool knows_holes = GENERATE(true, false);
   MemoryFile file("a\n");
   file.set_knows_holes(knows_holes);
@@ -130,7 +130,7 @@ TEST_CASE("room that has been read is read again once its producer has filled it
   CHECK(drive.payloads == "a|record|next|");
 }
 
-TEST_CASE("lines written into room in the middle of a read are all read, and as they are") {
+TEST_CASE("lines written into room in the middle of a read are all read, and as they are", "[R9]") {
   const std::uint64_t second = GENERATE(4096, 3 * 4096);  // the NULs before it are a gap, or too few
   MemoryFile file("a\n");
   file.truncate(1 << 20);
@@ -145,7 +145,7 @@ TEST_CASE("lines written into room in the middle of a read are all read, and as 
   CHECK(drive.payloads == "a|" + std::string(second - 3, 'b') + "|c|");
 }
 
-TEST_CASE("the same where the NULs were longer than the memory") {
+TEST_CASE("the same where the NULs were longer than the memory", "[R9]") {
   constexpr std::uint64_t kSecond = 7 * 4096;
   MemoryFile file("a\n");
   file.set_knows_holes(GENERATE(true, false));
@@ -162,7 +162,7 @@ TEST_CASE("the same where the NULs were longer than the memory") {
 }
 
 // What it was damaged by is behind the NULs that are looked at first.
-TEST_CASE("room behind a long damaged line is read again once its producer has filled it") {
+TEST_CASE("room behind a long damaged line is read again once its producer has filled it", "[R8]") {
   const auto damaged = std::string("b") + nuls(1) + std::string(5000, 'c');
   MemoryFile file(damaged);
   file.truncate(1 << 20);
@@ -213,7 +213,7 @@ TEST_CASE("a long unfinished line is not read again from its beginning") {
   CHECK(drive.items() == "oversize[0,100011)record[100011,100013)");
 }
 
-TEST_CASE("a record that its writer took back in place is seen to end") {
+TEST_CASE("a record that its writer took back in place is seen to end", "[P2]") {
   MemoryFile file("ok\n" + std::string(200, 'x'));
   Drive drive(file, {1000, {}});
   CHECK(drive.items() == "record[0,3)");
@@ -223,7 +223,7 @@ TEST_CASE("a record that its writer took back in place is seen to end") {
   CHECK(drive.at == 203);
 }
 
-TEST_CASE("a torn line of any length below the fence is one entry") {
+TEST_CASE("a torn line of any length below the fence is one entry", "[R3]") {
   MemoryFile file("begin");
   file.producer_writes(100'000, "end\nok\n");
   Drive drive(file, {1000, {200'000}});

@@ -39,7 +39,7 @@ std::string nuls(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("lines are records, what is not finished waits") {
+TEST_CASE("lines are records, what is not finished waits", "[R6][R7]") {
   CHECK(decode("one\ntwo\nthr") == "record[0,4)record[4,8)");
   CHECK(decode("a\r\n") == "record[0,3)");  // CR is data
   CHECK(decode("") == "");
@@ -47,19 +47,19 @@ TEST_CASE("lines are records, what is not finished waits") {
   CHECK(decode("x\n", {}, 1000) == "record[1000,1002)");
 }
 
-TEST_CASE("empty lines and lines of NULs are nothing, neighbours joined") {
+TEST_CASE("empty lines and lines of NULs are nothing, neighbours joined", "[R1]") {
   CHECK(decode("\n\n\na\n\n") == "nothing[0,3)record[3,5)nothing[5,6)");
   CHECK(decode(nuls(5) + "\n\nb\n") == "nothing[0,7)record[7,9)");
 }
 
-TEST_CASE("read exactly, NULs are payload unless they are a gap") {
+TEST_CASE("read exactly, NULs are payload unless they are a gap", "[R4][R6]") {
   CHECK(decode("a" + nuls(1) + "b\n") == "record[0,4)");
   CHECK(decode(nuls(1) + "b\n") == "record[0,3)");
   CHECK(decode(nuls(4095) + "b\n") == "record[0,4097)");
   CHECK(decode(nuls(4096) + "b\nc\n") == "gap[0,4098)record[4098,4100)");
 }
 
-TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole") {
+TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole", "[R3]") {
   const ReadRules rules{1 << 20, {100}};
   CHECK(decode("a" + nuls(1) + "b\nok\n", rules) == "torn[0,4)record[4,7)");
   CHECK(decode(nuls(5000) + "b\n", {1 << 20, {6000}}) == "torn[0,5002)");
@@ -68,7 +68,8 @@ TEST_CASE("read carefully, a line with NULs and other bytes is set aside whole")
   CHECK(decode("a" + nuls(1) + "b\n", rules, 100) == "record[100,104)");
 }
 
-TEST_CASE("behind a freed block below the old front the rest of a line is none that was torn") {
+TEST_CASE("behind a freed block below the old front the rest of a line is none that was torn",
+          "[R3]") {
   ReadRules rules{1 << 20, {20'000}};
   rules.old_front = 8200;
   const auto rest = nuls(8192) + "rest of\nnext\n";
@@ -80,7 +81,7 @@ TEST_CASE("behind a freed block below the old front the rest of a line is none t
   CHECK(decode(rest, rules) == "torn[0,8200)record[8200,8205)");
 }
 
-TEST_CASE("a line that spans any fence is set aside whole") {
+TEST_CASE("a line that spans any fence is set aside whole", "[R2]") {
   const ReadRules rules{1 << 20, {4, 9}};
   CHECK(decode("abc\n", rules) == "record[0,4)");  // ends at the fence
   CHECK(decode("abcd\n", rules) == "spans_fence[0,5)");
@@ -91,12 +92,13 @@ TEST_CASE("a line that spans any fence is set aside whole") {
   CHECK(decode(nuls(9) + "\n", rules) == "nothing[0,10)");
 }
 
-TEST_CASE("NULs that nobody is known to have freed are room, their newline is nothing") {
+TEST_CASE("NULs that nobody is known to have freed are room, their newline is nothing",
+          "[R1][R8]") {
   CHECK(decode(nuls(4095) + "\nb\n") == "nothing[0,4096)record[4096,4098)");
   CHECK(decode(nuls(4096) + "\n\nb\n") == "room[0,4096)nothing[4096,4098)record[4098,4100)");
 }
 
-TEST_CASE("behind NULs up to a fence a line begins at the fence") {
+TEST_CASE("behind NULs up to a fence a line begins at the fence", "[R2]") {
   const ReadRules rules{1 << 20, {6}};
   CHECK(decode("a\n" + nuls(4) + "new\n", rules) == "record[0,2)nothing[2,6)record[6,10)");
   CHECK(decode("torn" + nuls(2) + "new\n", rules) == "torn[0,6)record[6,10)");
@@ -104,7 +106,7 @@ TEST_CASE("behind NULs up to a fence a line begins at the fence") {
   CHECK(decode(nuls(5000) + "new\n", {1 << 20, {5000}}) == "room[0,5000)record[5000,5004)");
 }
 
-TEST_CASE("a record may be as long as the limit and no longer") {
+TEST_CASE("a record may be as long as the limit and no longer", "[R5]") {
   const ReadRules rules{3, {}};
   CHECK(decode("abc\nabcd\nabc\n", rules) == "record[0,4)oversize[4,9)record[9,13)");
   CHECK(decode("abcd\n", {3, {100}}) == "oversize[0,5)");

@@ -18,7 +18,7 @@ Losses one(LossReason reason, Loss loss) {
 
 }  // namespace
 
-TEST_CASE("what is lost adds up on the file, reason by reason") {
+TEST_CASE("what is lost adds up on the file, reason by reason", "[G1][G2][G3][G4]") {
   MemoryFile file;
   CHECK_FALSE(is_any(*noted_losses(file)));
   REQUIRE(note_losses(file, one(LossReason::truncated, {1, 3, 120})).ok());

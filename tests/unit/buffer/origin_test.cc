@@ -28,7 +28,7 @@ StartFacts in_boot(std::uint64_t boot) {
 
 }  // namespace
 
-TEST_CASE("how a buffer with a state was found") {
+TEST_CASE("how a buffer with a state was found", "[S2][S3][S6][S7]") {
   struct Row {
     const char* words;
     Position front;
@@ -77,7 +77,7 @@ TEST_CASE("who saw it being truncated says what is lost, and a start does not sa
   }
 }
 
-TEST_CASE("a fence that was asked for makes a start the first of a boot") {
+TEST_CASE("a fence that was asked for makes a start the first of a boot", "[S3]") {
   auto facts = in_boot(1);
   facts.force_fence = true;
   const auto state = noted();
@@ -85,7 +85,7 @@ TEST_CASE("a fence that was asked for makes a start the first of a boot") {
   CHECK(judge_without_state(500, true, facts) == Origin::unknown);
 }
 
-TEST_CASE("a boot takes the front back to what was synced, and not below the base") {
+TEST_CASE("a boot takes the front back to what was synced, and not below the base", "[S3]") {
   CHECK(front_at_start(noted(500, 400), in_boot(1)) == 500);
   CHECK(front_at_start(noted(500, 400), in_boot(2)) == 400);
   CHECK(front_at_start(noted(500, 800), in_boot(2)) == 500);
@@ -94,7 +94,7 @@ TEST_CASE("a boot takes the front back to what was synced, and not below the bas
   CHECK(front_at_start(collapsed, in_boot(2)) == 450);
 }
 
-TEST_CASE("a file without a state is read exactly only if it was born in this boot") {
+TEST_CASE("a file without a state is read exactly only if it was born in this boot", "[S4][S5]") {
   const auto facts = in_boot(1);  // which began at 100, and now is 1000
   CHECK(judge_without_state(101, true, facts) == Origin::fresh);
   CHECK(judge_without_state(1000, true, facts) == Origin::fresh);

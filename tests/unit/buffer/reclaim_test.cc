@@ -19,7 +19,7 @@ std::string text(const std::vector<Reclaim::Punch>& punches) {
 
 }  // namespace
 
-TEST_CASE("below the front whole blocks alone are freed") {
+TEST_CASE("below the front whole blocks alone are freed", "[F1]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
@@ -31,7 +31,8 @@ TEST_CASE("below the front whole blocks alone are freed") {
   CHECK(reclaim.plan(view, {}, 10).empty());
 }
 
-TEST_CASE("in lines the newline before the front stays, so that NULs never run into what waits") {
+TEST_CASE("in lines the newline before the front stays, so that NULs never run into what waits",
+          "[F1]") {
   IntervalSet done;
   Reclaim lines(4096, 0, Format::lines);
   lines.add({0, 8192});
@@ -42,7 +43,7 @@ TEST_CASE("in lines the newline before the front stays, so that NULs never run i
   CHECK(text(frames.plan({8192, 8192, &done}, {}, 10)) == "blocks[0,8192)");
 }
 
-TEST_CASE("while a collapse is not noted nothing below its last segment is freed") {
+TEST_CASE("while a collapse is not noted nothing below its last segment is freed", "[C3]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 30'000});
@@ -50,7 +51,7 @@ TEST_CASE("while a collapse is not noted nothing below its last segment is freed
   CHECK(text(reclaim.plan({10'000, 30'000, &done, 40'000}, {}, 10)).empty());
 }
 
-TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule") {
+TEST_CASE("nothing is freed below a front that is not stored but by the in-band rule", "[F5][F2]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 10'000});
@@ -58,7 +59,7 @@ TEST_CASE("nothing is freed below a front that is not stored but by the in-band 
   CHECK(text(reclaim.plan({5000, 10'000, &done}, {}, 10)) == "blocks[0,4096)in-band[5000,9999)");
 }
 
-TEST_CASE("above the front a range keeps its last newline until another one follows") {
+TEST_CASE("above the front a range keeps its last newline until another one follows", "[F2]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   done.insert({1000, 3000});
@@ -73,7 +74,7 @@ TEST_CASE("above the front a range keeps its last newline until another one foll
   CHECK(text(punches) == "in-band[2999,3499)");
 }
 
-TEST_CASE("small ranges wait, lowest go first, a turn is bounded") {
+TEST_CASE("small ranges wait, lowest go first, a turn is bounded", "[F6]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   for (const auto range :
@@ -92,7 +93,8 @@ TEST_CASE("what an earlier run left is freed although nobody calls it done") {
   CHECK(text(reclaim.plan({20'000, 20'000, &done}, {}, 10)) == "blocks[8192,16384)");
 }
 
-TEST_CASE("room is left alone, and what stands before and behind it is freed to the byte") {
+TEST_CASE("room is left alone, and what stands before and behind it is freed to the byte",
+          "[F1][F2][R8]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 5000});
@@ -107,7 +109,7 @@ TEST_CASE("room is left alone, and what stands before and behind it is freed to 
   CHECK(reclaim.plan(view, {}, 10).empty());
 }
 
-TEST_CASE("room up to the front is left alone too") {
+TEST_CASE("room up to the front is left alone too", "[F1]") {
   IntervalSet done;
   Reclaim reclaim(4096, 0, Format::lines);
   reclaim.add({0, 5000});

@@ -49,7 +49,7 @@ TEST_CASE("a state comes back as it went, in 60 bytes") {
   CHECK(read == sample());
 }
 
-TEST_CASE("a state with any bit flipped is damaged, never another state") {
+TEST_CASE("a state with any bit flipped is damaged, never another state", "[S8]") {
   const auto bytes = encode(sample());
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     auto flipped = bytes;
@@ -69,7 +69,7 @@ TEST_CASE("a state cut short or prolonged is damaged") {
   CHECK(decode(bytes + '\0', read) == Decoded::damaged);
 }
 
-TEST_CASE("a sound state of a newer version is told from a damaged one") {
+TEST_CASE("a sound state of a newer version is told from a damaged one", "[S9]") {
   State read;
   CHECK(decode(of_version(3, encode(sample()) + "more"), read) == Decoded::newer_version);
 }

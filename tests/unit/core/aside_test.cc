@@ -41,7 +41,7 @@ Item set_aside(ByteRange range, SetAsideReason reason) {
 
 }  // namespace
 
-TEST_CASE("what is set aside is done once its copy is durable, and not before") {
+TEST_CASE("what is set aside is done once its copy is durable, and not before", "[Q1]") {
   ReadDesk desk;
   desk.books.ledger.done({0, 500});
   auto& ledger = desk.books.ledger;
@@ -77,7 +77,7 @@ TEST_CASE("what is met once more is neither counted nor copied twice") {
   CHECK(desk.store.labels.size() == 1);
 }
 
-TEST_CASE("without a quarantine all stays, and counts as set aside") {
+TEST_CASE("without a quarantine all stays, and counts as set aside", "[Q3]") {
   ReadDesk desk(false);
   desk.books.ledger.note_read(500);
   desk.aside.take(set_aside({500, 510}, SetAsideReason::oversize));

@@ -41,7 +41,7 @@ TEST_CASE("a line that is written below the front is set aside, told, and freed 
   CHECK(desk.records_set_aside(SetAsideReason::written_below_front) == 1);
 }
 
-TEST_CASE("it is looked for each second, and sooner when hurried") {
+TEST_CASE("it is looked for each second, and sooner when hurried", "[B7]") {
   EmptyDesk desk;
   desk.below.look(desk.now);
   CHECK(desk.below.due() == desk.now + 1s);
@@ -58,7 +58,7 @@ TEST_CASE("a file that was truncated and appended to holds no strays") {
   CHECK(desk.records_set_aside(SetAsideReason::written_below_front) == 0);
 }
 
-TEST_CASE("what waits and is written over is counted as lost, and told") {
+TEST_CASE("what waits and is written over is counted as lost, and told", "[B6][G2]") {
   Desk desk;
   desk.below.look(desk.now);
   desk.now += 1s;

@@ -216,7 +216,7 @@ TEST_CASE("where no partition answers the agent does not read on") {
   CHECK(world.duplicates() == 0);
 }
 
-TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered") {
+TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered", "[R4]") {
   World world(1, 6);
   append_many(world, 0, 3);
   const auto gap = world.file.size();
@@ -231,7 +231,7 @@ TEST_CASE("a gap is skipped, the line behind it set aside, later ones delivered"
   CHECK(world.checkpoint().state().gap_seen);
 }
 
-TEST_CASE("an unfinished last line waits, or is closed after partial_timeout") {
+TEST_CASE("an unfinished last line waits, or is closed after partial_timeout", "[R7]") {
   World world(1, 7);
   world.append("whole");
   world.append_raw("unfinished");
@@ -322,7 +322,7 @@ TEST_CASE("idle: without a wake it looks once a second") {
   CHECK(world.sink.log(0).size() == 2);
 }
 
-TEST_CASE("after an I/O error what is there is read carefully") {
+TEST_CASE("after an I/O error what is there is read carefully", "[E1]") {
   World world(1, 12);
   world.append("before");
   world.open();
@@ -358,7 +358,7 @@ TEST_CASE("what nobody has told of is found by a look at the files") {
   world.check_all_arrived();
 }
 
-TEST_CASE("reports for what was truncated away free nothing of what came in its place") {
+TEST_CASE("reports for what was truncated away free nothing of what came in its place", "[E3]") {
   World world(1, 13);
   world.append("warm");
   world.open();
@@ -409,7 +409,7 @@ TEST_CASE("a file that has become very large says so in time") {
                     "producer without O_APPEND was here)"));
 }
 
-TEST_CASE("a collapse moves no position, whatever lags or waits") {
+TEST_CASE("a collapse moves no position, whatever lags or waits", "[C1]") {
   World world(2, 11);
   world.limits.collapse = {4096, 4096, 0};
   world.limits.collapse_delay = Duration(0);

@@ -47,7 +47,7 @@ struct Desk {
 
 }  // namespace
 
-TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks only") {
+TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks only", "[F1][F6]") {
   Desk desk;
   auto& books = desk.open();
   books.freer.done({0, 100'000}, kStart);
@@ -62,7 +62,8 @@ TEST_CASE("large ranges are freed at once, the rest after a while, whole blocks 
   CHECK(books.freer.freed_bytes() == 106'496);
 }
 
-TEST_CASE("room is not freed with what is done around it: somebody may be writing there") {
+TEST_CASE("room is not freed with what is done around it: somebody may be writing there",
+          "[F2][R8]") {
   Desk desk;
   auto& books = desk.open();
   books.freer.done({0, 20'000}, kStart);
@@ -75,7 +76,7 @@ TEST_CASE("room is not freed with what is done around it: somebody may be writin
   CHECK(books.freer.freed_bytes() > 50'000);
 }
 
-TEST_CASE("nothing is freed while somebody writes below the front") {
+TEST_CASE("nothing is freed while somebody writes below the front", "[B4]") {
   Desk desk;
   auto& books = desk.open();
   books.freer.done({0, 100'000}, kStart);
@@ -96,7 +97,7 @@ TEST_CASE("nothing is freed while somebody writes below the front") {
   CHECK(books.freer.freed_bytes() > 190'000);
 }
 
-TEST_CASE("what is done behind room is not freed while somebody writes in the room") {
+TEST_CASE("what is done behind room is not freed while somebody writes in the room", "[B4]") {
   Desk desk;
   auto& books = desk.open();
   books.freer.done({0, 20'000}, kStart);
@@ -115,7 +116,7 @@ TEST_CASE("what is done behind room is not freed while somebody writes in the ro
   CHECK(books.freer.freed_bytes() > freed + 130'000);
 }
 
-TEST_CASE("the front is in the attribute before a block below it is freed") {
+TEST_CASE("the front is in the attribute before a block below it is freed", "[F5]") {
   Desk desk;
   auto& books = desk.open();
   desk.file.fail(Op::set_attribute, EIO, 1, How::for_ever);
@@ -131,7 +132,8 @@ TEST_CASE("the front is in the attribute before a block below it is freed") {
 
 // The orders on which all rests (buffer/FORMAT.md, "Freeing" and "Collapsing"), as the file sees
 // them.
-TEST_CASE("the front is stored before what is below it is punched, and a sync holds up neither") {
+TEST_CASE("the front is stored before what is below it is punched, and a sync holds up neither",
+          "[F5]") {
   Desk desk;
   auto& books = desk.open();
   desk.file.note_changes();
@@ -157,7 +159,8 @@ TEST_CASE("the front is stored before what is below it is punched, and a sync ho
         "freed to=106496 front=110000\n");
 }
 
-TEST_CASE("a collapse is noted before it is done, and its note goes when its base is stored") {
+TEST_CASE("a collapse is noted before it is done, and its note goes when its base is stored",
+          "[C1]") {
   Desk desk;
   desk.limits.collapse = {4096, 4096, 0};
   auto& books = desk.open();
@@ -207,7 +210,7 @@ TEST_CASE("as long as the format cannot be stored the first frames stay, to tell
   CHECK(desk.file.data_map() == "[24576," + std::to_string(frames.size()) + ")");
 }
 
-TEST_CASE("while a collapse cannot be noted nothing below its last segment is freed") {
+TEST_CASE("while a collapse cannot be noted nothing below its last segment is freed", "[C3]") {
   Desk desk;
   desk.limits.collapse = {4096, 4096, 0};
   desk.limits.collapse_delay = Duration(0);
@@ -236,7 +239,8 @@ TEST_CASE("while a collapse cannot be noted nothing below its last segment is fr
   CHECK_FALSE(desk.file.has_attribute(kIntentAttribute));
 }
 
-TEST_CASE("nothing is collapsed before the front has passed room: its producer knows offsets") {
+TEST_CASE("nothing is collapsed before the front has passed room: its producer knows offsets",
+          "[C2]") {
   Desk desk;
   desk.limits.collapse = {4096, 4096, 0};
   auto& books = desk.open();
@@ -265,7 +269,8 @@ TEST_CASE("what is done behind a collapse is freed from where the file begins no
   CHECK(desk.file.data_map() == "[110592,121472)");
 }
 
-TEST_CASE("one sync a second while there is something to make durable, none when there is not") {
+TEST_CASE("one sync a second while there is something to make durable, none when there is not",
+          "[E1]") {
   Desk desk;
   auto& books = desk.open();
   const auto before = desk.file.calls(Op::sync_data);
@@ -336,7 +341,7 @@ TEST_CASE("what is left of blocks that were freed above the front goes after a r
   CHECK(desk.file.data_map() == "[57344,400000)");
 }
 
-TEST_CASE("done ranges above the front are bounded: the file remembers what is forgotten") {
+TEST_CASE("done ranges above the front are bounded: the file remembers what is forgotten", "[F6]") {
   Desk desk;
   desk.limits.ranges_max = 16;
   auto& books = desk.open();

@@ -28,7 +28,7 @@ std::uint64_t bytes_lost(World& world, LossReason reason) {
 
 }  // namespace
 
-TEST_CASE("truncated with records waiting: what is gone is told, counted and noted") {
+TEST_CASE("truncated with records waiting: what is gone is told, counted and noted", "[E3][G1]") {
   World world(1, 41);
   world.sink.mute = {0};
   world.open();
@@ -116,7 +116,7 @@ TEST_CASE("grown again beyond what waited: no more than that is gone") {
   CHECK(bytes_lost(world, LossReason::truncated) == size);
 }
 
-TEST_CASE("what could not be noted is noted as soon as it can be, once") {
+TEST_CASE("what could not be noted is noted as soon as it can be, once", "[G1]") {
   World world(1, 44);
   world.sink.mute = {0};
   world.open();
@@ -133,7 +133,7 @@ TEST_CASE("what could not be noted is noted as soon as it can be, once") {
   CHECK(noted(world, LossReason::truncated).times == 1);
 }
 
-TEST_CASE("what drop_oldest drops is noted before the front passes it") {
+TEST_CASE("what drop_oldest drops is noted before the front passes it", "[G4]") {
   World world(2, 45);
   world.config.bytes_max = 20'000;
   world.config.when_full = WhenFull::drop_oldest;

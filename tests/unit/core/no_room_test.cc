@@ -56,7 +56,7 @@ struct Desk {
 
 }  // namespace
 
-TEST_CASE("the reserve makes room for freeing, and is taken again") {
+TEST_CASE("the reserve makes room for freeing, and is taken again", "[F3]") {
   Desk desk;
   auto& books = desk.open(&desk.reserve);
   REQUIRE(desk.reserve.is_held());
@@ -69,7 +69,7 @@ TEST_CASE("the reserve makes room for freeing, and is taken again") {
   CHECK(books.freer.no_room() == nullptr);
 }
 
-TEST_CASE("the reserve is not given up for little, but at the end") {
+TEST_CASE("the reserve is not given up for little, but at the end", "[F3]") {
   Desk desk;
   auto& books = desk.open(&desk.reserve);
   books.freer.done({80 * kPage, 89 * kPage}, kStart);
@@ -99,7 +99,7 @@ TEST_CASE("the reserve is not given up for little, but at the end") {
   }
 }
 
-TEST_CASE("without a reserve nothing stops for want of room, and it is said") {
+TEST_CASE("without a reserve nothing stops for want of room, and it is said", "[F4]") {
   Desk desk;
   desk.limits.unfreed_bytes_max = 20 * kPage;
   desk.file.reserve(2);  // somebody else's
@@ -142,7 +142,7 @@ TEST_CASE("of very many holes few are tried again each second, where there is no
   CHECK(books.freer.freed_bytes() > 40 * kPage);
 }
 
-TEST_CASE("a front that cannot be stored is tried once a second, however often it moves") {
+TEST_CASE("a front that cannot be stored is tried once a second, however often it moves", "[E2]") {
   Desk desk;
   desk.file.reserve(2);
   auto& books = desk.open(nullptr);

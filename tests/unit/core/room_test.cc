@@ -29,7 +29,7 @@ void rest(World& world) {
 
 }  // namespace
 
-TEST_CASE("room is no unfinished line: it is not closed, and does not wait") {
+TEST_CASE("room is no unfinished line: it is not closed, and does not wait", "[R8]") {
   World world(1, 1);
   world.config.partial_timeout = 1000ms;
   world.own_offset = true;
@@ -49,7 +49,7 @@ TEST_CASE("room is no unfinished line: it is not closed, and does not wait") {
   CHECK(world.sink.log(0).size() == 2);
 }
 
-TEST_CASE("what is written into room is delivered, whatever follows the room") {
+TEST_CASE("what is written into room is delivered, whatever follows the room", "[R8]") {
   World world(1, 2);
   world.own_offset = true;
   world.open();
@@ -65,7 +65,7 @@ TEST_CASE("what is written into room is delivered, whatever follows the room") {
   CHECK(world.sink.log(0).size() == 101);
 }
 
-TEST_CASE("a producer may cut off what it has not used of its room") {
+TEST_CASE("a producer may cut off what it has not used of its room", "[R8]") {
   World world(1, 3);
   world.own_offset = true;
   world.open();
@@ -158,7 +158,8 @@ TEST_CASE("records in room before a line that is set aside in its place count as
   world.check_honest();
 }
 
-TEST_CASE("what is being written into room that the front has passed is not zeroed by a collapse") {
+TEST_CASE("what is being written into room that the front has passed is not zeroed by a collapse",
+          "[C1][C2]") {
   World world(1, 8);
   world.quarantines = true;
   world.limits.collapse = {4096, 4096, 0};
@@ -178,7 +179,8 @@ TEST_CASE("what is being written into room that the front has passed is not zero
   CHECK(world.checkpoint().base() == 0);
 }
 
-TEST_CASE("a start that has not read that others came behind room does not collapse under its producer") {
+TEST_CASE("a start that has not read that others came behind room does not collapse under its producer",
+          "[C2]") {
   World world(1, 9);
   world.quarantines = true;
   world.own_offset = true;
@@ -199,7 +201,8 @@ TEST_CASE("a start that has not read that others came behind room does not colla
   CHECK(world.store.contents.count("into room") == 1);
 }
 
-TEST_CASE("others that came behind room are read before a collapse takes the room's producer's place") {
+TEST_CASE("others that came behind room are read before a collapse takes the room's producer's place",
+          "[C2]") {
   World world(1, 9);
   world.quarantines = true;
   world.own_offset = true;

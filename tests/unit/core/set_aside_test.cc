@@ -48,7 +48,7 @@ TEST_CASE("without a quarantine a poison record stays in place, and the rest goe
   }
 }
 
-TEST_CASE("a poison record goes to the quarantine, everything else arrives in order") {
+TEST_CASE("a poison record goes to the quarantine, everything else arrives in order", "[Q1]") {
   World world(3, 4);
   world.format = GENERATE(Format::lines, Format::frames);
   world.quarantines = true;
@@ -93,7 +93,8 @@ TEST_CASE("what goes to the quarantine keeps its NULs where it is whole") {
   CHECK(world.checkpoint().front() == world.file.size());
 }
 
-TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on") {
+TEST_CASE("a poison record stays in place as long as it cannot be copied, the rest goes on",
+          "[Q3]") {
   World world(2, 4);
   world.store.fails_add = true;
   live_with_one_poison_record(world);
@@ -146,7 +147,7 @@ TEST_CASE("more set aside than can wait for their copies: the others are met aga
   CHECK(world.metrics().waiting_bytes.get() == 0);
 }
 
-TEST_CASE("copies of which the sync failed are made again before anything is freed") {
+TEST_CASE("copies of which the sync failed are made again before anything is freed", "[Q2]") {
   World world(2, 4);
   world.format = GENERATE(Format::lines, Format::frames);
   world.store.fails_sync = true;
@@ -163,7 +164,7 @@ TEST_CASE("copies of which the sync failed are made again before anything is fre
   world.check_all_arrived();
 }
 
-TEST_CASE("copies of which the sync fails again and again are made less and less often") {
+TEST_CASE("copies of which the sync fails again and again are made less and less often", "[Q2]") {
   World world(2, 4);
   world.store.fails_sync = true;
   live_with_one_poison_record(world);
@@ -228,7 +229,7 @@ TEST_CASE("a topic that refuses everything empties no buffer into the quarantine
   CHECK(world.metrics().records_confirmed.get() == 500);
 }
 
-TEST_CASE("a record set aside stays in place, the rest goes on and comes only once") {
+TEST_CASE("a record set aside stays in place, the rest goes on and comes only once", "[Q3]") {
   World world(1, 4);
   world.config.record_bytes_max = 100;
   append_many(world, 0, 10);

@@ -67,7 +67,7 @@ TEST_CASE("it is looked at after a wake, else once a second") {
   CHECK(desk.watch->is_due(kStart));
 }
 
-TEST_CASE("what a truncation took is known where the file has not grown since") {
+TEST_CASE("what a truncation took is known where the file has not grown since", "[E3]") {
   Desk desk;
   desk.look();
   desk.file.truncate(700);
@@ -114,7 +114,7 @@ TEST_CASE("a file that cannot be read has not shrunk") {
   CHECK(desk.look());
 }
 
-TEST_CASE("after it has shrunk, reports are waited for two seconds at most") {
+TEST_CASE("after it has shrunk, reports are waited for two seconds at most", "[E3]") {
   Desk desk;
   CHECK_FALSE(desk.watch->is_settled(0, kStart));
   desk.watch->set_shrunk();

@@ -64,7 +64,7 @@ struct Story {
 
 }  // namespace
 
-TEST_CASE("frames written from offset 0 are delivered from there, told once, and freed") {
+TEST_CASE("frames written from offset 0 are delivered from there, told once, and freed", "[B1]") {
   Story story(GENERATE(1, 3));
   auto& world = story.world;
   const auto front = world.checkpoint().front().value();
@@ -86,7 +86,7 @@ TEST_CASE("frames written from offset 0 are delivered from there, told once, and
   CHECK(story.arrived() == story.delivered + 201);
 }
 
-TEST_CASE("frames below the front are not freed before they are delivered") {
+TEST_CASE("frames below the front are not freed before they are delivered", "[B1]") {
   Story story;
   auto& world = story.world;
   const auto below = story.frames("below", 20);
@@ -207,7 +207,8 @@ TEST_CASE("frames below the front are delivered while all else waits for what is
   CHECK(story.times("below", 3).first >= 1);
 }
 
-TEST_CASE("a frame below the front is refused for good three times alone, or twelve with others") {
+TEST_CASE("a frame below the front is refused for good three times alone, or twelve with others",
+          "[B1]") {
   StrayFrames frames;
   const ByteRange one{0, 60};
   for (int i = 1; i < 12; ++i)
@@ -333,7 +334,8 @@ TEST_CASE("frames written below the front while no agent ran are delivered by th
 }
 
 // A start would free what it does not take for clean, and that is noted once a second.
-TEST_CASE("frames that go on into what was just done are all delivered, though the agent is killed") {
+TEST_CASE("frames that go on into what was just done are all delivered, though the agent is killed",
+          "[B3]") {
   Story story;
   auto& world = story.world;
   const auto noted = world.checkpoint().front().value();
@@ -381,7 +383,7 @@ TEST_CASE("frames that go on behind the copy of the last bytes are delivered, wh
   CHECK(story.times("behind", 10).first >= 1);
 }
 
-TEST_CASE("a frame that reaches across the front frees nothing that waits") {
+TEST_CASE("a frame that reaches across the front frees nothing that waits", "[B3]") {
   Story story;
   auto& world = story.world;
   world.sink.mute.insert(0);

@@ -27,7 +27,7 @@ void send_again(World& world) {
 
 }  // namespace
 
-TEST_CASE("a line that goes across the front is delivered whole, not its second half") {
+TEST_CASE("a line that goes across the front is delivered whole, not its second half", "[B5]") {
   Story story;
   auto& world = story.world;
   world.begins_anew = true;
@@ -88,7 +88,8 @@ TEST_CASE("a lane that fell behind does not go on in the middle of a line that w
   }
 }
 
-TEST_CASE("what is written over while it waits is told once, with the place and the remedy") {
+TEST_CASE("what is written over while it waits is told once, with the place and the remedy",
+          "[B6][G2]") {
   World world(1, 1);
   world.sink.mute.insert(0);
   world.open();
@@ -144,7 +145,8 @@ TEST_CASE("a line that goes across the front is whole when what waits there is s
   CHECK(whole == 1);
 }
 
-TEST_CASE("a line that goes across the end of what was freed above the front is not cut off there") {
+TEST_CASE("a line that goes across the end of what was freed above the front is not cut off there",
+          "[B5]") {
   World world(2, 1);
   world.begins_anew = true;
   world.quarantines = true;

@@ -35,7 +35,7 @@ void leave_stripes(World& world) {
 
 }  // namespace
 
-TEST_CASE("lines written from offset 0 are kept, told once, and freed again") {
+TEST_CASE("lines written from offset 0 are kept, told once, and freed again", "[B1]") {
   Story story;
   auto& world = story.world;
   const auto front = world.checkpoint().front().value();
@@ -57,7 +57,7 @@ TEST_CASE("lines written from offset 0 are kept, told once, and freed again") {
   CHECK(world.sink.log(0).size() == story.delivered + 1);
 }
 
-TEST_CASE("what is written over the last bytes before the front is seen too") {
+TEST_CASE("what is written over the last bytes before the front is seen too", "[B2]") {
   Story story(2000);
   auto& world = story.world;
   SECTION("by a run of the same length") {
@@ -78,7 +78,7 @@ TEST_CASE("what is written over the last bytes before the front is seen too") {
   CHECK(world.sink.log(0).size() == story.delivered);
 }
 
-TEST_CASE("a line that is never ended is kept as it is after a while") {
+TEST_CASE("a line that is never ended is kept as it is after a while", "[B1]") {
   Story story;
   auto& world = story.world;
   world.file.producer_writes(0, "whole\nunfinis");
@@ -92,7 +92,7 @@ TEST_CASE("a line that is never ended is kept as it is after a while") {
   CHECK(world.store.contents.count("never") == 1);
 }
 
-TEST_CASE("what was written below the front while no agent ran is found by the next one") {
+TEST_CASE("what was written below the front while no agent ran is found by the next one", "[B9]") {
   const int lines = GENERATE(20, 2000);
   Story story(lines);
   auto& world = story.world;
@@ -106,7 +106,7 @@ TEST_CASE("what was written below the front while no agent ran is found by the n
   CHECK(world.sink.log(0).size() == story.delivered);
 }
 
-TEST_CASE("a restart takes nothing of its own for a stray") {
+TEST_CASE("a restart takes nothing of its own for a stray", "[B9]") {
   const int lines = GENERATE(20, 2000);
   Story story(lines);
   auto& world = story.world;
@@ -156,7 +156,7 @@ TEST_CASE("what a collapse has hidden before the front is no stray to the next s
   CHECK(set_aside(world, kBelow) == 0);
 }
 
-TEST_CASE("what is found between records that wait is not freed with them") {
+TEST_CASE("what is found between records that wait is not freed with them", "[B1][B4]") {
   World world(2, 1);
   world.format = GENERATE(Format::lines, Format::frames);
   leave_stripes(world);
@@ -188,7 +188,7 @@ TEST_CASE("without a quarantine it stays in its place, and is counted once") {
   world.check_all_arrived();
 }
 
-TEST_CASE("what is written into room that the front has passed is kept") {
+TEST_CASE("what is written into room that the front has passed is kept", "[B1]") {
   World world(1, 1);
   world.quarantines = true;
   world.open();
@@ -203,7 +203,7 @@ TEST_CASE("what is written into room that the front has passed is kept") {
   CHECK(world.sink.log(0).size() == 2);
 }
 
-TEST_CASE("what is written over behind the copy of the last bytes is kept too") {
+TEST_CASE("what is written over behind the copy of the last bytes is kept too", "[B3]") {
   Story story(20);
   auto& world = story.world;
   const auto copied = world.checkpoint().front();
@@ -221,7 +221,7 @@ TEST_CASE("what is written over behind the copy of the last bytes is kept too") 
 }
 
 // Whoever begins at offset 0 twice goes over what waits to be kept into what has been done since.
-TEST_CASE("what is written over strays that are known, and behind them, is kept too") {
+TEST_CASE("what is written over strays that are known, and behind them, is kept too", "[B8]") {
   Story story;
   auto& world = story.world;
   const auto freed = world.checkpoint().front();
@@ -249,7 +249,7 @@ TEST_CASE("what is written over strays that are known, and behind them, is kept 
     CHECK(story.has_kept("again " + std::to_string(10'000 + i)));
 }
 
-TEST_CASE("what comes over the last bytes as an agent ends is found by the next one") {
+TEST_CASE("what comes over the last bytes as an agent ends is found by the next one", "[B2][B9]") {
   Story story;
   auto& world = story.world;
   world.sink.mute.insert(0);
@@ -273,7 +273,7 @@ TEST_CASE("what comes over the last bytes as an agent ends is found by the next 
     CHECK(story.has_kept("again " + std::to_string(10'000 + i)));
 }
 
-TEST_CASE("what is done behind room is not freed while somebody writes through the room") {
+TEST_CASE("what is done behind room is not freed while somebody writes through the room", "[B4]") {
   World world(1, 1);
   world.quarantines = true;
   world.limits.free_bytes_min = 4096;
@@ -293,7 +293,7 @@ TEST_CASE("what is done behind room is not freed while somebody writes through t
   CHECK(world.store.contents.count("below 10748") == 1);
 }
 
-TEST_CASE("what is freed of strays above the stored front runs into no record") {
+TEST_CASE("what is freed of strays above the stored front runs into no record", "[B7]") {
   World world(1, 1);
   world.quarantines = true;
   world.open();
@@ -356,7 +356,7 @@ TEST_CASE("what is written over while it waits to be kept is kept as the lines i
   CHECK(world.file.text().find("another") == std::string::npos);
 }
 
-TEST_CASE("a line that is written between two pages of a look is found whole") {
+TEST_CASE("a line that is written between two pages of a look is found whole", "[R9]") {
   Story story;
   auto& world = story.world;
   const auto line = std::string(200, 'l') + "\n";

@@ -76,7 +76,7 @@ class Story {
 
 }  // namespace
 
-TEST_CASE("the power goes after every operation") {
+TEST_CASE("the power goes after every operation", "[K1][K2][K14]") {
   const auto format = GENERATE(Format::lines, Format::frames);
   const auto how = GENERATE(Unsynced::kept, Unsynced::lost, Unsynced::some, Unsynced::torn);
   bool ended = false;
@@ -95,7 +95,7 @@ TEST_CASE("the power goes after every operation") {
   }
 }
 
-TEST_CASE("kill -9 after every operation") {
+TEST_CASE("kill -9 after every operation", "[K3]") {
   const auto format = GENERATE(Format::lines, Format::frames);
   bool ended = false;
   for (std::uint64_t n = 1; !ended; ++n) {
@@ -110,7 +110,7 @@ TEST_CASE("kill -9 after every operation") {
   }
 }
 
-TEST_CASE("every operation fails, once or from then on, by each error") {
+TEST_CASE("every operation fails, once or from then on, by each error", "[E1][E2]") {
   const auto format = GENERATE(Format::lines, Format::frames);
   const auto how = GENERATE(MemoryFile::How::once, MemoryFile::How::for_ever);
   const auto code = GENERATE(EIO, ENOSPC, EDQUOT, EINTR, ENOMEM, EPERM, EROFS, EOPNOTSUPP);

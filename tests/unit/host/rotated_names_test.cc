@@ -8,7 +8,7 @@
 
 using namespace punchline;
 
-TEST_CASE("a name that a rotation gives is sure, given by logrotate, likely, or none") {
+TEST_CASE("a name that a rotation gives is sure, given by logrotate, likely, or none", "[L2][L3]") {
   enum class Is { none, likely, given, sure };
   const auto [name, is] = GENERATE(table<std::string, Is>({
       {"app.buf.1", Is::sure},

@@ -58,7 +58,8 @@ Beside was_buffer(State state, std::uint64_t bytes_left, Open open = false) {
 
 }  // namespace
 
-TEST_CASE("L1: one that was had as the buffer is known under any name, by what is left of it") {
+TEST_CASE("L1: one that was had as the buffer is known under any name, by what is left of it",
+          "[L1]") {
   struct Row {
     State state;
     std::uint64_t left;
@@ -90,13 +91,14 @@ TEST_CASE("L1: one that was had as the buffer is known under any name, by what i
   CHECK(verdict_on(file, unknown_look) == (may_be_open ? Verdict::to_forward : row.verdict));
 }
 
-TEST_CASE("L1: who was changed since the last look counts as open where the kernel does not tell") {
+TEST_CASE("L1: who was changed since the last look counts as open where the kernel does not tell",
+          "[L1]") {
   auto file = was_buffer(State::own, 0, kNotTold);
   file.changed_ns = kNew;
   CHECK(verdict_on(file, sought()) == Verdict::to_forward);
 }
 
-TEST_CASE("L1: without a noted name a state and a sure name are enough") {
+TEST_CASE("L1: without a noted name a state and a sure name are enough", "[L1]") {
   auto file = was_buffer(State::own, 4);
   file.noted_name.reset();
   file.name = kSure;
@@ -119,7 +121,8 @@ TEST_CASE("one that was had as another buffer is left to that, whatever its name
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
-TEST_CASE("L2, L3: what none has ever had is taken under a sure name, if born since the look") {
+TEST_CASE("L2, L3: what none has ever had is taken under a sure name, if born since the look",
+          "[L2][L3]") {
   struct Row {
     std::string name;
     std::int64_t born;
@@ -145,7 +148,8 @@ TEST_CASE("L2, L3: what none has ever had is taken under a sure name, if born si
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
-TEST_CASE("L3: a copy that is written into the file of an earlier one is named, a rename is not") {
+TEST_CASE("L3: a copy that is written into the file of an earlier one is named, a rename is not",
+          "[L3]") {
   auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), kOld);
   file.changed_ns = kNew;
   CHECK(verdict_on(file, sought()) == Verdict::other);
@@ -153,7 +157,7 @@ TEST_CASE("L3: a copy that is written into the file of an earlier one is named, 
   CHECK(verdict_on(file, sought()) == Verdict::unseen);
 }
 
-TEST_CASE("L3: where no birth is told, one that has changed is named") {
+TEST_CASE("L3: where no birth is told, one that has changed is named", "[L3]") {
   auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), 0);
   file.changed_ns = kOld;
   CHECK(verdict_on(file, sought()) == Verdict::other);
@@ -161,7 +165,7 @@ TEST_CASE("L3: where no birth is told, one that has changed is named") {
   CHECK(verdict_on(file, sought()) == Verdict::unseen);
 }
 
-TEST_CASE("L8: an empty stranger is nobody's, unless somebody has it open") {
+TEST_CASE("L8: an empty stranger is nobody's, unless somebody has it open", "[L8]") {
   struct Row {
     std::string name;
     Open open;
@@ -198,7 +202,7 @@ TEST_CASE("the lease is taken on a file only where its answer matters") {
   CHECK(verdict_on(file, sought()) == Verdict::to_forward);
 }
 
-TEST_CASE("L5: a copy of what was the buffer is named if it was made since the look") {
+TEST_CASE("L5: a copy of what was the buffer is named if it was made since the look", "[L5]") {
   auto file = was_buffer(State::copied, 4);
   CHECK(verdict_on(file, sought()) == Verdict::other);
   file.changed_ns = kNew;
@@ -210,7 +214,8 @@ TEST_CASE("L5: a copy of what was the buffer is named if it was made since the l
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
-TEST_CASE("L6: its quarantine that was rotated is named for as long as it holds something") {
+TEST_CASE("L6: its quarantine that was rotated is named for as long as it holds something",
+          "[L6]") {
   auto file = stranger(GENERATE("app.buf.quarantine.1", "app.buf.quarantine-20261130"), kOld);
   CHECK(verdict_on(file, sought()) == Verdict::quarantine);
   file.noted_name = "app.buf.quarantine";
@@ -220,7 +225,7 @@ TEST_CASE("L6: its quarantine that was rotated is named for as long as it holds 
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
-TEST_CASE("L7: where no look is known all that is likely is undated, of any age") {
+TEST_CASE("L7: where no look is known all that is likely is undated, of any age", "[L7]") {
   auto unknown_look = sought();
   unknown_look.seen_ns.reset();
   auto file = stranger(GENERATE("app.buf.1", "app.buf.old", "app.buf.1.gz"), kOld);
@@ -230,14 +235,14 @@ TEST_CASE("L7: where no look is known all that is likely is undated, of any age"
   CHECK(verdict_on(stranger(kNoName, kNew), unknown_look) == Verdict::other);
 }
 
-TEST_CASE("a look in a time to come makes all that is likely new, and takes none") {
+TEST_CASE("a look in a time to come makes all that is likely new, and takes none", "[L3]") {
   auto ahead = sought();
   ahead.seen_ns = kNow + 1;
   const auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), GENERATE(kOld, kNew, kNow + 2));
   CHECK(verdict_on(file, ahead) == Verdict::unseen);
 }
 
-TEST_CASE("what the name of a neighbour fits better is that one's") {
+TEST_CASE("what the name of a neighbour fits better is that one's", "[L8]") {
   for (const auto* name : {"app-2-20261130.buf", "app-2.1.buf", "app-2.buf.1"}) {
     INFO(name);
     CHECK(verdict_on(stranger(name, kNew), sought()) == Verdict::other);
@@ -250,7 +255,7 @@ TEST_CASE("what the name of a neighbour fits better is that one's") {
   CHECK(verdict_on(stranger("app-2-20261130.buf", kNew), alone) == Verdict::unseen);
 }
 
-TEST_CASE("L4: one that cannot be opened is judged by its name and its times") {
+TEST_CASE("L4: one that cannot be opened is judged by its name and its times", "[L4]") {
   struct Row {
     std::string name;
     std::uint64_t bytes;
