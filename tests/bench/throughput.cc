@@ -35,7 +35,7 @@ struct Cost {
 };
 
 void write_records(const std::string& path, std::uint64_t records, std::uint64_t bytes) {
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   std::ofstream out(path, std::ios::binary);
   std::string record;
   for (std::uint64_t number = 0; number < records; ++number) {

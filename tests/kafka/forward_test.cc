@@ -31,7 +31,7 @@ TEST_CASE("a million log lines arrive byte for byte, and their blocks are free a
   const TempDir folder("million");
   const auto input = folder.file("input");
   const auto buffer = folder.file("buffer");
-  const auto bytes = write_lines(LogCorpus::from_machine(), 0, kLines, input);
+  const auto bytes = write_lines(LogCorpus::committed(), 0, kLines, input);
   fs::copy_file(input, buffer);
 
   const auto result =
@@ -49,7 +49,7 @@ TEST_CASE("two producers, four partitions: each line once, in order per partitio
   kafka.create_topic("four", 4);
   const TempDir folder("four");
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   std::vector<std::vector<std::uint64_t>> offsets;
   {
     Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "four"});
@@ -72,7 +72,7 @@ TEST_CASE("the broker is absent at start, is killed in the middle and comes back
   KafkaCluster kafka({.started = false});
   const TempDir folder("outage");
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "outage"});
   Producer producer(corpus, 0, buffer, {.lines = 400'000, .lines_per_second = 20'000});
   REQUIRE(eventually(seconds(20), [&] { return producer.appended() > 20'000; }));
@@ -107,7 +107,7 @@ TEST_CASE("two gigabytes appended while the broker is away arrive when it is bac
   kafka.create_topic("backlog", 4);
   const TempDir folder("backlog");
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "backlog"});
   const auto confirmed = [&] { return agent.metric("punchline_records_confirmed_total"); };
   Producer before(corpus, 0, buffer, {.lines = 100'000, .lines_per_second = 50'000});
@@ -140,7 +140,7 @@ TEST_CASE("a broker that stops answering for a while") {
   kafka.create_topic("frozen", 2);
   const TempDir folder("frozen");
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   Agent agent({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "frozen"});
   Producer producer(corpus, 0, buffer, {.lines = 100'000, .lines_per_second = 20'000});
   REQUIRE(eventually(seconds(60),
@@ -168,7 +168,7 @@ TEST_CASE("Kafka 4.1.0, in short") {
   const TempDir folder("smoke");
   const auto input = folder.file("input");
   const auto buffer = folder.file("buffer");
-  write_lines(LogCorpus::from_machine(), 0, 50'000, input);
+  write_lines(LogCorpus::committed(), 0, 50'000, input);
   fs::copy_file(input, buffer);
   const auto result = run_once({.buffer = buffer, .brokers = kafka.bootstrap(), .topic = "smoke"});
   INFO(result.err);

@@ -162,7 +162,7 @@ class Scenario {
   }
 
   const Scene scene_;
-  const LogCorpus corpus_ = LogCorpus::from_machine();
+  const LogCorpus corpus_ = LogCorpus::committed();
   std::mt19937_64 random_;
   RunSetup setup_;
   std::vector<std::unique_ptr<Victim>> victims_;

@@ -53,7 +53,7 @@ Account suffer(const Trial& trial) {
   const TempDir folder(trial.topic);
   const auto buffer = folder.file("buffer");
   const RunSetup setup{.buffer = buffer, .brokers = kafka.bootstrap(), .topic = trial.topic};
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   auto random = seeded_random();
   const int lives = trial.kills + trial.kills / (kStopEvery - 1);  // one in five is no kill
 
@@ -97,7 +97,7 @@ TEST_CASE("the agent is killed again and again under load", "[kills][K3]") {
   CHECK(account.arrivals > account.appended / 2);
 }
 
-TEST_CASE("at 20,000 lines a second ten kills give few duplicates", "[duplicates]") {
+TEST_CASE("at 20,000 lines a second ten kills give few duplicates", "[.slow][duplicates]") {
   const auto account = suffer({.topic = "duplicates",
                                .kills = 10,
                                .life_min = milliseconds(1000),

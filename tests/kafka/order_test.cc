@@ -77,7 +77,7 @@ TEST_CASE(
   kafka.create_topic("t", 2, {{"max.message.bytes", "40000"}});
   const TempDir folder("order");
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   const auto written = write_buffer(corpus, buffer);
   Agent agent({.buffer = buffer,
                .brokers = kafka.bootstrap(),

@@ -182,7 +182,7 @@ TEST_CASE("partitions are added while one lags and the agent dies: order within 
                        .brokers = kafka.bootstrap(),
                        .topic = topic,
                        .before = {"env", "PUNCHLINE_STRIPE_BYTES=8192"}};
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   std::vector<std::vector<std::uint64_t>> offsets;
   {
     Agent agent(setup);
@@ -317,7 +317,7 @@ TEST_CASE("a topic is made anew with fewer partitions: these get what is left") 
                        .brokers = kafka.bootstrap(),
                        .topic = "fewer",
                        .before = {"env", "PUNCHLINE_STRIPE_BYTES=8192"}};
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   Agent agent(setup);
   Producer(corpus, 0, setup.buffer, {.lines = 2'000}).join();
   REQUIRE(agent.drains(kPatience));

@@ -72,7 +72,7 @@ class Scene {
   std::int32_t partitions_;
   const std::uint64_t lines_per_second_;
   const TempDir folder_;
-  const LogCorpus corpus_ = LogCorpus::from_machine();
+  const LogCorpus corpus_ = LogCorpus::committed();
   RunSetup setup_;
   std::optional<Agent> agent_;
   std::optional<Producer> producer_;

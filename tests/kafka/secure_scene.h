@@ -72,7 +72,7 @@ class Work {
  private:
   const std::string topic_;
   const Place& place_;
-  const LogCorpus corpus_ = LogCorpus::from_machine();
+  const LogCorpus corpus_ = LogCorpus::committed();
   Agent agent_;
   Producer producer_;
 };

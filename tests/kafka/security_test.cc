@@ -93,7 +93,7 @@ TEST_CASE("records arrive by TLS, SCRAM, PLAIN, OAUTHBEARER; secrets from files 
        {variable + "=" + SecureKafka::kPlainPassword}},
       {"token", "SASL", "olga", token}};
   kafka.cluster().create_topic("ways", 1);
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   std::string sent;
   for (std::uint32_t i = 0; i < ways.size(); ++i)
     sent += goes_through(ways[i], place, corpus, i);
@@ -143,7 +143,7 @@ struct Attempt {
 };
 
 void begin(Attempt& attempt) {
-  write_lines(LogCorpus::from_machine(), 0, 100, attempt.place->buffer());
+  write_lines(LogCorpus::committed(), 0, 100, attempt.place->buffer());
   const auto setup =
       attempt.place->setup(attempt.refusal.listener, "refused", attempt.refusal.properties);
   auto once = run_command(setup);

@@ -116,7 +116,7 @@ class SoakScene {
   bool keep_ = true;
   const Clock::time_point begin_ = Clock::now();
   const TempDir folder_{"soak"};
-  const LogCorpus corpus_ = LogCorpus::from_machine();
+  const LogCorpus corpus_ = LogCorpus::committed();
   KafkaCluster kafka_;
   Proxy proxy_;
   std::vector<Buffer> buffers_;

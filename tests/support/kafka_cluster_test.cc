@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 // kcat writes and kcat reads: what is proved here is the broker and the means, not our program.
 TEST_CASE("a broker keeps what it was given, over kill -9, stop and freeze") {
   const TempDir folder("cluster-test");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   const auto input = folder.file("lines");
   write_lines(corpus, 0, 10000, input);
 
@@ -40,7 +40,7 @@ TEST_CASE("a broker keeps what it was given, over kill -9, stop and freeze") {
 
 TEST_CASE("of three brokers one may be away; two away stop the writing and lose nothing") {
   const TempDir folder("cluster-of-three");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   const auto input = folder.file("lines");
   write_lines(corpus, 0, 1000, input);
 

@@ -1,53 +1,15 @@
 #include "tests/support/log_corpus.h"
 
-#include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
 namespace punchline::testing {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::size_t kLinesWanted = 2000;
-constexpr std::size_t kLinesMax = 50000;
-constexpr std::size_t kLineBytesMax = 8192;
 constexpr std::size_t kProducerDigits = 2;
 constexpr std::size_t kNumberDigits = 10;
 constexpr std::size_t kPrefixBytes = 1 + kProducerDigits + 1 + kNumberDigits + 1;
-
-bool is_text(const std::string& line) {
-  return !line.empty() && line.size() <= kLineBytesMax && line.find('\0') == std::string::npos;
-}
-
-void collect_file(const fs::path& path, std::size_t lines_max, std::vector<std::string>& texts) {
-  std::ifstream in(path, std::ios::binary);
-  std::string line;
-  while (texts.size() < lines_max && std::getline(in, line)) {
-    if (!is_text(line)) return;  // a journal, a picture, something compressed
-    texts.push_back(line);
-  }
-}
-
-void collect(const fs::path& folder, std::size_t lines_max, std::vector<std::string>& texts) {
-  std::error_code unreadable;
-  std::vector<fs::path> files;
-  fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied,
-                                      unreadable);
-  for (; !unreadable && at != fs::recursive_directory_iterator(); at.increment(unreadable)) {
-    std::error_code gone;
-    const auto extension = at->path().extension();
-    const bool packed = extension == ".gz" || extension == ".xz" || extension == ".journal";
-    if (!packed && at->is_regular_file(gone)) files.push_back(at->path());
-  }
-  std::sort(files.begin(), files.end());
-  for (const auto& file : files) {
-    if (texts.size() >= lines_max) return;
-    collect_file(file, lines_max, texts);
-  }
-}
 
 void append_digits(std::uint64_t value, std::size_t digits, std::string& text) {
   text.append(digits, '0');
@@ -72,17 +34,16 @@ bool all_digits(std::string_view text, Number& value) {
 
 }  // namespace
 
-LogCorpus LogCorpus::from_machine() {
+LogCorpus LogCorpus::committed() {
+  std::ifstream in(PUNCHLINE_LOG_LINES, std::ios::binary);
   std::vector<std::string> texts;
-  collect("/var/log", kLinesMax, texts);
-  for (const char* folder : {"/usr/share/doc", "/usr/share/common-licenses", "/etc"}) {
-    if (texts.size() < kLinesWanted) collect(folder, kLinesWanted, texts);
-  }
+  for (std::string line; std::getline(in, line);)
+    texts.push_back(line);
   return LogCorpus(std::move(texts));
 }
 
 LogCorpus::LogCorpus(std::vector<std::string> texts) : texts_(std::move(texts)) {
-  if (texts_.empty()) throw std::runtime_error("no text found on this machine");
+  if (texts_.empty()) throw std::runtime_error("no log lines");
 }
 
 void LogCorpus::append_line(LineId id, std::string& text) const {

@@ -15,13 +15,14 @@ struct LineId {
   friend constexpr bool operator==(LineId, LineId) = default;
 };
 
-/// The machine's own log text, enlarged without end: line n is "P<producer>-<number> " and the
-/// (n mod size)-th line found. So every line is unique, says where it belongs, and can be made
-/// again to compare it byte for byte. A value once made; any thread may read it.
+/// Log text, enlarged without end: line n is "P<producer>-<number> " and the (n mod size)-th line of
+/// it. So every line is unique, says where it belongs, and can be made again to compare it byte for
+/// byte. A value once made; any thread may read it.
 class LogCorpus {
  public:
-  /// Text lines of the files below /var/log, and of /usr/share/doc where logs are thin.
-  static LogCorpus from_machine();
+  /// The lines of tests/support/log_lines.txt: of all kinds that programs log, written for this, the
+  /// same on each machine.
+  static LogCorpus committed();
   explicit LogCorpus(std::vector<std::string> texts);
 
   std::size_t size() const { return texts_.size(); }

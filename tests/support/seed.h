@@ -5,8 +5,11 @@
 
 namespace punchline::testing {
 
-/// Randomness that can be had again: PUNCHLINE_SEED, or a new one each time. It is printed, so that
-/// whoever sees a failure can give it.
+/// PUNCHLINE_SEED, a new one where that is `new` (which is printed, so that whoever sees a failure
+/// can give it), and always the same where nothing is said: a commit passes or fails.
+std::uint64_t seed_of_run();
+/// One seed was asked for.
+bool is_seed_given();
 std::mt19937_64 seeded_random();
 
 /// Evenly from [low, high].

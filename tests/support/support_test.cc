@@ -65,7 +65,7 @@ TEST_CASE("the account finds each kind of fault") {
 }
 
 TEST_CASE("lines of the corpus can be told apart and made again") {
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   REQUIRE(corpus.size() > 100);
   for (const LineId id : {LineId{0, 0}, LineId{1, 5}, LineId{99, 9'999'999'999}}) {
     const auto line = corpus.line(id);
@@ -78,7 +78,7 @@ TEST_CASE("lines of the corpus can be told apart and made again") {
 
 TEST_CASE("two producers know where each of their lines stands") {
   const TempDir folder("producers");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   const auto path = folder.file("buffer");
   std::vector<std::vector<std::uint64_t>> offsets;
   {

@@ -27,7 +27,7 @@ constexpr std::uint64_t kMib = 1024 * 1024;
 void fill_and_drain(const std::string& folder, bool frees_at_once) {
   const TempDir outside("full-disk");
   const auto input = outside.file("input");
-  write_lines(LogCorpus::from_machine(), 0, 20'000, input);
+  write_lines(LogCorpus::committed(), 0, 20'000, input);
   const auto buffer = folder + "/buffer";
   auto append = punchline({"append", buffer});
   append.stdin_path = input;

@@ -24,7 +24,7 @@ struct Full : Place {
   }
   /// `punchline append` of so many lines, running.
   Process append_lines(std::uint64_t lines) const {
-    write_lines(LogCorpus::from_machine(), 0, lines, folder.file("input"));
+    write_lines(LogCorpus::committed(), 0, lines, folder.file("input"));
     auto command = punchline({"append", buffer});
     command.stdin_path = folder.file("input");
     return Process(command);

@@ -39,7 +39,7 @@ TEST_CASE("an idle agent costs next to nothing") {
   REQUIRE(broker.ok());
   REQUIRE((*broker)->create_topic("t", 4).ok());
   const auto buffer = folder.file("buffer");
-  write_lines(LogCorpus::from_machine(), 0, 1000, buffer);
+  write_lines(LogCorpus::committed(), 0, 1000, buffer);
   Agent agent({.buffer = buffer, .brokers = (*broker)->bootstrap(), .topic = "t"});
   REQUIRE(agent.drains());
   CHECK(!agent.process().wait(seconds(1)));  // the last of the work: freeing, fdatasync
@@ -51,7 +51,7 @@ TEST_CASE("an idle agent costs next to nothing") {
 TEST_CASE("with the broker away and records waiting the whole process costs little") {
   const TempDir folder("away");
   const auto buffer = folder.file("buffer");
-  write_lines(LogCorpus::from_machine(), 0, 100'000, buffer);
+  write_lines(LogCorpus::committed(), 0, 100'000, buffer);
   Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
   CHECK(!agent.page("/metrics").empty());
   CHECK(!agent.process().wait(seconds(2)));

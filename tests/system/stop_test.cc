@@ -52,7 +52,7 @@ TEST_CASE("SIGTERM and SIGINT end an idle agent at once, with all freed") {
   const auto broker = start_broker();
   for (const int signal : {SIGTERM, SIGINT}) {
     const auto buffer = folder.file("buffer-" + std::to_string(signal));
-    write_lines(LogCorpus::from_machine(), 0, 20'000, buffer);
+    write_lines(LogCorpus::committed(), 0, 20'000, buffer);
     Agent agent({.buffer = buffer, .brokers = broker->bootstrap(), .topic = "t"});
     REQUIRE(agent.drains());
     const auto stopped = stop(agent, signal);
@@ -171,7 +171,7 @@ TEST_CASE("nobody reads the log: records go on, and it ends in time") {
 TEST_CASE("with the broker away it ends within the deadline and keeps everything") {
   const TempDir folder("stop-away");
   const auto buffer = folder.file("buffer");
-  write_lines(LogCorpus::from_machine(), 0, 20'000, buffer);
+  write_lines(LogCorpus::committed(), 0, 20'000, buffer);
   const auto before = read_file(buffer);
   Agent agent({.buffer = buffer, .brokers = "127.0.0.1:1", .topic = "t"});
   CHECK(!agent.page("/metrics").empty());
@@ -186,7 +186,7 @@ TEST_CASE(
   const TempDir folder("stop-load");
   const auto broker = start_broker();
   const auto buffer = folder.file("buffer");
-  const auto corpus = LogCorpus::from_machine();
+  const auto corpus = LogCorpus::committed();
   Producer producer(corpus, 0, buffer, {.lines = kLines});
   const std::vector<std::vector<std::uint64_t>> offsets = {producer.join()};
   broker->set_delay(milliseconds(200));

@@ -12,20 +12,17 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/seed.h"
 
 using namespace punchline;
 using punchline::testing::kUnsyncedKinds;
+using punchline::testing::is_seed_given;
 using punchline::testing::MemoryFile;
+using punchline::testing::seed_of_run;
 using punchline::testing::Unsynced;
 using punchline::testing::World;
 
 namespace {
-
-std::uint32_t seed_of_run() {
-  const char* given = std::getenv("PUNCHLINE_SEED");
-  return given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
-                          : std::random_device{}();
-}
 
 class Life {
  public:
@@ -304,7 +301,7 @@ class Life {
 
 // One alone where the seed is given.
 void play_lives(Life::Producers producers, std::uint32_t first, int lives) {
-  if (std::getenv("PUNCHLINE_SEED") != nullptr) lives = 1;
+  if (is_seed_given()) lives = 1;
   for (int i = 0; i < lives; ++i) {
     const auto seed = first + static_cast<std::uint32_t>(i);
     INFO("again with PUNCHLINE_SEED=" << seed);
@@ -315,14 +312,12 @@ void play_lives(Life::Producers producers, std::uint32_t first, int lives) {
 }  // namespace
 
 TEST_CASE("random lives: nothing is lost, invented, out of order or freed early") {
-  play_lives(Life::Producers::that_append, seed_of_run(), 300);
+  play_lives(Life::Producers::that_append, static_cast<std::uint32_t>(seed_of_run()), 300);
 }
 
-// One makes room ahead, or one begins at offset 0. The same lives each time: tests/sim looks for
-// others, and finds a fault in some thousands of them still.
+// One makes room ahead, or one begins at offset 0.
 TEST_CASE("random lives: the same with producers that do not append") {
-  const bool is_given = std::getenv("PUNCHLINE_SEED") != nullptr;
-  play_lives(Life::Producers::of_all_kinds, is_given ? seed_of_run() : 1, 100);
+  play_lives(Life::Producers::of_all_kinds, static_cast<std::uint32_t>(seed_of_run()), 100);
 }
 
 TEST_CASE("lives that have found a fault once, and must hold since") {
@@ -346,7 +341,7 @@ TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
   REQUIRE(given != nullptr);
   const auto began = Clock::now();
   const auto until = began + std::chrono::seconds(std::strtoul(given, nullptr, 10));
-  auto seed = seed_of_run();
+  auto seed = static_cast<std::uint32_t>(seed_of_run());
   std::uint64_t lives = 0;
   for (; Clock::now() < until; lives += 2, ++seed) {
     INFO("again with PUNCHLINE_SEED=" << seed);
