@@ -252,7 +252,7 @@ TEST_CASE("the state of another inode is not ours", "[S7][K10]") {
   CHECK(stored(file).uuid == facts.fresh_uuid);
 }
 
-TEST_CASE("a damaged state is said and not believed, a newer one refused", "[S8][S9]") {
+TEST_CASE("a damaged state is said and not believed", "[S8]") {
   auto file = file_with("one\n");
   REQUIRE(file.set_attribute(kStateAttribute, std::string(60, 'x')).ok());
   Checkpoint checkpoint(file, boot(1));

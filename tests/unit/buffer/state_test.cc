@@ -74,6 +74,18 @@ TEST_CASE("a sound state of a newer version is told from a damaged one", "[S9]")
   CHECK(decode(of_version(3, encode(sample()) + "more"), read) == Decoded::newer_version);
 }
 
+TEST_CASE("a state of a newer version is refused by a start, and stays as it is", "[S9]") {
+  punchline::testing::MemoryFile file("one\n");
+  const auto newer = of_version(3, encode(sample()));
+  REQUIRE(file.set_attribute(kStateAttribute, newer).ok());
+  Checkpoint checkpoint(file, {.boot = 1});
+  const auto report = checkpoint.start();
+  REQUIRE(!report.ok());
+  CHECK(report.error().kind() == ErrorKind::refused);
+  CHECK(**file.attribute(kStateAttribute) == newer);
+  CHECK(file.text() == "one\n");
+}
+
 TEST_CASE("a state of version 1 is read, and known for one; below is damage") {
   const auto older = of_version(1, encode(sample()));
   State read;
