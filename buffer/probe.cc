@@ -48,6 +48,9 @@ Capability failed(const Error& error, const std::string& consequence) {
   return no("does not work (" + error.message() + "): " + consequence);
 }
 
+// EXT4_INLINE_DATA_FL (fs/ext4/ext4.h), which FS_IOC_GETFLAGS shows.
+constexpr std::uint32_t kInlineDataFlag = 0x10000000;
+
 constexpr const char* kNoPunch = "delivered data could not be freed";
 
 /// That reading it back gives NULs in the hole, 'x' around it, and the old size.
@@ -108,6 +111,15 @@ Capability try_collapse(const Descriptor& file, std::uint64_t unit_bytes, std::u
     }
   }
   return no("works in no unit below " + in_kib(kBytes) + ": the file's logical size only grows");
+}
+
+/// ext4 decides by what is written first.
+Capability try_appends(const Descriptor& file) {
+  if (!file.write_at(0, std::string_view("x"))) return {Answer::unknown, "could not be tried"};
+  if ((file.inode_flags() & kInlineDataFlag) == 0) return {Answer::yes, "are kept"};
+  return no(
+      "are lost: this ext4 keeps small files in their inodes (inline_data), where Linux loses what "
+      "is appended while somebody reads: put the buffer on another filesystem");
 }
 
 Capability try_attributes(const Descriptor& file) {
@@ -263,6 +275,7 @@ Result<ProbeReport> probe_folder(const std::string& folder) {
   if (!reported) return reported;
   auto& report = *reported;
   report.attributes = try_attributes(*file);
+  report.appends = try_appends(*file);
   const auto written = file->write_at(0, std::vector<char>(kBytes, 'x'));
   if (!written && written.error().kind() != ErrorKind::no_space) return written.error();
   if (!written) {

@@ -33,6 +33,9 @@ struct ProbeReport {
   Capability holes;               ///< SEEK_DATA and SEEK_HOLE tell holes; `no`: everything is read.
   Capability collapse;            ///< COLLAPSE_RANGE; `no`: the logical size only grows.
   Capability attributes;  ///< user.* attributes; `no`: the in-band rule alone, see FORMAT.md.
+  /// What is appended to a file of a few bytes stays; `no`: ext4 keeps such a file in its inode
+  /// (mke2fs -O inline_data), where Linux (6.18) loses appends while somebody reads.
+  Capability appends{Capability::Answer::yes, "are kept"};
   std::uint64_t collapse_unit_bytes = 0;  ///< Ranges are multiples of this; 0 without collapse.
 };
 

@@ -107,6 +107,7 @@ void check_filesystem(const BufferConfig& config, const PosixFile* file, Checkli
   list.yes(path + ": lies on " + probe->filesystem + ", " +
            std::to_string(probe->free_bytes >> 20) + " MiB free");
   check_capability(path + ": punching holes", probe->punch, true, list);
+  if (!probe->appends.works()) check_capability(path + ": appends", probe->appends, true, list);
   check_capability(path + ": finding holes", probe->holes, false, list);
   check_capability(path + ": keeping attributes", probe->attributes, false, list);
   check_capability(path + ": collapsing ranges", probe->collapse, false, list);

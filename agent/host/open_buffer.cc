@@ -108,6 +108,7 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
     return OpenFailure{ExitCode::config,
                        config.path + ": punching holes " + probe->punch.sentence};
   }
+  if (probe->appends.missing()) log.error("{}: appends {}", config.path, probe->appends.sentence);
   if (probe->holes.missing())
     log.warning("{}: finding holes {}", config.path, probe->holes.sentence);
   if (probe->attributes.missing())

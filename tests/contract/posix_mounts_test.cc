@@ -206,6 +206,7 @@ TEST_CASE("the probe tells filesystems apart") {
     CHECK(report->punch.works());
     CHECK(report->holes.works());
     CHECK(report->attributes.works());
+    CHECK(report->appends.works());
     CHECK(report->collapse.works() == collapses);
     CHECK(report->collapse_unit_bytes == (collapses ? report->block_bytes : 0));
   }
@@ -218,6 +219,17 @@ TEST_CASE("the collapse unit is found where blocks are small") {
   REQUIRE(report.ok());
   CHECK(report->block_bytes == 1024);
   CHECK(report->collapse_unit_bytes == 1024);
+}
+
+TEST_CASE("an ext4 that keeps small files in their inodes is told: it loses appends") {
+  const auto folder = mounted("ext4", 64 * kMib, "-O inline_data");
+  if (folder.empty()) return;
+  const auto report = probe_folder(folder);
+  REQUIRE(report.ok());
+  CHECK(report->appends.missing());
+  const auto plain = mounted("ext4", 64 * kMib);
+  REQUIRE(!plain.empty());
+  CHECK(probe_folder(plain)->appends.works());
 }
 
 TEST_CASE("on a full disk the probe knows less, and does not fail") {
