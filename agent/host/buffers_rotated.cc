@@ -14,6 +14,7 @@
 #include "agent/host/rotated.h"
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
+#include "buffer/wall_time.h"
 
 namespace punchline {
 namespace {
@@ -58,32 +59,32 @@ void Buffers::look_for_rotated(std::size_t index) {
   // Another folder may have been mounted there since, with a lock file of its own.
   const auto folder = file_id(folder_of(config.path));
   auto& [seen_in, seen] = seen_.try_emplace(&config, folder, LastLook()).first->second;
-  if (folder != std::exchange(seen_in, folder) || !seen || !*seen) seen = last_look(config);
+  if (folder != std::exchange(seen_in, folder) || !seen || !*seen)
+    seen = last_look(LockFile::path_for(config.path));
   auto found = find_rotated(config, config_, seen);
-  const auto is_old = [&](const auto& path) {  // by whatever names it has had
-    const auto id = file_id(path);
-    return id && (is_known(*id) || !named_[&config].insert(*id).second);
-  };
-  std::erase_if(found.to_be_named, [&](const auto& named) { return is_old(named.path); });
-  std::erase_if(found.undated, is_old);
-  tell_of_archives(config, found, parts_.log);
-  tell_of_closed(config, found);
-  tell_of_unknown(config, found);
-  for (const auto& path : found.to_forward) {
-    const auto id = file_id(path);
-    if (id && !is_known(*id))
+  const auto known = known_files();
+  std::erase_if(found, [&](const auto& each) { return each.id && known.count(*each.id) > 0; });
+  for (const auto& [path, id, verdict, why] : found) {
+    if (verdict == Verdict::to_forward)
       rotated_.push_back({index, path, *id, LockRequest(LockFile::path_for(config.path))});
   }
+  tell_of_closed(config, found);
+  tell_of_unknown(config, found);
+  std::erase_if(found, [&](const auto& each) {  // by whatever names it has had
+    return is_to_be_named(each.verdict) && each.id && !named_[&config].insert(*each.id).second;
+  });
+  tell_of_archives(config, found, parts_.log);
   // What was there until now has been judged as well as it can be.
-  if (seen && !*seen && live != held_.end()) seen = LastLook(nanoseconds((*live)->opened));
+  if (seen && !*seen && live != held_.end()) {
+    const auto opened_ns = nanoseconds((*live)->opened);
+    if (can_be_now(opened_ns / 1'000'000)) seen = LastLook(opened_ns);
+  }
   note_seen(config);
 }
 
-void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
-  for (const auto& [path, why] : found.closed) {
-    const auto id = file_id(path);
-    if (id && is_known(*id)) continue;
-    if (!not_taken_[&config].insert(path).second) continue;
+void Buffers::tell_of_closed(const BufferConfig& config, const std::vector<FoundBeside>& found) {
+  for (const auto& [path, id, verdict, why] : found) {
+    if (verdict != Verdict::closed || !not_taken_[&config].insert(path).second) continue;
     parts_.log.error(
         "{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and write "
         "it, and restart it",
@@ -91,9 +92,10 @@ void Buffers::tell_of_closed(const BufferConfig& config, const Rotated& found) {
   }
 }
 
-void Buffers::tell_of_unknown(const BufferConfig& config, const Rotated& found) {
+void Buffers::tell_of_unknown(const BufferConfig& config, const std::vector<FoundBeside>& found) {
   std::set<std::string> unknown;
-  for (const auto& [path, why] : found.unknown) {
+  for (const auto& [path, id, verdict, why] : found) {
+    if (verdict != Verdict::unknown) continue;
     unknown.insert(path);
     if (unknown_[&config].count(path) > 0) continue;
     parts_.log.error(
@@ -133,10 +135,14 @@ void Buffers::look_at_queue() {
     moved.push_back(std::move(*at));
     at = rotated_.erase(at);
   }
+  std::set<std::size_t> of;
   for (const auto& file : moved)
-    look_for_rotated(file.index);
+    of.insert(file.index);
+  for (const auto index : of)
+    look_for_rotated(index);
+  const auto known = known_files();
   for (const auto& file : moved) {
-    if (is_known(file.id)) continue;
+    if (known.count(file.id) > 0) continue;
     parts_.log.error(
         "{}: {} was this buffer, and was deleted or moved elsewhere before its turn came: what it "
         "held is lost if it has no other name; find it and forward it too, -b",
@@ -145,9 +151,13 @@ void Buffers::look_at_queue() {
 }
 
 /// Forwarded already, or about to be.
-bool Buffers::is_known(const FileId& id) const {
-  return is_held(id) || std::any_of(rotated_.begin(), rotated_.end(),
-                                    [&](const auto& file) { return file.id == id; });
+std::set<FileId> Buffers::known_files() const {
+  std::set<FileId> known;
+  for (const auto& held : held_)
+    if (const auto id = file_id(*held->buffer.file)) known.insert(*id);
+  for (const auto& file : rotated_)
+    known.insert(file.id);
+  return known;
 }
 
 bool Buffers::is_held(const FileId& id) const {
@@ -175,16 +185,17 @@ void Buffers::note_seen(const BufferConfig& config) {
     unnoted_.insert(&config);
     return;
   }
-  note_rotated_seen(config, looked->second);
-  if (const auto seen = seen_.find(&config); seen != seen_.end())
-    seen->second.second = LastLook(nanoseconds(looked->second));
+  const auto counts = note_look(LockFile::path_for(config.path), looked->second);
+  if (const auto seen = seen_.find(&config); seen != seen_.end()) seen->second.second = counts;
 }
 
-/// All that was renamed by now was seen to be, if the path still leads to the file.
+/// Files may have come and gone under the name, and the one that was open be back: a last look. All
+/// that was renamed by now was seen to be, if the path still leads to the file.
 void Buffers::note_seen_at_end(const Held& held) {
   const auto now = filesystem_now();
   const auto same = held.buffer.file->same_file_as_path();
-  if (held.replaced || !same || !*same) return;
+  if (held.replaced || held.rotated || !same || !*same || is_quarantine(held.config)) return;
+  look_for_rotated(static_cast<std::size_t>(&held.config - config_.buffers.data()));
   looked_[&held.config] = now;
   note_seen(held.config);
 }

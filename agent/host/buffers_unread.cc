@@ -73,9 +73,8 @@ std::string Buffers::unread_under_name(const BufferConfig& config) const {
   struct stat found {};
   const bool is_missing = ::stat(config.path.c_str(), &found) < 0;
   if (is_missing && (errno == ENOENT || errno == ENOTDIR)) return "";
-  if (!is_missing &&
-      (!S_ISREG(found.st_mode) || found.st_size == 0 || is_held({found.st_dev, found.st_ino})))
-    return "";
+  if (!is_missing && (!S_ISREG(found.st_mode) || found.st_size == 0)) return "";
+  if (const auto id = file_id(config.path); id && is_held(*id)) return "";
   const auto file = PosixFile::open(config.path);
   const auto left = file ? bytes_behind_front(**file) : file.error();
   if (!left) return "nobody knows how much: " + left.error().message();

@@ -2,8 +2,11 @@
 
 #include <system_error>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+#include "buffer/base/timestamp.h"
 
 namespace punchline {
 
@@ -17,16 +20,26 @@ Status visit_folder(const std::string& folder,
   return {};
 }
 
+namespace {
+
+FileId id_of(const struct statx& facts) {
+  const bool is_told = (facts.stx_mask & STATX_BTIME) != 0;
+  return {makedev(facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino,
+          is_told ? nanoseconds(facts.stx_btime) : 0};
+}
+
+}  // namespace
+
 std::optional<FileId> file_id(const std::string& path) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) < 0) return std::nullopt;
-  return FileId{found.st_dev, found.st_ino};
+  struct statx found {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &found) < 0) return std::nullopt;
+  return id_of(found);
 }
 
 std::optional<FileId> file_id(const PosixFile& file) {
   const auto facts = file.descriptor().facts();
   if (!facts) return std::nullopt;
-  return FileId{makedev(facts->stx_dev_major, facts->stx_dev_minor), facts->stx_ino};
+  return id_of(*facts);
 }
 
 }  // namespace punchline

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -19,10 +21,27 @@ namespace punchline {
 Status visit_folder(const std::string& folder,
                     const std::function<void(const std::filesystem::path&)>& visit);
 
-/// Tells files apart: inodes of several filesystems have the same numbers.
+/// What `list` gives once two in a row are equal: a listing may miss a file that gets another name
+/// meanwhile. Errors: `busy`, it gives others all the time; those of `list`.
+template <class List>
+auto list_until_settled(const std::string& folder, List list) -> decltype(list()) {
+  constexpr int kListingsMax = 10;
+  auto before = list();
+  for (int i = 1; before && i < kListingsMax; ++i) {
+    auto now = list();
+    if (!now || *now == *before) return now;
+    before = std::move(now);
+  }
+  if (!before) return before;
+  return Error(ErrorKind::busy, 0, "list " + folder + ": names change all the time");
+}
+
+/// Tells files apart: inodes of several filesystems have the same numbers, and a file may get the one
+/// of a file that was deleted.
 struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
+  std::int64_t born_ns = 0;  ///< 0 where the filesystem does not tell.
   auto operator<=>(const FileId&) const = default;
 };
 /// Of what a path leads to, or of an open file; nothing where that cannot be seen. Any thread.

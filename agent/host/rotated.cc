@@ -1,12 +1,13 @@
 #include "agent/host/rotated.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent/host/folder.h"
+#include "agent/host/last_look.h"
 #include "agent/host/open_buffer.h"
 #include "agent/host/rotated_names.h"
 #include "buffer/base/counted.h"
@@ -32,17 +34,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// On the lock file: decimal nanoseconds since the epoch.
-constexpr std::string_view kSeenAttribute = "user.punchline.seen";
-constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-
-/// The agent's other buffers in the same folder.
-std::vector<std::string> neighbours_of(const BufferConfig& config, const Config& all) {
-  std::vector<std::string> names;
+std::set<std::string> neighbours_of(const BufferConfig& config, const Config& all) {
+  const auto folder = folder_of(config.path);
+  std::set<std::string> names;
   for (const auto& each : all.buffers) {
+    const auto other = folder_of(each.path);
     std::error_code none;
-    if (fs::equivalent(folder_of(each.path), folder_of(config.path), none))
-      names.push_back(name_of_buffer(each));
+    if (other == folder || fs::equivalent(other, folder, none)) names.insert(name_of_buffer(each));
   }
   return names;
 }
@@ -53,6 +51,14 @@ Beside::State state_of(const StoredState& stored, const FileFacts& facts) {
   const bool is_own = stored.state.identity == fold_identity(facts.inode, facts.birth_ns);
   return stored.decoded == Decoded::ok && !is_own ? Beside::State::copied : Beside::State::own;
 }
+
+/// A file that may have been the buffer, as a listing shows it.
+struct Candidate {
+  std::string path;
+  std::optional<FileId> id;
+  std::string error;  ///< Why it could not be asked.
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
 
 /// Errors: it cannot be looked at.
 Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
@@ -66,6 +72,10 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   if (!left) return left.error();
   auto noted = file.attribute(kNameAttribute);
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted.error();
+  const auto lock_path = LockFile::path_for(file.path());
+  const bool has_lock_file = ::access(lock_path.c_str(), F_OK) == 0;
+  const auto own_look = has_lock_file ? last_look(lock_path) : LastLook();
+  if (!own_look) return own_look.error();
   return Beside{
       .name = name,
       .noted_name = noted ? std::move(*noted) : std::nullopt,
@@ -75,7 +85,8 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
       .born_ns = facts->birth_ns,
       .modified_ns = facts->modified_ns,
       .changed_ns = nanoseconds(changed->stx_ctime),
-      .has_lock_file = ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0,
+      .has_lock_file = has_lock_file,
+      .own_look_ns = *own_look,
       .is_open = [&file]() -> std::optional<bool> {
         const auto nobody = file.nobody_writes();
         return nobody ? std::optional(!*nobody) : std::nullopt;
@@ -83,10 +94,13 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   };
 }
 
-bool is_another_buffer(const std::string& path, const Config& all) {
-  return std::any_of(all.buffers.begin(), all.buffers.end(), [&](const auto& each) {
-    std::error_code none;
-    return fs::equivalent(path, each.path, none);
+/// A buffer of this agent, or what stands beside one by our own doing.
+bool is_of_neighbour(const std::string& name, const Sought& sought) {
+  static constexpr std::array<std::string_view, 4> kSuffixes = {"", ".agent", ".quarantine",
+                                                                ".reserve"};
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](auto suffix) {
+    return name.ends_with(suffix) &&
+           sought.neighbours.count(name.substr(0, name.size() - suffix.size())) > 0;
   });
 }
 
@@ -118,91 +132,114 @@ std::string how_to_take_in(const std::string& path, const BufferConfig& config) 
   return (unpacker.empty() ? "cat " : unpacker + " ") + path + " | punchline append " + config.path;
 }
 
-struct Found {
+struct Judged {
   std::int64_t modified_ns = 0;
-  std::string path;
-  Verdict verdict = Verdict::other;
-  std::string why = {};  // closed, or unknown
+  FoundBeside found;
 };
 
-Found unknown(const std::string& path, const Error& error) {
-  return {0, path, Verdict::unknown, error.message()};
+Judged unknown(const std::string& path, const Error& error) {
+  return {0, {path, std::nullopt, Verdict::unknown, error.message()}};
 }
 
-Found judge_closed(const std::string& path, const Error& why, const Sought& sought) {
+Judged judge_closed(const Candidate& candidate, const Error& why, const Sought& sought) {
+  const auto& path = candidate.path;
   struct statx facts {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) < 0) {
-    if (errno == ENOENT) return {0, path, Verdict::other};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) < 0)
     return unknown(path, Error::from_errno(errno, "look at " + path));
-  }
-  if (!S_ISREG(facts.stx_mode)) return {0, path, Verdict::other};
+  if (!S_ISREG(facts.stx_mode)) return {0, {path, candidate.id, Verdict::other}};
   const auto verdict = verdict_on(
       ClosedBeside{.name = fs::path(path).filename().string(),
                    .bytes = facts.stx_size,
                    .changed_ns = nanoseconds(facts.stx_ctime),
                    .may_not = why.code() == EACCES || why.code() == EPERM},
       sought);
-  return {0, path, verdict, why.message()};
+  return {0, {path, candidate.id, verdict, why.message()}};
 }
 
-Found judge_open(PosixFile& file, const std::string& path, const Sought& sought) {
+Judged judge_open(PosixFile& file, const Candidate& candidate, const Sought& sought) {
+  const auto& path = candidate.path;
   const auto seen = look_at_open(file, fs::path(path).filename().string());
   if (!seen) return unknown(path, seen.error());
   const bool is_newer = seen->state == Beside::State::newer;
-  return {seen->modified_ns, path, verdict_on(*seen, sought),
-          is_newer ? newer_version(file).message() : ""};
+  return {seen->modified_ns,
+          {path, candidate.id, verdict_on(*seen, sought),
+           is_newer ? newer_version(file).message() : ""}};
 }
 
-using Places = std::map<FileId, std::size_t>;  // where each stands in what was found
-
-/// By one of its names it may be known better than by another. False: the name is gone, and leads
-/// elsewhere perhaps.
-bool look_at(const fs::path& path, const Sought& sought, Places& places,
-             std::vector<Found>& found) {
-  const auto file = PosixFile::open(path);
-  if (!file && file.error().kind() == ErrorKind::not_found) return false;
-  auto one = file ? judge_open(**file, path, sought) : judge_closed(path, file.error(), sought);
-  if (one.verdict == Verdict::other) return true;
-  const auto id = file ? file_id(**file) : std::nullopt;
-  const auto known = id ? places.find(*id) : places.end();
-  if (known == places.end()) {
-    if (id) places[*id] = found.size();
-    found.push_back(std::move(one));
-  } else if (one.verdict == Verdict::to_forward) {
-    found[known->second] = std::move(one);
+/// Nothing where the name leads elsewhere by now.
+std::optional<Judged> judge(const Candidate& candidate, const Sought& sought) {
+  if (!candidate.error.empty())
+    return Judged{0, {candidate.path, candidate.id, Verdict::unknown, candidate.error}};
+  const auto file = PosixFile::open(candidate.path);
+  if (!file) {
+    if (file_id(candidate.path) != candidate.id) return std::nullopt;
+    return judge_closed(candidate, file.error(), sought);
   }
-  return true;
+  if (file_id(**file) != candidate.id) return std::nullopt;
+  return judge_open(**file, candidate, sought);
 }
 
-/// What an agent has had bears the buffer's name, whatever its own is.
-bool bears_name(const fs::path& path, const Sought& sought) {
+/// What an agent has had bears the buffer's name, whatever its own is. Of a file that may not be
+/// read nobody knows it. Errors: it cannot be asked.
+Result<bool> bears_name(const fs::path& path, const Sought& sought) {
   std::string name(sought.name.size() + 1, '\0');
   const auto bytes = ::lgetxattr(path.c_str(), std::string(kNameAttribute).c_str(), name.data(),
                                  name.size());
-  return bytes >= 0 && std::string_view(name).substr(0, static_cast<std::size_t>(bytes)) ==
-                           sought.name;
+  if (bytes >= 0) return name.substr(0, static_cast<std::size_t>(bytes)) == sought.name;
+  static constexpr std::array kNone = {ENODATA, ENOTSUP, ERANGE, ENOENT, EACCES, EPERM};
+  if (std::find(kNone.begin(), kNone.end(), errno) != kNone.end()) return false;
+  return Error::from_errno(errno, "ask whose file it is: " + path.string());
 }
 
-/// Once more where names change meanwhile: what was listed by one may be found by another only.
-/// Errors: the folder cannot be listed, or its names do not stand still.
-Status look_into_folder(const std::string& folder, const Sought& sought, const Config& all,
-                        std::vector<Found>& found) {
-  constexpr int kTriesMax = 5;
+using Candidates = std::map<std::string, Candidate>;  // by path
+
+/// One listing: a file that gets another name meanwhile may be missed, or be in it twice.
+Result<Candidates> list_once(const std::string& folder, const Sought& sought) {
+  Candidates candidates;
   const auto stem = stem_of(sought.name);
-  for (int tries = 0; tries < kTriesMax; ++tries) {
-    Places places;
-    bool stood_still = true;
-    found.clear();
-    const auto listed = visit_folder(folder, [&](const fs::path& path) {
-      const auto name = path.filename().string();
-      const bool begins_so = name.starts_with(stem) && !is_ours(name, sought.name);
-      if (!begins_so && !bears_name(path, sought)) return;
-      if (is_another_buffer(path, all)) return;
-      stood_still = look_at(path, sought, places, found) && stood_still;
-    });
-    if (!listed || stood_still) return listed;
+  const auto listed = visit_folder(folder, [&](const fs::path& path) {
+    const auto name = path.filename().string();
+    if (is_of_neighbour(name, sought)) return;
+    const bool begins_so = name.starts_with(stem) && !is_ours(name, sought.name);
+    const auto bears = begins_so ? Result<bool>(true) : bears_name(path, sought);
+    if (bears && !*bears) return;
+    const auto id = file_id(path);
+    if (!id && (errno == ENOENT || errno == ELOOP)) return;
+    candidates[path.string()] = {path.string(), id, bears ? "" : bears.error().message()};
+  });
+  if (!listed) return listed.error();
+  return candidates;
+}
+
+/// By one of its names a file may be known better than by another.
+void add(Judged one, std::vector<Judged>& judged) {
+  const auto known = std::find_if(judged.begin(), judged.end(), [&](const auto& each) {
+    return each.found.id && each.found.id == one.found.id;
+  });
+  if (known == judged.end()) {
+    judged.push_back(std::move(one));
+  } else if (one.found.verdict == Verdict::to_forward) {
+    *known = std::move(one);
   }
-  return Error(ErrorKind::busy, 0, "list " + folder + ": names change all the time");
+}
+
+/// From the beginning where a name leads elsewhere before its file is judged.
+Result<std::vector<Judged>> look_into_folder(const std::string& folder, const Sought& sought) {
+  constexpr int kTriesMax = 5;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    const auto candidates =
+        list_until_settled(folder, [&] { return list_once(folder, sought); });
+    if (!candidates) return candidates.error();
+    std::vector<Judged> judged;
+    const bool stood_still =
+        std::all_of(candidates->begin(), candidates->end(), [&](const auto& each) {
+          auto one = judge(each.second, sought);
+          if (one && one->found.verdict != Verdict::other) add(std::move(*one), judged);
+          return one.has_value();
+        });
+    if (stood_still) return judged;
+  }
+  return Error(ErrorKind::busy, 0, "look into " + folder + ": names change all the time");
 }
 
 }  // namespace
@@ -234,110 +271,59 @@ bool is_quarantine(const BufferConfig& config) {
   return config.is_quarantine || quarantined_buffer_path(config.path).has_value();
 }
 
-Result<LastLook> last_look(const BufferConfig& config) {
-  const auto file = Descriptor::open(LockFile::path_for(config.path), kLockFileFlags);
-  if (!file) {
-    if (file.error().kind() == ErrorKind::not_found) return LastLook();
-    return file.error();
-  }
-  const auto noted = file->attribute(kSeenAttribute);
-  if (!noted) {
-    if (noted.error().kind() == ErrorKind::unsupported) return LastLook();
-    return noted.error();
-  }
-  if (!*noted) return LastLook();
-  const std::string_view text = **noted;
-  std::int64_t seen_ns = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seen_ns);
-  const bool is_whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  return is_whole ? LastLook(seen_ns) : LastLook();
-}
-
-Rotated find_rotated(const BufferConfig& config, const Config& all,
-                     const Result<LastLook>& seen) {
-  Rotated rotated;
-  if (!seen) {
-    rotated.unknown.push_back({LockFile::path_for(config.path), seen.error().message()});
-    return rotated;
-  }
+std::vector<FoundBeside> find_rotated(const BufferConfig& config, const Config& all,
+                                      const Result<LastLook>& seen) {
+  const auto unseen = [](const std::string& path, const Error& error) {
+    return std::vector<FoundBeside>{{path, std::nullopt, Verdict::unknown, error.message()}};
+  };
+  if (!seen) return unseen(LockFile::path_for(config.path), seen.error());
   const Sought sought{name_of_buffer(config), neighbours_of(config, all), *seen,
                       nanoseconds(filesystem_now())};
   const auto folder = folder_of(config.path);
-  std::vector<Found> found;
-  if (const auto looked = look_into_folder(folder, sought, all, found); !looked)
-    rotated.unknown.push_back({folder, looked.error().message()});
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.modified_ns, b.path) < std::tie(b.modified_ns, a.path);
+  auto judged = look_into_folder(folder, sought);
+  if (!judged) return unseen(folder, judged.error());
+  std::sort(judged->begin(), judged->end(), [](const auto& a, const auto& b) {
+    return std::tie(a.modified_ns, b.found.path) < std::tie(b.modified_ns, a.found.path);
   });
-  for (const auto& [modified_ns, path, verdict, why] : found) {
-    switch (verdict) {
-      case Verdict::to_forward:
-        rotated.to_forward.push_back(path);
-        break;
-      case Verdict::unseen:
-      case Verdict::copy:
-      case Verdict::quarantine:
-        rotated.to_be_named.push_back({path, verdict});
-        break;
-      case Verdict::undated:
-        rotated.undated.push_back(path);
-        break;
-      case Verdict::closed:
-        rotated.closed.push_back({path, why});
-        break;
-      case Verdict::unknown:
-        rotated.unknown.push_back({path, why});
-        break;
-      case Verdict::other:
-        break;
-    }
-  }
-  return rotated;
+  std::vector<FoundBeside> found;
+  for (auto& one : *judged)
+    found.push_back(std::move(one.found));
+  return found;
 }
 
-void tell_of_archives(const BufferConfig& config, const Rotated& found, Log& log) {
-  if (const auto count = found.undated.size(); count > 0) {
+void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>& found,
+                      Log& log) {
+  std::vector<std::string> undated;
+  for (const auto& each : found)
+    if (each.verdict == Verdict::undated) undated.push_back(each.path);
+  if (const auto count = undated.size(); count > 0) {
     log.warning(
         "{}: {} beside it may have been this buffer, {}{}: when an agent has last looked there is "
         "not known, nor therefore whether it has delivered what they hold, and they are left "
         "alone. What it has not: take it in with '{}'",
-        config.path, counted(count, "file"), found.undated.front(),
-        count > 1 ? " to " + found.undated.back() : "",
-        how_to_take_in(found.undated.front(), config));
+        config.path, counted(count, "file"), undated.front(),
+        count > 1 ? " to " + undated.back() : "", how_to_take_in(undated.front(), config));
   }
-  for (const auto& [path, verdict] : found.to_be_named) {
+  for (const auto& [path, id, verdict, why] : found) {
     if (verdict == Verdict::copy) {
       log.warning("{}: {} is a copy of what was this buffer: what of it was not delivered before "
                   "is not known, and it is not forwarded: {}",
                   config.path, path, how_to_forward(path, config));
-      continue;
     }
     if (verdict == Verdict::quarantine) {
       const auto quarantine = quarantine_path(config.path);
       log.warning("{}: {} was its quarantine, and what it holds goes nowhere: give it the name {} "
                   "again where there is none, and then 'punchline requeue {}'",
                   config.path, path, quarantine, quarantine);
-      continue;
     }
-    log.warning(
-        "{}: {} was made since an agent has last looked, and may hold records of this buffer that "
-        "were never delivered: look into it, and take them in with '{}' (of a buffer in frames: "
-        "unpack it and forward it too, -b). Do not rotate a buffer: it frees itself",
-        config.path, path, how_to_take_in(path, config));
+    if (verdict == Verdict::unseen) {
+      log.warning(
+          "{}: {} was made since an agent has last looked, and may hold records of this buffer "
+          "that were never delivered: look into it, and take them in with '{}' (of a buffer in "
+          "frames: unpack it and forward it too, -b). Do not rotate a buffer: it frees itself",
+          config.path, path, how_to_take_in(path, config));
+    }
   }
-}
-
-struct timespec filesystem_now() {
-  struct timespec now {};
-  (void)::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now;
-}
-
-void note_rotated_seen(const BufferConfig& config, struct timespec looked) {
-  const auto file = Descriptor::open(LockFile::path_for(config.path), kLockFileFlags);
-  if (!file) return;
-  const auto seen_ns = std::int64_t{looked.tv_sec} * 1'000'000'000 + looked.tv_nsec;
-  (void)file->set_attribute(kSeenAttribute, std::to_string(seen_ns));
 }
 
 }  // namespace punchline

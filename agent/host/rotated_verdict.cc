@@ -22,9 +22,21 @@ bool is_named_so(const std::string& name, const Sought& sought) {
          std::none_of(sought.neighbours.begin(), sought.neighbours.end(), fits_better);
 }
 
-/// In the tick of the last look: rather once more than never.
+/// In the tick of that look, or the second where the filesystem keeps no more (ext4 with inodes of
+/// 128 bytes): rather once more than never.
+bool is_since(std::int64_t time_ns, std::int64_t look_ns) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const bool is_coarse = time_ns % kSecond == 0;
+  return time_ns >= (is_coarse ? look_ns - look_ns % kSecond : look_ns);
+}
+
 bool is_since_look(std::int64_t time_ns, const Sought& sought) {
-  return !sought.seen_ns || time_ns >= *sought.seen_ns;
+  return !sought.seen_ns || is_since(time_ns, *sought.seen_ns);
+}
+
+/// It has an agent of its own, and so is another buffer; not where that was of an earlier file.
+bool is_another_buffer(const Beside& file) {
+  return file.has_lock_file && !(file.own_look_ns && file.born_ns > *file.own_look_ns);
 }
 
 /// The time of the last look says nothing: the clock was ahead, or is behind.
@@ -57,13 +69,14 @@ Verdict verdict_on_buffer(const Beside& file, const Sought& sought) {
 /// One that no agent has ever had: it was the buffer while none ran, or is none of ours. Or one
 /// whose state does not say of which buffer it is, as a program before this one has left it.
 Verdict verdict_on_stranger(const Beside& file, const Sought& sought) {
-  if (!is_named_so(file.name, sought) || file.has_lock_file) return Verdict::other;
+  if (!is_named_so(file.name, sought) || is_another_buffer(file)) return Verdict::other;
   if (file.bytes == 0 && !may_be_written(file, sought)) return Verdict::other;
   if (!sought.seen_ns) return Verdict::undated;
   if (is_look_ahead(sought)) return Verdict::unseen;
   const bool has_birth = file.born_ns != 0;
   if (has_birth && is_since_look(file.born_ns, sought)) {
-    return is_sure_rotated_name(file.name, sought.name) ? Verdict::to_forward : Verdict::unseen;
+    const bool is_sure = is_sure_rotated_name(file.name, sought.name) && !file.has_lock_file;
+    return is_sure ? Verdict::to_forward : Verdict::unseen;
   }
   // A copy may be written into the file of an earlier one. Who renames changes no more than ctime.
   const bool is_renamed_too = !has_birth || file.state != Beside::State::none;
@@ -72,6 +85,11 @@ Verdict verdict_on_stranger(const Beside& file, const Sought& sought) {
 }
 
 }  // namespace
+
+bool is_to_be_named(Verdict verdict) {
+  return verdict == Verdict::unseen || verdict == Verdict::copy ||
+         verdict == Verdict::quarantine || verdict == Verdict::undated;
+}
 
 Verdict verdict_on(const Beside& file, const Sought& sought) {
   if (is_rotated_quarantine(file.name, sought.name))

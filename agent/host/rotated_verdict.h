@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace punchline {
 
@@ -29,6 +29,9 @@ struct Beside {
   std::int64_t modified_ns = 0;
   std::int64_t changed_ns = 0;
   bool has_lock_file = false;
+  /// When an agent of its own has last looked, as its lock file says. A lock file may be left of a
+  /// file that was forwarded by hand under this name.
+  std::optional<std::int64_t> own_look_ns = {};
   /// Whether somebody has it open for writing; nothing where the kernel does not tell. Asked only
   /// where it matters: asking is a lease, which keeps an opener waiting for a moment.
   std::function<std::optional<bool>()> is_open = {};
@@ -45,7 +48,7 @@ struct ClosedBeside {
 /// The buffer whose rotated files are looked for.
 struct Sought {
   std::string name;
-  std::vector<std::string> neighbours;  ///< The agent's other buffers in the same folder.
+  std::set<std::string> neighbours;  ///< The agent's buffers in the same folder.
   std::optional<std::int64_t> seen_ns;  ///< When an agent has last looked; nothing: not known.
   std::int64_t now_ns = 0;
 };
@@ -60,6 +63,7 @@ enum class Verdict : std::uint8_t {
   closed,      ///< Perhaps to be forwarded, but its rights, or a later program's state, forbid it.
   unknown,     ///< Perhaps to be forwarded, but it cannot be opened: to be looked at again.
 };
+bool is_to_be_named(Verdict verdict);  ///< unseen, copy, quarantine, undated
 Verdict verdict_on(const Beside& file, const Sought& sought);
 Verdict verdict_on(const ClosedBeside& file, const Sought& sought);
 

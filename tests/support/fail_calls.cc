@@ -5,6 +5,7 @@
 //   FAIL_CALLS.store    fsetxattr(2) of the state
 //   FAIL_CALLS.inotify  inotify_init1(2)
 //   FAIL_CALLS.readdir  readdir(3)
+//   FAIL_CALLS.names    lgetxattr(2)
 // Each that fails makes FAIL_CALLS.NAME.met.
 #include <cerrno>
 #include <cstdlib>
@@ -62,6 +63,16 @@ ssize_t fgetxattr(int fd, const char* name, void* value, size_t size) noexcept {
     return -1;
   }
   return real(fd, name, value, size);
+}
+
+ssize_t lgetxattr(const char* path, const char* name, void* value, size_t size) noexcept {
+  static const auto real =
+      reinterpret_cast<decltype(&lgetxattr)>(::dlsym(RTLD_NEXT, "lgetxattr"));
+  if (is_to_fail("names")) {
+    errno = ENOMEM;
+    return -1;
+  }
+  return real(path, name, value, size);
 }
 
 int fsetxattr(int fd, const char* name, const void* value, size_t size, int flags) noexcept {

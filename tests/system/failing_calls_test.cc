@@ -121,6 +121,17 @@ TEST_CASE("a file that cannot be asked whether it was the buffer is asked by the
   place.check_delivered();
 }
 
+TEST_CASE("a file that cannot be asked for the name of its buffer is asked by the next start") {
+  const Rotated place;
+  const auto kept = place.folder.file("keep");
+  fs::rename(place.folder.file("app.buf.1"), kept);
+  REQUIRE(::setxattr(kept.c_str(), "user.punchline.name", "app.buf", 7, 0) == 0);
+  write_file(place.folder.file("fail.names"), "");  // ENOMEM
+  CHECK(place.once().exit.code == 75);
+  fs::remove(place.folder.file("fail.names"));
+  place.check_delivered();
+}
+
 TEST_CASE("a file whose state cannot be stored yet is found again after a kill -9") {
   const Renamed place;
   place.append("one\n");

@@ -230,7 +230,7 @@ TEST_CASE("a clone of the buffer for another service is left to that") {
   REQUIRE(::write(producer, "another's\n", 10) == 10);
   ::close(producer);
   CHECK(agent.stop().code == 0);
-  CHECK_THAT(agent.log(), !Contains("was this buffer"));
+  CHECK_THAT(agent.log(), !Contains("was this buffer, and"));
   CHECK(read_file(clone) == "another's\n");
 }
 
@@ -560,6 +560,28 @@ TEST_CASE("forwarded, and moved out of the folder: a stop says that no start loo
     CHECK(agent.stop().code == 0);
     CHECK(orphans_in(place.folder.path()).size() == 1);
   }
+}
+
+TEST_CASE("rotated and undone while an agent does not look: its stop looks once more") {
+  const Outage place;
+  place.append("one\n");
+  {
+    Agent agent(place.setup);
+    REQUIRE(eventually(seconds(20), [&] { return place.delivered() == "one\n"; }));
+    REQUIRE(eventually(seconds(20), [&] { return place.is_look_noted(); }));
+    agent.process().signal(SIGSTOP);
+    fs::rename(place.buffer, place.beside("away"));
+    place.append("two\n");
+    fs::rename(place.buffer, place.beside("app.buf.1"));
+    fs::rename(place.beside("away"), place.buffer);
+    agent.process().signal(SIGCONT);
+    CHECK(agent.stop().code == 0);
+    INFO(agent.log());
+    if (place.delivered() == "one\n")
+      CHECK_THAT(agent.log(), Contains("stays in 1 rotated file, " + place.beside("app.buf.1")));
+  }
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\ntwo\n");
 }
 
 TEST_CASE("those that wait for their turn are found though they get other names meanwhile") {

@@ -148,6 +148,28 @@ TEST_CASE("L2, L3: what none has ever had is taken under a sure name, if born si
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
+TEST_CASE("L2: where a time is kept in whole seconds, all of the second of the look is new",
+          "[L2]") {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  auto late = sought();
+  late.seen_ns = 7 * kSecond + 400;
+  late.now_ns = 9 * kSecond;
+  CHECK(verdict_on(stranger(kSure, 7 * kSecond), late) == Verdict::to_forward);
+  CHECK(verdict_on(stranger(kSure, 7 * kSecond + 399), late) == Verdict::other);
+  CHECK(verdict_on(stranger(kSure, 6 * kSecond), late) == Verdict::other);
+}
+
+TEST_CASE("L3: the lock file of one that was forwarded by hand hides no later one of its name",
+          "[L3][L8]") {
+  auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), kNew);
+  file.has_lock_file = true;
+  CHECK(verdict_on(file, sought()) == Verdict::other);
+  file.own_look_ns = kNew;  // its agent has seen it
+  CHECK(verdict_on(file, sought()) == Verdict::other);
+  file.own_look_ns = kOld;
+  CHECK(verdict_on(file, sought()) == Verdict::unseen);
+}
+
 TEST_CASE("L3: a copy that is written into the file of an earlier one is named, a rename is not",
           "[L3]") {
   auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), kOld);

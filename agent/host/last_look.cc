@@ -1,0 +1,85 @@
+#include "agent/host/last_look.h"
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+
+#include "buffer/base/timestamp.h"
+#include "buffer/descriptor.h"
+#include "buffer/wall_time.h"
+
+namespace punchline {
+namespace {
+
+// On the lock file: decimal nanoseconds since the epoch, one time or two (Noted).
+constexpr std::string_view kSeenAttribute = "user.punchline.seen";
+constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+/// When agents have looked, as a lock file says: the last time, and one that lay in a time to come
+/// by then, as the clock was behind. Empty: none has, or it could not be noted.
+using Noted = std::vector<std::int64_t>;
+
+/// Errors: it cannot be looked at.
+Result<Noted> noted_looks(const std::string& lock_path) {
+  const auto file = Descriptor::open(lock_path, kLockFileFlags);
+  if (!file) {
+    if (file.error().kind() == ErrorKind::not_found) return Noted();
+    return file.error();
+  }
+  const auto noted = file->attribute(kSeenAttribute);
+  if (!noted) {
+    if (noted.error().kind() == ErrorKind::unsupported) return Noted();
+    return noted.error();
+  }
+  if (!*noted) return Noted();
+  std::istringstream words(**noted);
+  Noted looks{std::istream_iterator<std::int64_t>(words), {}};
+  return words.eof() ? looks : Noted();
+}
+
+/// The latest that is no time to come, where there is one.
+LastLook last_of(const Noted& looks) {
+  const auto now_ns = nanoseconds(filesystem_now());
+  LastLook last;
+  for (const auto look : looks) {
+    const bool is_better = !last || (look <= now_ns ? *last > now_ns || look > *last
+                                                    : *last > now_ns && look < *last);
+    if (is_better) last = look;
+  }
+  return last;
+}
+
+}  // namespace
+
+struct timespec filesystem_now() {
+  struct timespec now {};
+  (void)::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now;
+}
+
+Result<LastLook> last_look(const std::string& lock_path) {
+  const auto looks = noted_looks(lock_path);
+  if (!looks) return looks.error();
+  return last_of(*looks);
+}
+
+LastLook note_look(const std::string& lock_path, struct timespec looked) {
+  const auto looked_ns = nanoseconds(looked);
+  auto noted = noted_looks(lock_path);
+  auto looks = noted ? std::move(*noted) : Noted();
+  if (!can_be_now(looked_ns / 1'000'000)) return last_of(looks);
+  std::erase_if(looks, [&](auto look) { return look <= looked_ns; });
+  auto text = std::to_string(looked_ns);
+  if (!looks.empty()) text += ' ' + std::to_string(*std::max_element(looks.begin(), looks.end()));
+  looks.push_back(looked_ns);
+  if (const auto file = Descriptor::open(lock_path, kLockFileFlags); file)
+    (void)file->set_attribute(kSeenAttribute, text);
+  return last_of(looks);
+}
+
+}  // namespace punchline
