@@ -17,7 +17,7 @@ constexpr std::uint16_t kFlagGapSeen = 1;
 constexpr std::uint16_t kFlagSyncFailed = 2;
 constexpr std::uint16_t kFlagsKnown = kFlagGapSeen | kFlagSyncFailed;
 
-// Offsets within the state attribute (FORMAT.md, "State").
+// Offsets within the state attribute (FORMAT.md, "Attributes").
 constexpr std::size_t kAtVersion = 0;
 constexpr std::size_t kAtFormat = 1;
 constexpr std::size_t kAtFlags = 2;

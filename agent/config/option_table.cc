@@ -221,7 +221,8 @@ constexpr Option kOptions[] = {
      .key = "when_full",
      .type = T::choice,
      .help = "At bytes_max: keep (warn and grow), block (append waits), drop_oldest (drop the "
-             "oldest records that are not in flight; counted and logged)",
+             "oldest records that are not in flight, but not in the first ten seconds of a run; "
+             "counted and logged). What is set aside in place does not count",
      .environment = "PUNCHLINE_WHEN_FULL",
      .choices = "keep|block|drop_oldest",
      .field = field<&B::when_full>()},

@@ -122,7 +122,6 @@ bool is_rotated_quarantine(const std::string& name, const std::string& buffer_na
 
 bool is_ours(const std::string& name, const std::string& buffer_name) {
   if (is_rotated_name(name, buffer_name)) return false;
-  if (name.find(".quarantine.unsynced-") != std::string_view::npos) return true;
   if (is_rotated_quarantine(name, buffer_name)) return false;
   return name.ends_with(".quarantine") || name.ends_with(".agent") ||
          name.starts_with(buffer_name + ".agent") ||  // the lock file, rotated too

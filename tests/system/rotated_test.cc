@@ -261,7 +261,6 @@ TEST_CASE("what is no rotated buffer is left alone", "[L8]") {
   write_file(place.beside("app.conf"), "x\n");
   write_file(place.beside("app-server.buf"), "x\n");
   write_file(place.beside("app.buf.agent.1.gz"), "x\n");
-  write_file(place.beside("app.buf.quarantine.unsynced-1"), "x\n");
   fs::create_hard_link(place.buffer, place.beside("app.buf.1"));
   const auto once = place.once();
   INFO(once.err);

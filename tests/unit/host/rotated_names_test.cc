@@ -70,7 +70,6 @@ TEST_CASE("what stands beside a buffer by our own doing is not taken for a rotat
       {"app.buf.agent", true},
       {"app.buf.agent.1.gz", true},
       {"app.buf.quarantine", true},
-      {"app.buf.quarantine.unsynced-1", true},
       {"app.buf.reserve", true},
       {"app.buf.orphan-1764512775", true},
       {"app.buf.quarantine.1", false},
