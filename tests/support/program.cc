@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/temp_dir.h"
+
 namespace punchline::testing {
 namespace {
 
@@ -97,6 +99,9 @@ std::string Agent::page(const std::string& path, int* status) {
 }
 
 double Agent::metric(const std::string& name, std::string_view label) {
+  static const std::string reference = read_file(PUNCHLINE_REFERENCE);
+  if (reference.find("`" + name + "`") == std::string::npos)
+    throw std::runtime_error("deploy/reference.md has no metric " + name);
   std::istringstream lines(page("/metrics"));
   double sum = 0;
   for (std::string line; std::getline(lines, line);) {
