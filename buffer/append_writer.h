@@ -19,24 +19,24 @@
 
 namespace punchline {
 
-/// Whether some bytes can be a record of format lines, and come out again as they went in.
+/// Whether some bytes can be a record of format lines and be delivered as they were written.
 enum class RecordFit : std::uint8_t {
   fits,
   fits_with_nul,  ///< Delivered while the machine stays up; set aside if a power cut comes first.
-  nothing,        ///< Empty or only NULs: what readers take for freed space.
+  nothing,        ///< Empty or only NULs, which readers take for freed space.
   too_long,
-  like_a_gap,   ///< Begins with so many NULs that readers take it for a writer's gap.
-  has_newline,  ///< Would be several records.
+  like_a_gap,   ///< Begins with so many NULs that readers take them for a writer's gap.
+  has_newline,  ///< It would be several records.
 };
 RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max);
 
 inline constexpr std::uint64_t kRecordBytesMaxDefault = 1024 * 1024;
 
-/// What a buffer's agent has left for writers in user.punchline.limits; what is missing there or
-/// cannot be read has its default.
+/// The limits that a buffer's agent leaves for its writers in user.punchline.limits. A value that
+/// is missing there or cannot be read has its default.
 struct WriterLimits {
   std::uint64_t record_bytes_max = kRecordBytesMaxDefault;
-  std::uint64_t blocks_at_bytes = 0;  ///< Writers wait at so much data; 0: never.
+  std::uint64_t blocks_at_bytes = 0;  ///< Writers wait while it holds this much data; 0: never.
 
   friend bool operator==(const WriterLimits&, const WriterLimits&) = default;
 };
@@ -46,69 +46,72 @@ std::string text_of(const WriterLimits& limits);
 
 /// The writer's side of a buffer (buffer/FORMAT.md, "Writing").
 ///
-/// Promise: one write(2) with O_APPEND holds up to 64 KiB of records (or one longer record), which
-/// appends of others cannot come between; in lines it begins with a newline, so that its records
-/// never become part of what a writer before us left unfinished. What a short write leaves of a
-/// record is taken back by overwriting it in place with NULs (and in lines a newline), never by
-/// ftruncate(2), which would cut off records of others behind it, and the record is written again,
-/// never continued. A record is written whole or not at all, but for a kill -9 or a power cut in
-/// mid-write.
+/// Promise: a record is written whole or not at all, unless a kill -9 or a power cut comes in the
+/// middle of a write. One write(2) with O_APPEND holds up to 64 KiB of records (or one longer
+/// record), and appends of other writers cannot come in between. In lines each write begins with a
+/// newline, so its records never become part of a line that an earlier writer left unfinished. If a
+/// write is short, the torn piece of a record is taken back: it is overwritten in place with NULs
+/// (and in lines a newline). It is never cut off with ftruncate(2), which would remove records that
+/// others have appended after it. The record is then written again, never continued.
 ///
-/// Any number of writers, in any number of processes, may have the same buffer open. One object
-/// belongs to one thread. A caller with a file-size limit ignores SIGXFSZ (setrlimit(2)).
+/// Any number of writers, in any number of processes, can have the same buffer open. One object
+/// belongs to one thread. A caller with a file-size limit must ignore SIGXFSZ (setrlimit(2)).
 class AppendWriter {
  public:
   static constexpr std::size_t kBatchBytesMax = 64 * 1024;
 
-  /// Opens an existing buffer to write `format`. Errors as PosixFile::open(), and `refused` where
-  /// the buffer is in the other format or of a newer version. Where nothing has been appended yet
-  /// the first one to write decides, and the others' flush() is `refused`.
+  /// Opens an existing buffer to write `format`. Errors as for PosixFile::open(), and `refused` if
+  /// the buffer is in the other format or of a newer version. If nothing has been appended yet, the
+  /// first writer decides the format, and flush() of a writer with the other one is `refused`.
   static Result<std::unique_ptr<AppendWriter>> open(const std::string& path, Format format);
 
   Format format() const { return format_; }
-  /// How long a write waits where another writer or a collapse has the offsets (LockFile); 10 s at
-  /// first.
+  /// How long a write waits while another writer or a collapse holds the lock on the offsets
+  /// (LockFile). 10 s unless set.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
-  /// As it was when it was opened; in frames 64 MiB at most.
+  /// The limit as it was when the buffer was opened; in frames 64 MiB at most.
   std::uint64_t record_bytes_max() const { return record_bytes_max_; }
 
-  /// What the buffer holds, and at how much its agent asks writers to wait by now.
+  /// How much the buffer holds, and from how much on its agent asks writers to wait.
   struct Held {
     std::uint64_t bytes = 0;
-    std::uint64_t bytes_max = 0;  ///< 0: no limit; `bytes` is not looked up then.
+    std::uint64_t bytes_max = 0;  ///< 0: no limit, and `bytes` is not looked up.
     bool is_full() const { return bytes_max > 0 && bytes >= bytes_max; }
   };
-  /// Looks at its data segments, 4,096 of them at most; `io`, as flush().
+  /// Adds up the data segments of the buffer, 4,096 of them at most. Errors: `io` as for flush().
   Result<Held> held();
 
-  /// Format lines: takes one record without its newline, which must be one that fits (fit_of()).
-  /// Writes the batch first if this one has no room left in it; if that fails the record is not
-  /// taken.
+  /// Format lines: takes one record, without its newline, into the batch. The record must fit (see
+  /// fit_of()). If the batch has no room for it, the batch is written first; if that fails, the
+  /// record is not taken.
   Status add(std::string_view record);
-  /// Format frames: likewise; record_bytes_of() must not exceed record_bytes_max(), nor a header's
-  /// name 65,535 bytes.
+  /// The same in format frames. record_bytes_of() must not exceed record_bytes_max(), nor a
+  /// header's name 65,535 bytes.
   Status add(const FrameRecord& record);
 
-  /// Writes all that has been taken. `busy` (see set_patience(): asked for a buffer's first
-  /// records, and to take back, also where the agent has another lock file than we see), `no_space`
-  /// (full disk, quota) and `io` (also EFBIG, and a buffer that was deleted or renamed since it was
-  /// opened: nobody may ever read it again): records in front may have been written, as
-  /// records_written() tells; the others stay taken, and flush() may be tried again. If taking back
-  /// fails the text says where a torn piece remains: btrfs, which writes nothing in place, refuses
-  /// it on a full disk. It stays what FORMAT.md calls torn text, and the newline of the next write
-  /// ends it.
+  /// Writes all records that have been taken. Errors:
+  ///  `busy`: the lock on the offsets was not granted in time (set_patience()). It is needed for a
+  ///    buffer's first records and to take a torn piece back. Also if the agent's lock file is not
+  ///    the one that we see.
+  ///  `no_space`: full disk, quota.
+  ///  `io`: also EFBIG, and a buffer that was deleted or renamed since it was opened, which perhaps
+  ///    nobody will ever read again.
+  /// After an error the first records may have been written (see records_written()). The others
+  /// stay taken, and flush() can be tried again. If a torn piece cannot be taken back, the error
+  /// text says where it remains. On a full disk btrfs refuses that, since it writes nothing in
+  /// place. The piece stays as torn text (FORMAT.md), and the newline of the next write ends it.
   Status flush();
-  /// Gives up what has been added and is not written: after a failed flush() it would come with the
-  /// next one.
+  /// Drops the records that have been added and not written. Without this, the next flush() after a
+  /// failed one would write them.
   void discard();
 
-  /// Makes what flush() has written durable (fdatasync(2)).
+  /// Makes the records that flush() has written durable (fdatasync(2)).
   Status sync();
 
   std::uint64_t records_written() const { return records_written_; }
   std::size_t records_waiting() const { return ends_.size(); }
-  /// File offsets at which the bytes of the last write landed, taken back or not.
+  /// The file offsets of the bytes of the last write, whether they were taken back or not.
   OffsetRange last_write() const { return last_write_; }
 
   PosixFile& file() { return *file_; }
@@ -128,11 +131,11 @@ class AppendWriter {
   void forget(std::size_t records);
 
   Format format_;
-  bool settled_ = false;  // the buffer holds something, and it is of our format
+  bool settled_ = false;  // the buffer holds something, and it is in our format
   std::unique_ptr<PosixFile> file_;
   std::optional<LockFile> deciding_;  // held during the first write
   Descriptor appending_;
-  Descriptor in_place_;  // without O_APPEND, with which pwrite(2) would ignore its offset
+  Descriptor in_place_;  // without O_APPEND, since pwrite(2) would then ignore its offset
   std::uint64_t record_bytes_max_;
   std::chrono::milliseconds patience_{10'000};
   std::uint32_t salt_ = 0;         // of the file, for frames

@@ -7,27 +7,27 @@
 
 namespace punchline {
 
-/// Text of /proc/sys/kernel/random/boot_id (random(4)): another one after each boot, the same for
-/// all containers of a machine. Without a newline. Any thread.
+/// The text of /proc/sys/kernel/random/boot_id (random(4)), without its newline. It differs after
+/// each boot and is the same in all containers of a machine. Any thread.
 Result<std::string> boot_id();
 
-/// When this boot began, in ns since the epoch: CLOCK_REALTIME - CLOCK_BOOTTIME (clock_gettime(2)),
-/// as /proc/stat's btime but finer.
+/// When this boot began, in ns since the epoch: CLOCK_REALTIME - CLOCK_BOOTTIME (clock_gettime(2)).
+/// This is btime of /proc/stat, but finer.
 ///
-/// It moves when the wall clock is set, so it says "born in this boot" of a file only as well as
-/// that clock was right when the file was born. A clock that was behind then (no battery, NTP
-/// later) makes a file of this boot look older: the safe side. One that is behind now makes an old
-/// file look newer, mostly newer than now: whoever asks has to compare with wall_time_ns() too.
-/// File times come from the coarse clock and lag it by up to one tick (10 ms), far less than from
-/// the boot to the first program. In a time namespace (time_namespaces(7)) it is when that
-/// namespace's clock says it began.
+/// The result moves when the wall clock is set. It therefore tells whether a file was born in this
+/// boot only if the clock was right when the file was born. If the clock was slow then (no battery,
+/// NTP later), a file of this boot looks older: the safe side. If the clock is slow now, an old
+/// file looks newer, mostly newer than now: the caller has to compare with wall_time_ns() too.
+/// File times come from the coarse clock and lag by up to one tick (10 ms), far less than the time
+/// from the boot to the first program. In a time namespace (time_namespaces(7)) the result is the
+/// time at which that namespace's clock says the boot began.
 Result<std::int64_t> boot_time_ns();
 
 /// CLOCK_REALTIME, ns since the epoch.
 Result<std::int64_t> wall_time_ns();
 
-/// The same in ms, for a record to carry; FrameRecord::kNoTimestamp where it cannot be right
-/// (wall_time.h), or not be read.
+/// The same in ms, as a record's timestamp. FrameRecord::kNoTimestamp if the clock cannot be right
+/// (wall_time.h) or cannot be read.
 std::int64_t record_time_ms();
 
 }  // namespace punchline

@@ -13,19 +13,19 @@
 
 namespace punchline {
 
-/// Says which buffers may have changed, by inotify(7). A hint that saves waiting for the timer:
-/// events may be missing (limits, network and FUSE filesystems, overlay copies) and there may be
-/// too many (our own punch is one). Nothing may depend on it but how soon we look.
+/// Reports which buffers may have changed, by inotify(7). It is a hint that saves waiting for the
+/// timer: events can be missing (limits, network and FUSE filesystems, overlay copies), and there
+/// can be too many (our own punch causes one). Nothing but how soon we look may depend on it.
 ///
-/// Each buffer is watched twice: its inode, for what producers write, deleted or not; and its
-/// folder, for its name being created, moved or deleted, so that a new file under the name is
-/// noticed at once. Attributes are not watched, since each move of our front would wake us.
-/// Move nothing, copy nothing; one thread.
+/// Each buffer is watched twice. The watch on its inode sees the writes of producers, even if the
+/// file is deleted. The watch on its folder sees its name being created, moved or deleted, so that
+/// a new file under the name is noticed at once. Attributes are not watched, since each move of our
+/// front would wake us. Neither moved nor copied; one thread.
 class ChangeWatch {
  public:
   using Id = std::size_t;  ///< The caller's number for a buffer.
 
-  /// Never fails as such: without inotify available() is false, why() says it, and every call does
+  /// Never fails. Without inotify available() is false, why() says why, and the other calls do
   /// nothing.
   ChangeWatch();
   ChangeWatch(const ChangeWatch&) = delete;
@@ -34,21 +34,22 @@ class ChangeWatch {
   bool available() const { return events_.valid(); }
   std::string why() const { return failure_ ? failure_->message() : std::string(); }
 
-  /// Readable (poll(2)) when drain() has something; -1 if not available(). Non-blocking, ours.
+  /// Readable (poll(2)) when drain() has something to return; -1 if not available(). Non-blocking,
+  /// and owned by this object.
   int fd() const { return events_.fd(); }
 
-  /// Watches the folder of `path` for that name; the file need not exist.
+  /// Watches the folder of `path` for that name. The file need not exist.
   Status add_name(Id id, const std::string& path);
   /// Watches an open file, whatever its name is now.
   Status add_file(Id id, const PosixFile& file);
-  /// Forgets both. Events already queued may still name it.
+  /// Ends both watches of `id`. Events that are queued already can still name it.
   void remove(Id id);
 
-  /// The buffers that something has happened to since, each once; all of them if the kernel's queue
-  /// ran over or a folder went away. Never blocks.
+  /// The buffers to which something has happened since the last call, each once. All of them if the
+  /// kernel's queue ran over; all in a folder that went away. Never blocks.
   Result<std::vector<Id>> drain();
-  /// A name of add_name() was created, moved or deleted, or may have been, as drain() has seen since
-  /// this was last asked.
+  /// Whether drain() has seen, since the last call of this, that a name of add_name() was created,
+  /// moved or deleted, or may have been.
   bool take_names_changed() { return std::exchange(names_changed_, false); }
 
  private:
@@ -69,8 +70,8 @@ class ChangeWatch {
 
   Descriptor events_;
   std::optional<Error> failure_;  // why there are no events_
-  // Few: one of each for a buffer. The kernel gives one descriptor per inode, so two buffers in one
-  // folder share it.
+  // Few: one of each for a buffer. The kernel gives one watch descriptor per inode, so two buffers
+  // in one folder share it.
   std::vector<Name> names_;
   std::vector<File> files_;
   bool names_changed_ = false;

@@ -12,11 +12,11 @@ namespace punchline {
 inline constexpr std::size_t kClusterIdMax = 64;
 
 /// The id of the Kafka cluster that has confirmed records of this buffer last, as its attribute
-/// says (FORMAT.md, kClusterAttribute); "" where it says none, or cannot be read. It decides
+/// says (FORMAT.md, kClusterAttribute). "" if there is none or it cannot be read. It decides
 /// nothing, so it has no checksum.
 std::string noted_cluster(BufferFile& file);
 
-/// Sets it, if it is another one. Errors as BufferFile::set_attribute().
+/// Sets the attribute if it differs from `id`. Errors as for BufferFile::set_attribute().
 Status note_cluster(BufferFile& file, const std::string& id);
 
 }  // namespace punchline

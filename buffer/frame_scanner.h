@@ -11,10 +11,10 @@
 
 namespace punchline {
 
-/// Format frames (buffer/FORMAT.md, "Reading frames", rules N1 to N5).
+/// The scanner for format frames (buffer/FORMAT.md, "Reading frames", rules N1 to N5).
 ///
-/// After bytes that are no frame it looks for the next one: each byte of the damage is read once
-/// and a candidate costs a look at its head and its last four bytes, so the work is linear in the
+/// After bytes that are no frame it searches for the next frame. It reads each byte of the damage
+/// once, and of each candidate only the head and the last four bytes. So the work is linear in the
 /// damage, whatever lengths damaged heads claim.
 class FrameScanner final : public Scanner {
  public:
@@ -28,20 +28,20 @@ class FrameScanner final : public Scanner {
                         std::size_t items_max, std::vector<Item>& items) override;
 
  private:
-  /// Bytes that are no frame, and how far the next one was looked for.
+  /// Bytes that are no frame, and how far the search for the next frame has come.
   struct Damage {
     Position begin = 0;
     Position searched_to = 0;
-    bool proved = false;  ///< false: it may be the beginning of a frame that is being written.
+    bool proved = false;  ///< false: it can be the beginning of a frame that is being written.
     SetAsideReason reason = SetAsideReason::damaged;
   };
-  /// What the memory holds from `from` on.
+  /// The bytes in memory, which begin at `from`.
   struct Loaded {
     Position from = 0;
     std::string_view bytes;
     bool to_end = false;  ///< They end where the file ends.
   };
-  /// A head, or where one may begin.
+  /// A head, or the place where one may begin.
   struct HeadAt {
     std::size_t at = 0;
     bool found = false;
@@ -83,8 +83,8 @@ class FrameScanner final : public Scanner {
 
   Space& space_;
   std::optional<Damage> damage_;
-  ByteRange nuls_;  // longer than one step looks
-  std::vector<std::uint32_t> salts_;  // of the file, and of frames met where one had to begin
+  ByteRange nuls_;  // a run that is longer than one step looks
+  std::vector<std::uint32_t> salts_;  // the file's, and those of frames met where one had to begin
 };
 
 }  // namespace punchline

@@ -11,8 +11,9 @@ namespace punchline {
 
 /// A set of bytes kept as disjoint, non-adjacent half-open ranges in ascending order.
 ///
-/// Inserting next to what was inserted last costs O(1), which is how confirmations arrive; anything
-/// else O(log n). Memory is one node a range: whoever owns a set bounds size(). A value.
+/// Inserting next to the last insertion costs O(1), and confirmations arrive that way; anything
+/// else costs O(log n). Memory is one node per range, so the owner of a set has to bound size(). A
+/// value.
 class IntervalSet {
  public:
   using Map = std::map<Position, Position>;  // begin -> end
@@ -21,9 +22,9 @@ class IntervalSet {
   IntervalSet(const IntervalSet& other) : map_(other.map_), bytes_(other.bytes_) {}
   IntervalSet& operator=(const IntervalSet& other);
 
-  /// Adds all bytes of `range`, joining neighbours; returns how many were not in the set before.
+  /// Adds all bytes of `range` and joins neighbours. Returns how many were not in the set before.
   std::uint64_t insert(ByteRange range);
-  /// Takes all bytes of `range` out.
+  /// Removes all bytes of `range`.
   void erase(ByteRange range);
   void erase_below(Position at) { erase({0, at}); }
   void clear();
@@ -37,10 +38,10 @@ class IntervalSet {
   std::optional<ByteRange> first() const;
 
   bool empty() const { return map_.empty(); }
-  std::size_t size() const { return map_.size(); }  ///< Number of ranges.
-  std::uint64_t bytes() const { return bytes_; }    ///< Number of bytes in all of them.
+  std::size_t size() const { return map_.size(); }  ///< The number of ranges.
+  std::uint64_t bytes() const { return bytes_; }    ///< The number of bytes in all ranges.
 
-  /// For reading in ascending order: pairs of begin and end.
+  /// For iterating in ascending order: pairs of begin and end.
   Map::const_iterator begin() const { return map_.begin(); }
   Map::const_iterator end() const { return map_.end(); }
 

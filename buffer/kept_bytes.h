@@ -12,25 +12,25 @@
 
 namespace punchline {
 
-/// What is done and stays in the file, since F1 frees whole blocks only: a copy, by which is seen
-/// whether somebody has written over it. One thread. Errors: `io`.
+/// A copy of the bytes that are done and stay in the file before the front, since F1 frees whole
+/// blocks only. It shows whether somebody has written over them. One thread. Errors: `io`.
 class KeptBytes {
  public:
   static constexpr std::size_t kBytesMax = 64 * 1024;
 
-  /// Keeps a copy of `range` (positions), the last kBytesMax of it at most.
+  /// Keeps a copy of `range` (positions), or of its last kBytesMax bytes if it is longer.
   Status remember(Space& space, ByteRange range);
-  /// Nothing but the checksum of `range` is known, from an earlier run.
+  /// Takes the checksum of `range` from an earlier run. The bytes themselves are not known then.
   void expect(ByteRange range, std::uint32_t checksum);
   void forget() { *this = {}; }
 
   ByteRange range() const { return range_; }
   std::uint32_t checksum() const { return checksum_; }
 
-  /// Where it is not what it was: the lines from the first change to the last, in frames one
-  /// stretch from where a frame begins to where one does; or all of it where only the checksum is
-  /// known. What has become NUL does not count, that was freed, or was hidden
-  /// before a collapse. Each change is told once.
+  /// The stretches that were overwritten. In lines, the lines from the first change to the last. In
+  /// frames, one stretch from the start of a frame to the start of another. If only the checksum is
+  /// known, all of the range. Bytes that have become NUL do not count: they were freed, or hidden
+  /// before a collapse. Each change is reported once.
   Result<std::vector<ByteRange>> overwritten(Space& space);
 
  private:

@@ -12,8 +12,9 @@
 
 namespace punchline {
 
-/// Format lines. A step reads the memory given, or 64 pieces of a long line. Holes are skipped with
-/// SEEK_DATA, which serves only to skip: a filesystem that knows no holes is read through.
+/// The scanner for format lines. One step fills the memory given once, or up to 64 times for a long
+/// line. Holes are skipped with SEEK_DATA, which serves only to skip: on a filesystem that has no
+/// holes everything is read.
 class LineScanner final : public Scanner {
  public:
   explicit LineScanner(Space& space) : space_(space) {}
@@ -26,14 +27,14 @@ class LineScanner final : public Scanner {
                         std::size_t items_max, std::vector<Item>& items) override;
 
  private:
-  /// A line too long for the memory, or a NUL run, as far as it has been read.
+  /// A line that is too long for the memory, or a NUL run, up to where it has been read.
   struct LongLine {
     explicit LongLine(Position at) { shape.range = {at, at}; }
 
-    LineShape shape;                 // range.end: read so far
-    std::uint64_t ending_nuls = 0;   // of what has been read
-    ByteRange nuls;                  // the first run of them
-    bool has_more_nuls = false;      // behind that
+    LineShape shape;                 // range.end: read up to here
+    std::uint64_t ending_nuls = 0;   // NULs at the end of the bytes read so far
+    ByteRange nuls;                  // the first run of NULs
+    bool has_more_nuls = false;      // after that run
 
     void take(std::span<const char> piece);
     void take_hole(Position end);
@@ -43,14 +44,14 @@ class LineScanner final : public Scanner {
   static ScanStep unfinished(const LongLine& line);
   Result<ScanStep> continue_long(Position until, std::span<char> memory, std::size_t items_max,
                                  std::vector<Item>& items);
-  /// Takes the next piece; true when the newline has come, nothing at the end of the file.
+  /// Takes the next piece. True once the newline has come; empty at the end of the file.
   Result<std::optional<bool>> take_piece(std::span<char> memory);
-  /// Jumps over hole where the line stands in NULs; false when there is only hole to the end.
+  /// Skips a hole if the line has come to NULs. False if there is only hole to the end of the file.
   Result<bool> skip_hole();
-  /// Whether its NULs are still there, so that it can have stood there at one moment.
+  /// Whether its NULs are still there, so that the line can have been there whole at one moment.
   Result<bool> still_holds(const LongLine& line);
   Result<bool> has_newline(ByteRange range);
-  /// Of a line that is all there, or of what stands before a fence that parts it.
+  /// The item for a complete line, or for its first part if a fence parts it.
   Result<Item> verdict(const LineShape& shape);
 
   Space& space_;

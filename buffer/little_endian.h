@@ -7,7 +7,7 @@
 
 namespace punchline {
 
-/// Integers as they stand on disk: little-endian, at any offset. The bytes must be there.
+/// Integers as they are stored on disk: little-endian, at any offset. `bytes` must be long enough.
 
 template <class T>
 void put_number(std::string& bytes, std::size_t at, T value) {

@@ -16,10 +16,10 @@
 
 namespace punchline {
 
-/// Names the attribute that says who works on the buffer: "host=web1 pid=123
+/// The attribute that names the process working on the buffer: "host=web1 pid=123
 /// since=2026-01-31T12:00:00Z boot=0123456789abcdef lock=8:1:42 token=fedcba9876543210".
 inline constexpr std::string_view kHolderAttribute = "user.punchline.holder";
-/// Set by a newcomer who cannot tell whether the holder lives; a holder that does removes it.
+/// Set by a newcomer that cannot tell whether the holder is alive. A holder that is removes it.
 inline constexpr std::string_view kAskAttribute = "user.punchline.ask";
 
 struct LockHolder {
@@ -27,49 +27,52 @@ struct LockHolder {
   pid_t pid = 0;
   std::string since;        ///< When it took the lock, UTC.
   std::string boot = {};    ///< fold_boot_id() of its boot, in hex.
-  std::string lock = {};    ///< LockFile::identity(), or kNoLockFile; empty: of an older program.
-  std::string token = {};   ///< Random; empty: of an older program.
+  std::string lock = {};    ///< LockFile::identity(), or kNoLockFile; empty: an older program.
+  std::string token = {};   ///< Random; empty: an older program.
 
   /// "pid 123 on web1 since 2026-01-31T12:00:00Z"
   std::string text() const;
   friend bool operator==(const LockHolder&, const LockHolder&) = default;
 };
-/// A holder that has no lock file. It never collapses.
+/// LockHolder::lock of a holder that has no lock file. It never collapses.
 inline constexpr std::string_view kNoLockFile = "none";
 
 /// The right to be the one agent, or the one reader, of a buffer (buffer/FORMAT.md, "Who may work
 /// on it").
 ///
-/// A locked byte in the lock file, which ends with the process, and the holder attribute on the
-/// inode, which those see who have another lock file: a container that shares the file alone. They
-/// take the buffer over from a holder that does not answer for LockRequest::kSilenceMin, as when it
-/// is stopped; so may_change() is to be asked before each change. Belongs to the inode, so renaming
-/// the buffer takes it along. Neither moved nor copied; the thread that owns it calls it.
+/// It consists of two parts: a locked byte in the lock file, which the kernel unlocks when the
+/// process ends, and the holder attribute on the inode. The attribute is for processes that have
+/// another lock file, such as those of a container that shares only the buffer file. Such a process
+/// takes the buffer over from a holder that has not answered for LockRequest::kSilenceMin, for
+/// example because it is stopped. So ask may_change() before each change. The lock belongs to the
+/// inode: it stays with a buffer that is renamed. Neither moved nor copied; only the thread that
+/// owns it calls it.
 class Lock final : public ChangeGuard {
  public:
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
-  /// Removes the holder attribute if it is still ours, then lets go.
+  /// Removes the holder attribute if it is still ours, then unlocks the byte.
   ~Lock() override;
 
-  /// `busy` once another has taken the buffer over. One fgetxattr(2).
+  /// `busy` once another process has taken the buffer over. Costs one fgetxattr(2).
   Status may_change() const override;
   Result<Descriptor> hold_offsets() const override;
 
-  /// Answers whoever asks, and is to be called each second. Errors as may_change().
+  /// Answers a newcomer that asks whether we are alive. Call it each second. Errors as for
+  /// may_change().
   Status look();
 
-  /// Why others may not see it, for a warning; nothing where all is well.
+  /// Why other processes may not see the lock, as warnings; empty if all is well.
   const std::vector<std::string>& warnings() const { return warnings_; }
-  /// Nobody can be writing over bytes that a collapse would move.
+  /// Whether it is certain that nobody writes over bytes that a collapse would move.
   bool allows_collapse() const { return lock_file_ && noted_ && !taken_over_; }
 
-  /// Whether anybody holds it. Takes no lock.
+  /// Whether anybody holds the lock of `file`. Takes no lock.
   static bool is_held(const PosixFile& file);
-  /// Who holds it, as far as can be believed: nothing if it is free, or if its holder left no name
-  /// (an attribute may be left over from a process that was killed).
+  /// The holder, if the attribute can be believed. Empty if the lock is free, or if the holder left
+  /// no name (the attribute can be left over from a process that was killed).
   static std::optional<LockHolder> holder(const PosixFile& file);
-  /// A program that locks the buffer itself is at work on it (FORMAT.md, "Older programs").
+  /// Whether a program that locks the buffer itself is at work on it (FORMAT.md, "Older programs").
   static bool is_held_by_older(const PosixFile& file);
 
  private:
@@ -83,27 +86,29 @@ class Lock final : public ChangeGuard {
   std::string lock_path_;
   std::optional<LockFile> lock_file_;
   bool noted_ = false;
-  std::string dead_;  // the holder that stands there if not, since there was no room to replace it
+  std::string dead_;  // if not noted: a dead holder that there was no room to replace
   bool taken_over_ = false;  // from a holder that may only be stopped
   std::vector<std::string> warnings_;
 };
 
-/// Asks for the lock of a file until it is clear who gets it. No call waits.
+/// Asks for the lock of a file until it is clear who gets it. Only wait() blocks.
 class LockRequest {
  public:
-  /// A holder that cannot be proved dead is taken for dead when it has not answered for so long.
+  /// A holder that cannot be proved dead counts as dead when it has not answered for this long.
   static constexpr std::chrono::milliseconds kSilenceMin{5'000};
-  /// After which it is clear who of several newcomers stands in the attribute.
+  /// After this long it is clear which of several newcomers is in the attribute.
   static constexpr std::chrono::milliseconds kClaimMin{200};
   using Clock = std::chrono::steady_clock;
 
   explicit LockRequest(std::string lock_path) : lock_path_(std::move(lock_path)) {}
 
-  /// `busy` if somebody has it, named in the text where that is known, or is_undecided(); `io`.
+  /// Tries to get the lock, without blocking. Errors: `busy` if another process has it (named in
+  /// the text if known) or if is_undecided(); `io`.
   Result<std::unique_ptr<Lock>> attempt(const PosixFile& file, Clock::time_point now);
-  /// The last attempt() is to be repeated, in some 20 ms or a second.
+  /// Whether the last attempt() has to be repeated, after 20 ms to a second.
   bool is_undecided() const { return undecided_; }
-  /// Repeats attempt() until it is decided: mostly at once, else for some kSilenceMin.
+  /// Repeats attempt() until it is decided. Mostly that is at once, otherwise after about
+  /// kSilenceMin.
   Result<std::unique_ptr<Lock>> wait(const PosixFile& file);
 
  private:
@@ -118,7 +123,7 @@ class LockRequest {
   void begin(std::uint64_t inode);
 
   std::string lock_path_;
-  std::uint64_t inode_ = 0;  // what follows is about this file
+  std::uint64_t inode_ = 0;  // the file that the members below are about
   std::optional<LockFile> lock_file_;
   std::string no_lock_file_;  // why there is none
   std::string text_;          // of the holder that we want to be
@@ -130,7 +135,7 @@ class LockRequest {
   bool undecided_ = false;
 };
 
-/// Text of the attribute to a value and back; nothing if it does not parse.
+/// The text of the attribute, and the value of such a text: empty if it does not parse.
 std::string encode(const LockHolder& holder);
 std::optional<LockHolder> decode_holder(std::string_view text);
 

@@ -7,8 +7,8 @@
 
 namespace punchline {
 
-/// How many NULs `bytes` begins with. A hole is read as NULs, so there may be gigabytes of them:
-/// they are looked at by the word. Pure.
+/// How many NULs `bytes` begins with. A hole reads as NULs, so there can be gigabytes of them;
+/// therefore they are compared word by word. Pure.
 inline std::size_t leading_nuls(std::span<const char> bytes) {
   constexpr std::size_t kStride = 64;
   std::size_t at = 0;

@@ -13,15 +13,15 @@
 
 namespace punchline {
 
-/// What is known of a stretch that was set aside; kept as the headers of its copy.
+/// Describes a stretch that was set aside. It is stored as the headers of the stretch's copy.
 struct QuarantineLabel {
   SetAsideReason reason = SetAsideReason::none;
-  Format format = Format::none;  ///< Of the buffer it comes from.
+  Format format = Format::none;  ///< The format of the buffer it comes from.
   std::string buffer;            ///< UUID of that buffer, as text.
   std::string topic;
   Position position = 0;    ///< Of the stretch's first byte.
-  std::uint64_t bytes = 0;  ///< Of the whole stretch; the payload may be less, see content_of().
-  /// Reason `refused`: what the destination said, and which partition it would have gone to.
+  std::uint64_t bytes = 0;  ///< Of the whole stretch; its copy may hold fewer, see content_of().
+  /// With reason `refused`: the destination's answer, and the partition it was meant for.
   struct Refusal {
     std::int32_t partition = 0;
     std::int32_t code = 0;  ///< rd_kafka_resp_err_t.
@@ -34,27 +34,28 @@ struct QuarantineLabel {
 };
 
 /// A quarantine is a buffer in format frames beside the buffer: BUFFER.quarantine
-/// (buffer/FORMAT.md, "Quarantine"). Each of its records holds the bytes of one stretch; the label
-/// stands in headers whose names begin with "punchline.".
+/// (buffer/FORMAT.md, "Quarantine"). Each of its records holds the bytes of one stretch. The label
+/// is stored in headers whose names begin with "punchline.".
 std::string quarantine_path(const std::string& buffer_path);
-/// The other way; nothing where the name does not end so.
+/// The reverse of quarantine_path(). Empty if `path` is not the name of a quarantine.
 std::optional<std::string> quarantined_buffer_path(const std::string& path);
 
-/// The label as headers. Own the strings as long as views into them are in use.
+/// The label as headers. Keep the strings as long as views into them are in use.
 std::vector<std::pair<std::string, std::string>> headers_of(const QuarantineLabel& label);
-/// Nothing where these are not the headers of a quarantined stretch.
+/// The reverse of headers_of(). Empty if these are not the headers of a quarantined stretch.
 std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& headers);
 
-/// Which of a stretch's bytes are kept: in lines not the newline that ends it, nor the NULs around
-/// what is not whole; in frames all of them.
+/// The bytes of a stretch that its copy holds. In frames all of them. In lines all but the newline
+/// that ends it and, unless it is a whole record, the NULs at its beginning and end.
 std::string_view content_of(const QuarantineLabel& label, std::string_view stretch);
 
-/// Copies larger than this are not made: such a stretch stays where it is.
+/// No copy larger than this is made: such a stretch stays where it is.
 inline constexpr std::uint64_t kQuarantinedBytesMax = 16ULL << 20U;
-/// The record_bytes_max of a quarantine: such a copy and its label.
+/// The record_bytes_max of a quarantine: the largest copy and its label.
 inline constexpr std::uint32_t kQuarantineRecordBytesMax = kQuarantinedBytesMax + 64 * 1024;
 
-/// What can be given back to its buffer as a record without anybody's judgement.
+/// Whether the stretch is a whole record, which can go back to its buffer without an operator's
+/// judgement.
 bool is_whole(const QuarantineLabel& label);
 
 }  // namespace punchline

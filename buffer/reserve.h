@@ -4,18 +4,20 @@
 
 namespace punchline {
 
-/// Room of ours on a buffer's filesystem, given up where there is none left for freeing.
+/// Space that we keep allocated on a buffer's filesystem, to be given up when there is none left
+/// for freeing.
 ///
 /// btrfs copies on write: at the limit of a qgroup neither can an attribute be replaced nor a hole
-/// be punched (both EDQUOT), while unlink(2) works, and what it gives back can be had at once
-/// (measured on Linux 6.18). It holds nothing, and nothing is known by it. One thread.
+/// be punched (both EDQUOT). But unlink(2) works, and the space it gives back can be used at once
+/// (measured on Linux 6.18). The reserve holds no data, and its presence says nothing. One thread.
 class Reserve {
  public:
   virtual ~Reserve() = default;
-  /// Takes the room, or as much of it as there is, where it is not held. Errors: `no_space`;
-  /// `refused` where something else has the name; `denied`, `unsupported`, `io` as they come.
+  /// Takes the space, or as much of it as there is, unless it is held already. Errors: `no_space`;
+  /// `refused` if something else has the name; `denied`, `unsupported`, `io` as they come.
   virtual Status take() = 0;
-  /// Gives it to whoever asks next. False: there was none.
+  /// Gives the space back to the filesystem, for the next call that needs some. False: there was no
+  /// reserve.
   virtual bool give_up() = 0;
 };
 

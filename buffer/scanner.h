@@ -15,55 +15,57 @@
 
 namespace punchline {
 
-/// What one step of a scan came to.
+/// The result of one step of a scan.
 struct ScanStep {
   enum class End : std::uint8_t {
     more,          ///< Go on at `next`.
-    end_of_data,   ///< No complete record from `next` on, for now.
-    needs_memory,  ///< The record at `next` is not over the limit, but larger than the memory
-                   ///< given: come again with memory_bytes().
+    end_of_data,   ///< There is no complete record from `next` on, for now.
+    needs_memory,  ///< The record at `next` is within the limit, but larger than the memory given:
+                   ///< call again with memory_bytes() of memory.
   };
-  Position next = 0;  ///< Behind the last item appended.
+  Position next = 0;  ///< The end of the last item appended.
   End end = End::more;
-  /// At end_of_data: length of what is there of a last record.
+  /// At end_of_data: how many bytes of an unfinished last record there are.
   std::uint64_t unfinished_bytes = 0;
-  /// At end_of_data: the NULs that the file ends with, behind that. They may be room that a producer
-  /// has made ahead: no part of a record yet.
+  /// At end_of_data: how many NULs follow it, up to the end of the file. They may be a producer's
+  /// room, and are no part of a record yet.
   std::uint64_t room_bytes = 0;
 };
 
-/// Finds the items of a buffer in file order, reading into memory that is lent for each step.
+/// Finds the items of a buffer in file order. The caller lends the memory to read into for each
+/// step.
 ///
-/// Each step does a bounded amount of reading, so neither a record of any length nor a hole of
-/// terabytes holds up the caller. Nothing is changed. One thread. Errors: `io` from the file;
-/// nothing is appended then. Base, fences and limits are those that the Space has at each step.
+/// Each step reads a bounded amount, so neither a long record nor a hole of terabytes holds up the
+/// caller. A Scanner changes nothing in the file. One thread. Errors: `io` from the file; no item
+/// is appended then. Each step takes the base, fences and limits that the Space has at that moment.
 class Scanner {
  public:
   virtual ~Scanner() = default;
 
-  /// What was read may read differently now: the next step begins without any of it.
+  /// Drops whatever earlier steps have read, since those bytes may read differently now.
   virtual void forget() = 0;
 
-  /// Memory with which no record under the limit ends in `needs_memory`.
+  /// With this much memory no record within the limit ends in `needs_memory`.
   virtual std::size_t memory_bytes() const = 0;
 
-  /// Appends the items of what begins in [from, until) and is complete, at most `items_max`.
-  /// `from` must be a record start: the begin or the end of an item, or the front.
+  /// Appends the complete items that begin in [from, until), at most `items_max` of them.
+  /// `from` must be the start of a record: the start or the end of an item, or the front.
   /// Payload offsets refer to `memory`, which is filled from `from` on.
   virtual Result<ScanStep> step(Position from, Position until, std::span<char> memory,
                                 std::size_t items_max, std::vector<Item>& items) = 0;
 };
 
-/// A scanner for the format that `space` has now. `space` must outlive it.
+/// Makes a scanner for the present format of `space`, which must outlive it.
 std::unique_ptr<Scanner> make_scanner(Space& space);
 
-/// What a file holds whose state does not know the format.
+/// The contents of a file whose state does not name the format.
 struct Detected {
   Format format = Format::none;  ///< `none`: nothing whole, or too little to tell.
-  std::uint32_t salt = 0;        ///< With frames: of the first one. In a copy the original's.
-  bool has_text = false;         ///< Not only NULs and newlines.
+  std::uint32_t salt = 0;        ///< Frames: the salt of the first one. In a copy the original's.
+  bool has_text = false;         ///< There is more than NULs and newlines.
 };
-/// What begins below `careful_end` may be torn, and decides only if it is whole.
+/// Tells the format by the contents (buffer/FORMAT.md, D1 to D6). Bytes that begin below
+/// `careful_end` may be torn: they decide only if they form a whole record.
 Result<Detected> detect_format(BufferFile& file, Offset careful_end);
 
 }  // namespace punchline

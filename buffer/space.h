@@ -16,58 +16,62 @@ namespace punchline {
 
 /// The bytes of a buffer by their positions, and the rules by which they are read.
 ///
-/// A position never changes, whereas a collapse moves what a file offset means. So everything above
-/// BufferFile speaks of positions, and this is the only class that turns one into an offset. All who
-/// read a buffer refer to the same Space and keep no copy of what it says: a Checkpoint changes it
-/// when it starts, when it collapses the file, and when it sets or drops a fence.
+/// A position never changes, whereas a collapse changes which byte a file offset refers to. So all
+/// code above BufferFile speaks of positions, and this is the only class that turns one into an
+/// offset. All readers of a buffer refer to the same Space and keep no copy of its values: a
+/// Checkpoint changes them when it starts, when it collapses the file, and when it sets or drops a
+/// fence.
 ///
-/// One thread. Each call may fail with `io`. What it refers to must outlive it.
+/// One thread. Each call that reads or changes the file can fail with `io`. The BufferFile must
+/// outlive it.
 class Space {
  public:
-  /// Of a buffer that was never collapsed, unless `base` says otherwise.
+  /// For a buffer that was never collapsed, unless `base` says otherwise.
   explicit Space(BufferFile& file, Format format = Format::none, ReadRules rules = {},
                  Position base = 0)
       : file_(file), base_(base), format_(format), rules_(std::move(rules)) {}
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
 
-  /// For what concerns the file as a whole: its name, attributes, syncs.
+  /// For operations on the file as a whole: its name, attributes, syncs.
   BufferFile& file() { return file_; }
   const std::string& path() const { return file_.path(); }
 
-  /// Position of the first byte of the file: so many bytes were collapsed.
+  /// The position of the first byte of the file, which is the number of bytes collapsed so far.
   Position base() const { return base_; }
   void set_base(Position base) { base_ = base; }
-  /// `none` as long as there is no whole record.
+  /// `none` until there is a whole record.
   Format format() const { return format_; }
   void set_format(Format format) { format_ = format; }
   const ReadRules& rules() const { return rules_; }
   ReadRules& rules() { return rules_; }
 
-  /// Of a position that is not below base().
+  /// `at` must not be below base().
   Offset offset_of(Position at) const;
   Position position_of(Offset at) const { return base_ + at.value(); }
 
-  /// Where the file ends.
+  /// The end of the file.
   Result<Position> end();
-  /// Reads at most into.size() bytes from `at` on, which is not below base(); fewer only at the end
-  /// of the file, 0 at or after it.
+  /// Reads into.size() bytes from `at`, which must not be below base(). Reads fewer only at the
+  /// end of the file, and none at or beyond it.
   Result<std::size_t> read_at(Position at, std::span<char> into);
-  /// Whether `bytes`, which were read at `at` in one call, can have stood there at one moment. A read
-  /// is none: pages are copied one after the other, so NULs in it may be older than text after them
-  /// which somebody wrote in order meanwhile, or (O_DIRECT) not yet there in the middle of a write
-  /// whose end is. Without a NUL: true at once. Else it waits for the write that is under way
-  /// (next_data()), reads again, and compares.
+  /// Whether `bytes`, which were read at `at` in one call, can have been in the file all at one
+  /// moment. One read does not show that: the kernel copies page after page. So NULs can be older
+  /// than text after them that a producer wrote in order meanwhile. With O_DIRECT the end of a
+  /// write can be in the file before its middle. Without a NUL in `bytes` the answer is true at
+  /// once. Otherwise it waits for a write that is under way (next_data()), reads again, and
+  /// compares.
   Result<bool> still_holds(Position at, std::span<const char> bytes);
-  /// The same of NULs that were read in several calls, or jumped. Of more than 16 MiB that are no hole
-  /// the first and the last 8 MiB are looked at.
+  /// The same for NULs that were read in several calls, or skipped as a hole. If more than 16 MiB
+  /// of them are not a hole, it looks at the first and the last 8 MiB.
   Result<bool> still_nul(ByteRange nuls);
-  /// Where the first data at or after `at` begins; nothing if there is only hole up to the end of
-  /// the file. A barrier, as BufferFile::next_data() says.
+  /// The start of the first data at or after `at`; empty if there is only hole up to the end of the
+  /// file. It is a barrier, see BufferFile::next_data().
   Result<std::optional<Position>> next_data(Position at);
-  /// Where the first hole at or after `at` begins; the end of the file counts as one.
+  /// The start of the first hole at or after `at`; the end of the file counts as one.
   Result<Position> next_hole(Position at);
-  /// Frees the whole blocks in `range` and zeroes the rest of it; errors as BufferFile::punch().
+  /// Frees the whole blocks in `range` and zeroes the rest of it. Errors as for
+  /// BufferFile::punch().
   Status punch(ByteRange range);
 
  private:

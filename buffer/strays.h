@@ -12,17 +12,17 @@
 
 namespace punchline {
 
-/// A piece of text that stands where everything was done and freed, or was room that the front has
-/// passed: a producer that does not append wrote it there (buffer/FORMAT.md, "Below the front").
+/// A piece of text where everything was done and freed, or in room that the front has passed. A
+/// producer that does not append has written it there (buffer/FORMAT.md, "Below the front").
 struct Stray {
-  ByteRange range;     ///< Positions: of a line, with its newline; of frames one behind the other.
-  bool ended = false;  ///< It is whole. Else it reaches up to a hole, or is a piece of what does.
+  ByteRange range;     ///< Positions of a line with its newline, or of consecutive frames.
+  bool ended = false;  ///< It is whole. If not, it ends at a hole, or is a piece of text that does.
 
   friend bool operator==(const Stray&, const Stray&) = default;
 };
 
-/// Looks for strays. Finds data with SEEK_DATA, so where nothing has been written it costs a call or
-/// two; a filesystem that knows no holes is read through. Changes nothing. One thread.
+/// Looks for strays. It finds data with SEEK_DATA, so it costs a call or two if nothing was
+/// written; on a filesystem that has no holes everything is read. Changes nothing. One thread.
 class StraySearch {
  public:
   static constexpr std::size_t kPieceBytes = 256 * 1024;
@@ -30,15 +30,15 @@ class StraySearch {
 
   explicit StraySearch(Space& space) : space_(space) {}
 
-  /// Where to look: `range` is done, and but for `unfreed` and `known` clean: NULs, and newlines that
-  /// close them.
+  /// Where to look: `range` is done. Apart from `unfreed` and `known` it is meant to be clean: only
+  /// NULs, and newlines that close them.
   struct Where {
     ByteRange range;
     const IntervalSet& unfreed;
     const IntervalSet& known;  ///< Strays that have been found before.
   };
-  /// Appends what it finds, in order, and stops behind `found_max` or kBytesPerLookMax. Returns up
-  /// to where it has looked. Errors: `io`.
+  /// Appends the strays that it finds, in order. Stops when `found` has `found_max` entries, or
+  /// after kBytesPerLookMax. Returns the position up to which it has looked. Errors: `io`.
   Result<Position> find(const Where& where, std::size_t found_max, std::vector<Stray>& found);
 
  private:

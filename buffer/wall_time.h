@@ -5,12 +5,12 @@
 
 namespace punchline {
 
-/// 2026-01-01T00:00:00Z, in ms since the epoch: this program is younger, so a wall clock that says
-/// less has not been set since the machine was switched on. A constant, since the time of the build
-/// would make two builds of one source differ.
+/// 2026-01-01T00:00:00Z, in ms since the epoch. This program is younger, so a wall clock with an
+/// earlier time has not been set since the machine was switched on. It is a constant, since the
+/// time of the build would make two builds of one source differ.
 inline constexpr std::int64_t kWallTimeMinMs = 1'767'225'600'000;
 
-/// Whether a wall clock that says so, in ms since the epoch, can be right.
+/// Whether a wall clock that shows `ms`, in ms since the epoch, can be right.
 constexpr bool can_be_now(std::int64_t ms) {
   return ms >= kWallTimeMinMs;
 }

@@ -10,13 +10,14 @@ namespace punchline {
 
 /// Which chunks one client instance may still read, and how many records of each.
 ///
-/// Counts beside the chunks' own, so that what a lost instance never reports can be given back at
-/// once. Few chunks are out at a time, so a search through a vector is cheapest. One thread.
+/// These counts are kept beside the chunks' own, so that the holds of records that a lost instance
+/// never reports can be given back at once. Few chunks are out at a time, so a linear search
+/// through a vector is cheapest. One thread.
 class ChunkHolds {
  public:
   void add(Chunk& chunk, std::uint32_t records);
   void give_back(Chunk& chunk, std::uint32_t records);
-  /// Only when nobody can read the memory any more.
+  /// Call it only when nobody can read the memory any more.
   void give_back_all();
   std::size_t records() const { return records_; }
 

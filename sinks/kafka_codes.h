@@ -2,8 +2,9 @@
 
 #include <cstdint>
 
-/// Codes that are told from others here, by the names of rd_kafka_resp_err_t (rdkafka.h): from a
-/// broker above 0 (Kafka protocol guide, "Error Codes"), of the client's own below.
+/// The codes that this room treats specially, under their names in rd_kafka_resp_err_t
+/// (rdkafka.h). Codes above 0 come from a broker (Kafka protocol guide, "Error Codes"), those below
+/// from the client.
 namespace punchline::kafka_codes {
 
 inline constexpr std::int32_t kOffsetOutOfRange = 1;

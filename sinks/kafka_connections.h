@@ -18,81 +18,84 @@ struct sockaddr;
 
 namespace punchline {
 
-/// A broker that lets us wait, by a quota, before it reads on (KIP-219).
+/// A broker that makes us wait, because of a quota, before it reads on (KIP-219).
 struct KafkaThrottle {
   std::int32_t broker = 0;
   std::chrono::milliseconds wait{0};
 };
 
-/// The connections of one client instance, as proofs that its producer id is still its own; and
-/// what can be seen of them.
+/// The connections of one client instance. They prove that its producer id is still its own, and
+/// show how far each connection has come.
 ///
-/// A cluster that was set back (restored from a copy), or another one at the same address, gives the
-/// same producer ids out a second time. A batch of ours that has the id and the sequence numbers of
-/// somebody else's it then takes for a repetition: confirmed with an offset, written nowhere (Kafka,
-/// UnifiedLog.analyzeAndValidateProducerState). No answer tells of it. Two rules keep it away:
+/// A cluster that was set back (restored from a copy), or another one at the same address, gives
+/// out the same producer ids a second time. If a batch of ours has the id and the sequence numbers
+/// of another producer's batch, such a cluster takes it for a repetition: it is confirmed with an
+/// offset and written nowhere (Kafka, UnifiedLog.analyzeAndValidateProducerState). No answer shows
+/// this. Two rules prevent it:
 ///
-///  I1 *Unbroken.* A broker that goes on answering on a connection was not stopped, and so neither
-///     was its cluster as a whole. Once a producer id was given, a new connection is opened only
-///     beside another one that has heard from its broker within kFreshMax. Is none left, the
-///     instance is *cut*: nothing is sent any more under its id. Are they only silent, the attempt
-///     fails and comes again after librdkafka's back-off; beyond kSilentMax this counts as cut, too.
+///  I1 *Unbroken.* A broker that goes on answering on a connection was not stopped, so its cluster
+///     as a whole was not stopped either. Once a producer id was given, a new connection is opened
+///     only beside another one that has heard from its broker within kFreshMax. If no connection is
+///     left, the instance is *cut*: nothing more is sent under its id. If they are only silent, the
+///     attempt fails, and librdkafka tries again after its back-off. After kSilentMax of that the
+///     instance counts as cut, too.
 ///  I2 *Vouched for.* A report counts only when every connection that carried records or the
 ///     producer id has also answered a question for metadata, whose cluster id librdkafka compares.
-///     A connection that ends before cannot be vouched for any more.
+///     A connection that ends before that can never be vouched for.
 ///
 /// librdkafka's broker threads call in, before each connection and before each answer is looked at
 /// (socket_cb, connect_cb and closesocket_cb in rdkafka_transport.c, on_response_received in
-/// rdkafka_buf.c, of 2.0.2). Each has one broker, and one connection at a time. The public part is
-/// for any thread.
+/// rdkafka_buf.c, of 2.0.2). Each of them has one broker, and one connection at a time. Any thread
+/// can call the public functions.
 class KafkaConnections {
  public:
   static constexpr std::chrono::milliseconds kFreshMax{2000};
   static constexpr std::chrono::milliseconds kSilentMax{4000};
 
-  /// `wake_fd` gets 8 bytes (eventfd) when an attempt failed by I1, the first producer id came, or
-  /// the last connection went.
+  /// 8 bytes are written to `wake_fd` (an eventfd) when an attempt has failed by I1, the first
+  /// producer id has come, or the last connection is gone.
   explicit KafkaConnections(int wake_fd) : wake_fd_(wake_fd) {}
-  /// Only looks: for a client whose producer id, if it has one, nobody relies on.
+  /// Only looks, and applies no rule: for a client whose producer id nobody relies on.
   KafkaConnections() = default;
 
-  /// To be called before the client is made of `conf`; the object must outlive the client.
+  /// Call it before a client is made of `conf`. This object must outlive the client.
   void watch(rd_kafka_conf_s* conf);
   /// A client was made, or nearly so.
   bool watching() const { return watching_; }
-  /// Whether an error of librdkafka's is such an attempt, and so no trouble.
+  /// Whether an error of librdkafka's is only an attempt that failed by I1, and so no trouble.
   static bool is_refusal(std::string_view text);
-  /// A question for a producer id was answered, if only by an error.
+  /// A question for a producer id was answered, be it by an error.
   bool has_id() const { return has_id_; }
   /// A producer id was given, and no connection is left that could prove it.
   bool cut() const;
-  /// An attempt to connect failed by I1. Cleared by the call.
+  /// An attempt to connect has failed by I1 since the last call.
   bool take_refused() { return refused_.exchange(false); }
-  /// I2 for all reports that are in librdkafka's queue by now.
+  /// I2 holds for all reports that are in librdkafka's queue now.
   bool vouched() const;
   /// Some report can never be vouched for.
   bool beyond_vouching() const { return beyond_vouching_; }
-  /// The ids of the brokers that have answered such requests (see answer()) since the last call.
+  /// The ids of the brokers that have answered requests (of the kinds in answer()) since the last
+  /// call.
   std::set<std::int32_t> take_heard();
-  /// What brokers have let us wait since the last call, one for each answer that said so.
+  /// How long brokers have made us wait since the last call, one for each answer that said so.
   std::vector<KafkaThrottle> take_throttles();
   /// How far each connection has come.
   std::vector<KafkaPeer> peers() const;
-  /// An answer for metadata has been looked at, cluster id and all: so has what came before it.
+  /// An answer for metadata has been processed, its cluster id included. So have all before it.
   void metadata_seen();
 
   // For librdkafka's broker threads.
-  /// A socket, or -1 with errno where I1 forbids one or socket(2) fails.
+  /// A socket; or -1 with errno if I1 forbids one or socket(2) fails.
   int open(int domain, int type, int protocol);
   /// connect(2), without waiting; 0, or errno. `server` is librdkafka's "host:port".
   int connect(int fd, const sockaddr* address, int address_bytes, const char* server);
-  /// The caller closes it.
+  /// `fd` is about to be closed by the caller.
   void close(int fd);
-  /// An answer without error for a request of this kind (Kafka protocol guide, "Api Keys"; to
-  /// produce, for metadata or a producer id) came from this broker on the connection of the calling
-  /// thread.
+  /// An answer without error has come from this broker, on the connection of the calling thread.
+  /// `api` is the kind of request (Kafka protocol guide, "Api Keys"). Those to produce, for
+  /// metadata and for a producer id count; others are ignored.
   void answer(std::int16_t api, std::int32_t broker);
-  /// For whoever polls the client's queue.
+  /// For the thread that polls the client's queue.
   void throttled(const KafkaThrottle& throttle);
 
  private:
@@ -101,7 +104,7 @@ class KafkaConnections {
     int fd = -1;
     std::thread::id thread;  // of its broker
     std::string server = {};
-    std::chrono::steady_clock::time_point since{};  // it is wanted
+    std::chrono::steady_clock::time_point since{};  // when it was opened
     bool needs_vouching = false;
     bool answered = false;  // a question for metadata
     bool vouched = false;
@@ -110,7 +113,7 @@ class KafkaConnections {
   bool may_open();
   void wake() const;
 
-  const std::optional<int> wake_fd_;  // none: only looks
+  const std::optional<int> wake_fd_;  // empty: only looks
   mutable std::mutex mutex_;
   std::vector<Connection> connections_;
   std::set<std::int32_t> heard_;

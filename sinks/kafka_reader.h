@@ -16,10 +16,11 @@ struct rd_kafka_queue_s;
 
 namespace punchline {
 
-/// Reads all of a topic from its beginning: how `demo` and tests count what arrived.
+/// Reads a whole topic from its beginning. `demo` and tests use it to count the records that
+/// arrived.
 ///
-/// A consumer without a group's offsets: it commits nothing and leaves no trace in the cluster.
-/// One thread calls it.
+/// It is a consumer without a group's offsets: it commits nothing and leaves no trace in the
+/// cluster. One thread calls it.
 class KafkaReader {
  public:
   struct Record {
@@ -29,17 +30,17 @@ class KafkaReader {
   };
 
   /// `connection`: bootstrap.servers and whatever else the connection needs. Waits up to
-  /// `timeout` for the topic: `not_found` where it is not there, `io` where no broker answers.
+  /// `timeout` for the topic: `not_found` if it does not exist, `io` if no broker answers.
   static Result<std::unique_ptr<KafkaReader>> open(const KafkaProperties& connection,
                                                    const std::string& topic,
                                                    std::chrono::milliseconds timeout);
-  /// Tells the group's coordinator nothing, but may wait for librdkafka's threads.
+  /// Sends nothing to the group's coordinator, but can wait for librdkafka's threads.
   ~KafkaReader();
   KafkaReader(const KafkaReader&) = delete;
   KafkaReader& operator=(const KafkaReader&) = delete;
 
-  /// Waits up to `timeout` for something to read and hands over what is there (some thousands at
-  /// most). Returns how many; 0: nothing came in time.
+  /// Waits up to `timeout` for something to read and passes the records that are there to `take`
+  /// (some thousands at most). Returns how many; 0: nothing came in time.
   std::size_t read(std::chrono::milliseconds timeout,
                    const std::function<void(const Record&)>& take);
 

@@ -23,34 +23,36 @@
 
 namespace punchline {
 
-/// Sends to Kafka with librdkafka. A route is a topic.
+/// The Sink that sends to Kafka, with librdkafka. A route is a topic.
 ///
-/// Promises what Sink does; `persisted` means a report with error 0 and an offset. Strict order
-/// rests on three things: enable.gapless.guarantee, by which a refused batch ends the client
-/// instance before anything behind it goes out; LaneWindow, which lets one record go alone where
-/// that guarantee does not hold yet; and offer(), which takes nothing while reports wait unseen
-/// that may tell of a failure. Deliveries carry rd_kafka_resp_err_t as code (kafka_outcome.h).
+/// It keeps the promises of Sink; `persisted` means a report with error 0 and an offset. Strict
+/// order depends on three things. With enable.gapless.guarantee, a refused batch ends the client
+/// instance before anything after it goes out. LaneWindow sends one record alone while that
+/// guarantee does not hold yet. And offer() takes nothing while reports are unseen that may tell of
+/// a failure. The code of a Delivery is an rd_kafka_resp_err_t (kafka_outcome.h).
 ///
-/// What one client instance may do and what its reports are worth rests on its connections
-/// (KafkaConnections). Beyond that each lane remembers the last offset that was confirmed: one that
-/// is not above it shows that the log was set back (topic made anew, broker restored, a leader that
-/// lacks records); it counts as unknown, what is gone is told, and the client is made anew.
+/// The connections of a client instance decide what it may send and whether its reports count
+/// (KafkaConnections). In addition each lane remembers the last offset that was confirmed. An
+/// offset that is not above it shows that the log was set back (topic made anew, broker restored, a
+/// leader that lacks records). Such a report counts as unknown, the loss is reported, and the
+/// client is made anew.
 ///
-/// There are two clients: the *main* one, and while a lane is careful (LaneWindow) a *side* one for
-/// all such lanes. So what a refusal costs, a client instance each time, the other lanes do not
-/// feel, and a suspect is judged where nothing but it is under way. A lane changes the client only
-/// while nothing of it is in flight.
+/// There are two clients: the *main* one, and a *side* one for all lanes that are careful
+/// (LaneWindow), while there are any. A refusal costs a client instance each time; with the side
+/// client the other lanes are not affected by that, and a suspect is judged where nothing else is
+/// under way. A lane changes its client only while it has nothing in flight.
 ///
-/// Memory: librdkafka takes about 176 bytes for each record in flight and a copy of what is on the
-/// wire. Threads: one thread calls; inside are librdkafka's own and one for each client that asks
-/// for metadata. Nothing of ours runs while idle but one question each metadata_interval.
+/// Memory: librdkafka takes about 176 bytes for each record in flight, and a copy of the bytes on
+/// the wire. Threads: one thread calls. Inside are librdkafka's own threads, and one for each
+/// client that asks for metadata. While idle, nothing of ours runs but one question each
+/// metadata_interval.
 class KafkaSink final : public Sink {
  public:
-  /// `refused` where librdkafka does not accept the settings, `io` where no thread can be started.
-  /// No broker is needed.
+  /// `refused` if librdkafka does not accept the settings, `io` if no thread can be started. No
+  /// broker is needed.
   static Result<std::unique_ptr<KafkaSink>> open(const KafkaSettings& settings,
                                                  const KafkaLimits& limits = {});
-  /// Waits at most limits.destroy_max; a client that hangs longer is left behind with its chunks.
+  /// Waits at most limits.destroy_max. A client that takes longer is leaked with its chunks.
   ~KafkaSink() override;
 
   int wait_fd() const override { return wake_.fd(); }
@@ -61,7 +63,7 @@ class KafkaSink final : public Sink {
   void set_time_of(TimeOf whose) override { time_of_ = whose; }
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
   std::uint64_t epoch(Lane lane) const override;
-  /// Client instances that were given up.
+  /// The number of client instances that were given up.
   std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
   std::string trouble() const override;
   bool is_up() const override { return !notices_.broker_away() && main_.start_failure().empty(); }
@@ -73,14 +75,14 @@ class KafkaSink final : public Sink {
   std::size_t outstanding() const override;
   void stop() override;
 
-  /// Goes over to the properties of the connection that stand in `settings`; the other properties
-  /// stay. The present clients go on, and are made anew with the present properties where they are
-  /// lost, until a new one stands beside them (KafkaTrial); it is tried again and again. Then what
-  /// is in flight has a moment to be reported, as after a loss. Notices tell of both, and why the
-  /// new one does not stand yet. A second call ends what the first began.
+  /// Changes to the connection properties in `settings`; the other properties stay. A new client is
+  /// tried beside the present ones, again and again, until it *stands* (KafkaTrial). Until then the
+  /// present clients go on; if one is lost, it is made anew with the present properties. After that
+  /// the records in flight have a moment to be reported, as after a loss. Notices tell of both, and
+  /// why the new client does not stand yet. A second call ends the attempt of the first.
   void reconnect(const KafkaSettings& settings);
 
-  /// A new one does not stand yet.
+  /// The new client does not stand yet.
   bool reconnecting() const { return wanted_.has_value(); }
 
   /// Gives the main client instance up as after a fatal error. For tests.
@@ -92,12 +94,12 @@ class KafkaSink final : public Sink {
   struct LaneState {
     explicit LaneState(LaneWindow::Request request) : window(request) {}
     LaneWindow window;
-    Time waiting_since{};   // begin of what is in flight, or its last report
+    Time waiting_since{};   // when it began to have records in flight, or its last report
     bool refusing = false;  // a record refused here waits in local_
     bool aside = false;     // its client is the side one
     LogMark mark;
     KafkaPlace place;
-    std::int32_t former = -1;  // the leader that has got what is in flight, where it is another one
+    std::int32_t former = -1;  // the leader that got the records in flight, if another leads now
     std::uint64_t epoch = 0;
   };
   struct Route {

@@ -15,45 +15,46 @@
 
 namespace punchline {
 
-/// What an error of librdkafka's says, without the name of the broker before it and without the
-/// "(after 0ms in state CONNECT, ...)" behind it. Pure.
+/// The reason in one of librdkafka's error texts, without the name of the broker before it and
+/// without the "(after 0ms in state CONNECT, ...)" after it. Pure.
 std::string_view reason_in(std::string_view text);
 
-/// Says which broker or partition keeps records waiting while others answer, and why, a quota
-/// included: one sentence when that begins, one when it is over. That nobody answers at all
-/// KafkaNotices tells. Pure. One thread.
+/// Reports which broker or partition keeps records waiting while others answer, and why; the reason
+/// can be a quota. One sentence when that begins, one when it is over. KafkaNotices reports that
+/// nobody answers at all. Pure. One thread.
 ///
-/// What matters is only a broker that leads a partition with records in flight: librdkafka connects
-/// to no other, and brokers close what is idle.
+/// Only a broker that leads a partition with records in flight matters: librdkafka connects to no
+/// others, and brokers close idle connections.
 class KafkaStalls {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// Records wait for so long: a broker that cannot be reached, or a missing leader, is told ...
+  /// After records have waited this long, an unreachable broker or a missing leader is reported ...
   static constexpr std::chrono::seconds kFailedMin{2};
-  /// ... and one that was reached, and does not answer or confirm.
+  /// ... and after this long, a broker that was reached and does not answer or confirm.
   static constexpr std::chrono::seconds kSilentMin{5};
-  /// Of those that begin, end or last at once so many are named, the others counted.
+  /// If more begin, end or last at once, this many are named and the others are counted.
   static constexpr std::size_t kToldMax = 5;
-  /// A quota's delay is told from so much on ...
+  /// A quota's delay is reported from this much on ...
   static constexpr std::chrono::milliseconds kThrottleMin{100};
-  /// ... and is over when none was in force for so long: brokers look at the mean of about eleven
+  /// ... and is over when none was in force for this long. Brokers look at the mean of about eleven
   /// seconds (quota.window.num, quota.window.size.seconds).
   static constexpr std::chrono::seconds kThrottleOver{10};
 
-  /// An error of librdkafka's; of a connection where it begins with a broker: "host:port/id: ...".
+  /// librdkafka has reported an error. It is one of a connection if the text begins with a broker:
+  /// "host:port/id: ...".
   void failed(std::string_view text);
-  /// These have answered a request.
+  /// These brokers have answered a request.
   void heard(std::span<const std::int32_t> brokers, Time now);
-  /// It lets us wait before it reads on.
+  /// The broker makes us wait before it reads on.
   void throttled(std::int32_t broker, std::chrono::milliseconds wait, Time now);
-  /// How far connections have come. (Of those that talk nothing need be said.)
+  /// How far connections have come. (Those that talk need not be among them.)
   void seen(std::span<const KafkaPeer> peers);
-  /// What the cluster says of its brokers.
+  /// The brokers as the cluster names them.
   void learn(std::span<const KafkaBroker> brokers);
   /// A record of this lane is persisted.
   void arrived(Lane lane);
 
-  /// Nobody answers now: this time counts against none of them.
+  /// Nobody answers now. The time up to `now` is not held against any single broker.
   void nobody_answers(Time now) { answered_from_ = now; }
 
   /// A lane with records in flight.
@@ -61,29 +62,29 @@ class KafkaStalls {
     Lane lane;
     std::string_view topic;
     KafkaPlace place;
-    Time since{};  ///< Of its last report, or when it began to have something in flight.
-    std::int32_t former = -1;  ///< Led it when that was sent, and does no more.
+    Time since{};  ///< The time of its last report, or when it began to have records in flight.
+    std::int32_t former = -1;  ///< The leader when these were sent, if another leads now; or -1.
   };
-  /// To be called each second or so, with all of them.
+  /// Call it about once a second, with all such lanes.
   void look(std::span<const Waiting> waiting, Time now, std::vector<Notice>& notices);
 
-  /// What is told and lasts; "" for nothing.
+  /// All that was reported and lasts; "" if there is nothing.
   std::string trouble() const;
-  /// Those of the cluster, by id.
+  /// The brokers of the cluster, by id.
   std::vector<BrokerState> brokers() const;
-  /// When look() has to be called even if nothing is in flight: some delay may be over.
+  /// When look() has to be called even if nothing is in flight: a quota's delay may be over.
   std::optional<Time> due() const;
 
  private:
   struct Broker {
-    std::string address;  // as advertised; "" where metadata has not named it
+    std::string address;  // as advertised; "" if metadata has not named it
     std::string failure;  // of a connection, since it last answered
     std::string silence;  // of a connection, as seen last
     Time throttled_until{};
     std::chrono::milliseconds throttle{0};  // the longest of this episode; 0: there is none
     bool throttle_told = false;
     Time heard{};
-    std::string trouble;  // told
+    std::string trouble;  // as reported
     bool back = false;    // it has answered since
     Time back_at{};
   };

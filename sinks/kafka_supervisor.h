@@ -19,20 +19,21 @@ namespace punchline {
 /// Limits of the Kafka sink. Defaults are for production, tests shorten the times.
 struct KafkaLimits {
   std::size_t records_max = 50'000;                     ///< In the client, over all lanes.
-  std::size_t payload_bytes_max = 16U << 20U;           ///< Likewise.
-  std::chrono::milliseconds metadata_interval{60'000};  ///< New partitions are seen so soon.
+  std::size_t payload_bytes_max = 16U << 20U;           ///< The same for payload bytes.
+  std::chrono::milliseconds metadata_interval{60'000};  ///< New partitions are seen within this.
   std::chrono::milliseconds stuck_max{300'000};  ///< A lane without report while others have some.
   std::chrono::milliseconds away_max{600'000};   ///< No broker: perhaps all have moved (KIP-899).
-  std::chrono::milliseconds denied_max{5'000};   ///< Likewise, but they deny us (TLS, SASL).
+  std::chrono::milliseconds denied_max{5'000};   ///< The same if they deny us (TLS, SASL).
   std::chrono::milliseconds trial_pause{5'000};  ///< From one attempt to the next (KafkaTrial).
-  std::chrono::milliseconds dying_max{1'000};    ///< A lost instance still reports for so long.
-  std::chrono::milliseconds destroy_max{500};    ///< The destructor waits for so long.
+  std::chrono::milliseconds dying_max{1'000};    ///< How long a lost instance still reports.
+  std::chrono::milliseconds destroy_max{500};    ///< How long the destructor waits.
 };
 
-/// Keeps one client instance alive while one is wanted: gives a lost one time to report what it
-/// sent, has it destroyed beside, and makes the next, at once the first time and then with growing
-/// delay until something was delivered. Fatal errors are part of normal running with librdkafka
-/// 2.0.2 (#4438). Other settings are tried beside it, on demand, before it goes over to them.
+/// Keeps one client instance alive while one is wanted. It gives a lost instance time to report the
+/// records that it sent, has it destroyed on the side, and makes the next one: at once the first
+/// time, then with a growing delay until something was delivered. Fatal errors are part of normal
+/// running with librdkafka 2.0.2 (#4438). On demand it tries new settings beside the present
+/// instance before it changes to them.
 /// The owner's thread calls everything; no call blocks but the destructor (destroy_max).
 class KafkaSupervisor {
  public:
@@ -41,27 +42,29 @@ class KafkaSupervisor {
   static constexpr std::chrono::milliseconds kDelayMax{5000};
   static constexpr std::size_t kRetiredMax = 2;  ///< Instances that are being destroyed.
 
-  /// `wake` must outlive it; it wakes when there is something to poll, here or in an instance.
+  /// `wake` must outlive this object. It wakes when there is something to poll, here or in an
+  /// instance.
   KafkaSupervisor(KafkaSettings settings, KafkaLimits limits, WakeFd& wake);
   ~KafkaSupervisor();
   KafkaSupervisor(const KafkaSupervisor&) = delete;
   KafkaSupervisor& operator=(const KafkaSupervisor&) = delete;
 
-  /// The first instance, which is wanted from now on. `refused` where librdkafka does not accept
-  /// the settings, `io` where no thread can be started.
+  /// Makes the first instance; from then on one is wanted. `refused` if librdkafka does not accept
+  /// the settings, `io` if no thread can be started.
   Status start();
-  /// With these settings the next instance is made; the present one is condemned, as expected.
+  /// Condemns the present instance, as expected, and makes the next one with these settings.
   void renew(KafkaSettings settings, Time now);
-  /// The same once an instance with these settings stands (KafkaTrial), which takes the place of
-  /// the present one; until then that goes on. Ends an earlier attempt.
+  /// The same, but only once an instance with these settings stands (KafkaTrial). That instance
+  /// then takes the place of the present one, which goes on until then. Ends an earlier attempt.
   void try_out(KafkaSettings settings);
-  /// An attempt is under way.
+  /// An attempt of try_out() is under way.
   bool trying() const { return trial_.has_value(); }
-  /// Why it did not succeed yet; empty while that is not known.
+  /// Why it has not succeeded yet; empty while that is not known.
   std::string trial_failure() const { return trial_ ? trial_->failure() : ""; }
-  /// Whether an instance is wanted; one that is not is let go once it has reported everything.
+  /// Whether an instance is wanted. One that is not wanted is retired once it has reported
+  /// everything.
   void want(bool wanted) { wanted_ = wanted; }
-  /// False where librdkafka refuses the name.
+  /// False if librdkafka refuses the name.
   bool add_route(RouteId route, const std::string& name);
 
   /// The instance that takes records; nullptr while there is none.
@@ -70,22 +73,22 @@ class KafkaSupervisor {
   /// The instance that gives reports; nullptr while there is none.
   KafkaInstance* reporting() { return instance_.get(); }
   const KafkaInstance* reporting() const { return instance_.get(); }
-  /// Records taken and not reported.
+  /// The number of records taken and not reported.
   std::size_t outstanding() const { return instance_ ? instance_->outstanding() : 0; }
 
   /// The instance is lost: it takes nothing more, and reports until it is empty or dying_max is
-  /// over. Returns after which delay the next is made; none where its end was `expected`, since
-  /// then others see to it that it does not come at once again.
+  /// over. Returns the delay after which the next is made. There is none if its end was `expected`,
+  /// since the caller then sees to it that the next end does not follow at once.
   std::chrono::milliseconds condemn(Time now, bool expected);
-  /// Takes back what was not sent; no further instance is made.
+  /// Takes back the records that were not sent; no further instance is made.
   void stop();
-  /// Something was delivered, so the next loss is a first one again.
+  /// Something was delivered, so the next loss counts as a first one again.
   void note_success() { losses_ = 0; }
-  /// Does what is due. True when the epoch has changed.
+  /// Does what is due. True if the epoch has changed.
   bool advance(Time now);
   /// When advance() has to be called next, if nothing wakes us before.
   std::optional<Time> due() const;
-  /// Why the last attempt to make an instance failed; empty where it did not.
+  /// Why the last attempt to make an instance failed; empty if it did not.
   const std::string& start_failure() const { return start_failure_; }
 
   std::uint64_t epoch() const { return epoch_; }
@@ -104,7 +107,7 @@ class KafkaSupervisor {
   std::vector<std::string> routes_;
   std::unique_ptr<KafkaInstance> instance_;
   std::optional<KafkaTrial> trial_;
-  std::unique_ptr<KafkaInstance> successor_;  // stands, and waits for the end of instance_
+  std::unique_ptr<KafkaInstance> successor_;  // it stands, and waits for the end of instance_
   std::vector<std::unique_ptr<KafkaInstance>> retired_;
   bool wanted_ = false;
   bool dying_ = false;

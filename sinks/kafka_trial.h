@@ -15,40 +15,41 @@
 
 namespace punchline {
 
-/// Settings that are to take the place of the present ones, and a client instance that tries them
-/// meanwhile. No record goes through it before it *stands*: a cluster has let it in, has answered
+/// Settings that are to replace the present ones, and a client instance that tries them meanwhile.
+/// No record goes through this instance before it *stands*: a cluster has let it in, has answered
 /// its question for a producer id without an error that ends it, and has every topic that the
-/// present instance may use. One that cannot be made, or does not stand in time, is made anew,
-/// since a file may hold something else by then; so on without end.
+/// present instance can use. An instance that cannot be made, or does not stand in time, is made
+/// anew, since a file may hold something else by then. This goes on without end.
 ///
 /// The owner's thread calls everything; no call blocks.
 class KafkaTrial {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// That no producer id is given is known so long after the answer (rd_kafka_fatal_error).
+  /// This long after the answer it is known whether the producer id was denied
+  /// (rd_kafka_fatal_error).
   static constexpr std::chrono::milliseconds kSettle{100};
 
-  /// From one attempt that failed to the next passes `pause`; twice that where nothing was heard.
+  /// `pause`: the time from a failed attempt to the next; twice that if nothing was heard.
   KafkaTrial(KafkaSettings settings, std::chrono::milliseconds pause)
       : settings_(std::move(settings)), pause_(pause) {}
 
-  /// What the next instance is made of.
+  /// The settings of which the next instance is made.
   KafkaSettings& settings() { return settings_; }
   bool wants_instance(Time now) const { return instance_ == nullptr && now >= next_; }
   void take(Result<std::unique_ptr<KafkaInstance>> made, Time now);
   KafkaInstance* instance() const { return instance_.get(); }
   std::unique_ptr<KafkaInstance> give() { return std::move(instance_); }
 
-  /// Hears what the instance says; true once it stands. `present` is nullptr where there is none;
-  /// `topics` are by route.
+  /// Polls the instance; true once it stands. `present` is nullptr if there is none; `topics` are
+  /// by route.
   bool stands(const KafkaInstance* present, const std::vector<std::string>& topics, Time now);
   /// The instance, once it has had its time.
   std::unique_ptr<KafkaInstance> give_failed(Time now);
   /// When to look again, if nothing wakes us before.
   Time due() const;
 
-  /// Why an attempt failed; empty before the first has. Changes where one fails for a reason that
-  /// none before it has met.
+  /// Why an attempt failed; empty before the first has. It changes when one fails for a reason that
+  /// is new.
   const std::string& failure() const { return failure_; }
 
  private:
@@ -65,8 +66,8 @@ class KafkaTrial {
   std::optional<Time> proven_since_;
   std::string certificate_;        // why a broker's is not trusted
   std::int32_t objection_code_ = 0;
-  std::string objection_;          // the last that was heard against the instance
-  std::set<std::pair<std::int32_t, std::string>> met_;  // of what has failed: code, or text
+  std::string objection_;          // the last one against the instance
+  std::set<std::pair<std::int32_t, std::string>> met_;  // reasons of failures: code, or text
   std::string failure_;
 };
 

@@ -19,7 +19,7 @@ struct rd_kafka_queue_s;
 
 namespace punchline {
 
-/// Where the log of a partition ends, against what was confirmed there.
+/// Where the log of a partition ends, compared with the last offset confirmed there.
 struct LogEnd {
   RouteId route = 0;
   std::int32_t partition = 0;
@@ -28,46 +28,47 @@ struct LogEnd {
 };
 
 /// The thread beside one client instance, for the calls of librdkafka that block: asking for
-/// metadata and for ends of logs, and rd_kafka_destroy, which may wait seconds for a name lookup.
+/// metadata and for the ends of logs, and rd_kafka_destroy, which can wait seconds for a name
+/// lookup.
 ///
-/// It asks at the start until all topics are known, then each `interval`, and when look_now() is
-/// called; each second or two while something is missing. An answer is handed over
-/// when it differs from the one before, or was asked for. Each answer vouches for connections
-/// (KafkaConnections, I2). The owner's thread calls everything.
+/// At the start it asks until all topics are known, then each `interval` and when look_now() is
+/// called; each second or two while something is missing. It hands an answer over if that differs
+/// from the one before, or was asked for. Each answer vouches for connections (KafkaConnections,
+/// I2). The owner's thread calls everything.
 class KafkaWatch {
  public:
-  /// `wake_fd` gets 8 bytes (eventfd) when there is something to take, or the client is gone. The
-  /// thread comes before its client, since without it nobody could destroy that; `io` where there
-  /// is none to be had.
+  /// 8 bytes are written to `wake_fd` (an eventfd) when there is something to take, or the client
+  /// is gone. The thread is started before its client exists, since without it nobody could destroy
+  /// the client. `io` if no thread can be started.
   static Result<std::unique_ptr<KafkaWatch>> start(int wake_fd, std::chrono::milliseconds interval,
                                                    std::shared_ptr<KafkaConnections> connections);
-  /// Waits for nothing; see retire(). Without a client the thread just ends.
+  /// Does not wait; see retire(). Without a client the thread just ends.
   ~KafkaWatch();
   KafkaWatch(const KafkaWatch&) = delete;
   KafkaWatch& operator=(const KafkaWatch&) = delete;
 
-  /// Once, before anything else. The watch takes both over.
+  /// Call it once, before anything else. The watch becomes the owner of both.
   void take_client(rd_kafka_s* client, rd_kafka_queue_s* queue);
-  /// The watch takes the handle over and destroys it before the client.
+  /// The watch becomes the owner of the handle and destroys it before the client.
   void add_topic(RouteId route, rd_kafka_topic_s* topic);
   void look_now();
-  /// To be asked once a broker answers, in some tries: where these logs end.
+  /// Asks where these logs end, once a broker answers, with several tries.
   void look_at_ends(std::vector<LogEnd> logs);
-  /// Those of them that end at or below what was confirmed.
+  /// Those of them that end at or below the last confirmed offset.
   std::vector<LogEnd> take_set_back();
-  /// One question, whatever the topic; wakes when it is answered.
+  /// Asks one question, whatever the topic; wakes when it is answered.
   void vouch();
-  /// The cluster's id as of the last answer; empty while none has named one (before Kafka 0.10.1).
+  /// The cluster's id from the last answer; empty while none has named one (before Kafka 0.10.1).
   std::string cluster() const;
   void take_answers(std::vector<TopicAnswer>& answers);
-  /// What brokers said last of each topic, taken or not; nothing while that is not known of each,
+  /// The last answer about each topic, taken or not. Empty while that of some topic is not known,
   /// or nobody answers.
   std::optional<std::vector<TopicAnswer>> known_topics() const;
 
-  /// From now on nobody but the watch touches the client: its thread destroys topics, queue and
-  /// client and ends. Does not wait.
+  /// From then on only the watch may touch the client: its thread destroys topics, queue and
+  /// client, and ends. Does not wait.
   void retire();
-  /// After retire(): the client is destroyed, nothing of it reads any memory of ours any more.
+  /// After retire(): the client is destroyed, and nothing of it reads any memory of ours any more.
   bool gone() const;
   /// Waits for gone(), at most until `deadline`.
   bool wait_gone(std::chrono::steady_clock::time_point deadline);

@@ -8,23 +8,25 @@
 
 namespace punchline {
 
-/// How much one lane may have in the client. Pure: a value that is told what happened.
+/// How many records one lane may have in the client. Pure: a value that is told what happened.
 ///
-/// Three rules.
-///  W1 *Opening.* A broker that holds no state of a producer for a partition accepts any first
-///     sequence number (Kafka, ProducerAppendInfo.checkSequence), so what is queued behind a
-///     refused first request gets in. Until the first success with an offset exactly one record
-///     is in flight; again so after kIdleMax without traffic, since brokers forget idle producers.
-///  W2 *Open.* As much as can be on the wire: 1.25 requests so that one is always filled (else it
-///     waits for linger.ms), and what is delivered in kReportTime besides, at most four requests.
-///     More is no faster and makes librdkafka's broker thread spin. Nothing goes behind a flight
-///     that is older than kReportTime, as long as none had half a request within kRateTime: it
-///     would wait for the answer all the same, and where the broker is frozen that thread would
-///     spin till socket.timeout.ms.
-///  W3 *Careful.* After a refusal all of a flight settles before the next. Half of what holds the
-///     suspect goes, then half of what is left of it: it ends up alone in its request. Behind it
-///     twice as many after each flight that arrived, until as many have arrived as were in flight
-///     when the refusal came. Survives reopen().
+/// Three rules:
+///  W1 *Opening.* A broker that has no state of a producer for a partition accepts any first
+///     sequence number (Kafka, ProducerAppendInfo.checkSequence). So if the first request is
+///     refused, the one queued after it would get in. Therefore exactly one record is in flight
+///     until the first success with an offset. The same after kIdleMax without traffic, since
+///     brokers forget idle producers.
+///  W2 *Open.* As much as can be on the wire: 1.25 requests, so that one is always filled
+///     (otherwise it waits for linger.ms); and in addition the amount delivered in kReportTime, at
+///     most four requests. More is no faster and makes librdkafka's broker thread spin. Nothing is
+///     sent after a flight that is older than kReportTime, unless half a request was in flight
+///     within kRateTime. It would wait for the answer anyway, and if the broker is frozen that
+///     thread would spin until socket.timeout.ms.
+///  W3 *Careful.* After a refusal, each flight settles completely before the next. First, half of
+///     the records that hold the suspect are sent, then half of the rest, until the suspect is
+///     alone in its request. After that, each flight that arrived is followed by one twice as
+///     large, until as many records have arrived as were in flight when the refusal came. Survives
+///     reopen().
 class LaneWindow {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -41,15 +43,15 @@ class LaneWindow {
 
   explicit LaneWindow(Request request) : request_(request) {}
 
-  /// What can be taken now; `share` caps it (the lane's part of the whole budget).
+  /// What can be taken now. `share`, the lane's part of the whole budget, caps it.
   Room room(Room share, Time now) const;
 
-  /// Called before room() where time may have passed: W1's idle rule.
+  /// Call it before room() if time may have passed: it applies W1's idle rule.
   void look_at_clock(Time now);
   void offered(std::size_t records, std::size_t payload_bytes, Time now);
   void reported(const Delivery& delivery, Time now);
-  /// The destination takes nothing of this lane for now, whatever the record (rights, settings):
-  /// careful, beginning with one.
+  /// The destination takes nothing of this lane for now, whatever the record (rights, settings).
+  /// The lane becomes careful, beginning with one record.
   void doubt();
   /// A new client instance: nothing is in flight, W1 begins again.
   void reopen();
@@ -77,7 +79,7 @@ class LaneWindow {
   std::size_t careful_goal_ = 0;  // 0: not careful
   std::size_t careful_done_ = 0;
   std::size_t careful_flight_ = 1;
-  std::size_t suspects_ = 0;  // one of the next so many records is refused
+  std::size_t suspects_ = 0;  // one of this many next records is refused
   bool flight_failed_ = false;
   bool flight_refused_ = false;
 

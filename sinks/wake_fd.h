@@ -6,11 +6,12 @@
 
 namespace punchline {
 
-/// One descriptor that becomes readable for two reasons: somebody called wake(), or a time came.
+/// One descriptor that becomes readable for two reasons: wake() was called, or a time has come.
 ///
-/// An epoll descriptor over an eventfd and a timerfd (epoll(7), eventfd(2), timerfd_create(2)).
-/// It can be waited for in another epoll. wake() may be called by any thread, the rest by the
-/// owner's alone. Where the kernel gives no descriptors, fd() is -1 and nothing ever wakes.
+/// It is an epoll descriptor over an eventfd and a timerfd (epoll(7), eventfd(2),
+/// timerfd_create(2)), and can itself be waited for in another epoll. Any thread can call wake();
+/// only the owner's thread calls the rest. If the kernel gives no descriptors, fd() is -1 and
+/// nothing ever wakes.
 class WakeFd {
  public:
   using Clock = std::chrono::steady_clock;
@@ -20,18 +21,19 @@ class WakeFd {
   WakeFd(const WakeFd&) = delete;
   WakeFd& operator=(const WakeFd&) = delete;
 
-  /// What to wait on. Stays the same for life.
+  /// The descriptor to wait on. It never changes.
   int fd() const { return epoll_; }
-  /// The eventfd alone, for those who write 8 bytes into it themselves.
+  /// The eventfd alone, for code that writes 8 bytes to it directly.
   int event_fd() const { return event_; }
 
   void wake() const;
   /// Takes back earlier wakes and expired times, so that fd() is not readable any more.
   void clear();
-  /// Readable at `when`; nothing switches the time off.
+  /// Makes fd() readable at `when`. Empty: switches the timer off.
   void wake_at(std::optional<Clock::time_point> when);
 
-  /// Leaves the descriptors open for ever: somebody may still write into them.
+  /// Leaves the descriptors open for ever, since a client that does not end may still write to
+  /// them.
   void leak() { leaked_ = true; }
 
  private:

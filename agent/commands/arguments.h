@@ -21,7 +21,7 @@ struct VerifyArguments {
   InspectOptions options;
 };
 
-/// --help or --version: print this and end well.
+/// --help or --version: print this text and end with 0.
 struct Information {
   std::string text;
 };
@@ -29,7 +29,7 @@ struct Information {
 using Arguments = std::variant<Information, RunArguments, DemoArguments, AppendOptions,
                                InspectOptions, VerifyArguments, RequeueOptions>;
 
-/// Takes the command line apart. Throws ConfigError(usage).
+/// Parses the command line. Throws ConfigError(usage).
 Arguments parse_arguments(int argc, const char* const* argv);
 
 }  // namespace punchline

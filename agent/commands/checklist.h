@@ -8,12 +8,12 @@
 
 namespace punchline {
 
-/// The lines that `check` prints, one for each thing that `run` would need.
+/// Prints the lines of `check`, one for each thing that `run` would need, and keeps its exit code.
 class Checklist {
  public:
   void yes(const std::string& text);
-  /// `run` would end with `code` because of this, or not do what it is for. The first one is the
-  /// code of `check`.
+  /// Because of this `run` would end with `code`, or would not serve its purpose. The first code is
+  /// that of `check`.
   void no(ExitCode code, const std::string& text);
   /// `run` would go on, but not as well as it could.
   void note(const std::string& text);
@@ -26,7 +26,7 @@ class Checklist {
   ExitCode code_ = ExitCode::ok;
 };
 
-/// Path, filesystem, state and lock of one buffer. Changes nothing that stays.
+/// Checks path, filesystem, state and lock of one buffer. Changes nothing that stays.
 void check_buffer(const BufferConfig& config, Checklist& list);
 
 }  // namespace punchline

@@ -13,8 +13,8 @@
 
 namespace punchline {
 
-/// The subcommands, each in command_NAME.cc. What they print for people goes to stdout,
-/// what went wrong to stderr or the log; the return value is the program's exit code.
+/// The subcommands, each in command_NAME.cc. Their output for people goes to stdout, errors go to
+/// stderr or the log. They return the program's exit code.
 
 struct AppendOptions {
   std::string path;
@@ -32,27 +32,27 @@ struct InspectOptions {
 
 struct RequeueOptions {
   std::string quarantine;
-  std::string buffer;  ///< Empty: the one that the quarantine's name says.
-  bool force = false;  ///< Also what is not proved whole, or of another UUID.
+  std::string buffer;  ///< Empty: the one in the quarantine's name.
+  bool force = false;  ///< Also entries that are not proved whole, or come from another UUID.
 };
 
-/// Reads the configuration again, from where it came; throws ConfigError.
+/// Reads the configuration again, from the same sources. Throws ConfigError.
 using Reload = std::function<Config()>;
 
-/// Forwards until SIGTERM or, with `once`, until what is there has gone.
+/// Forwards until SIGTERM or, with `once`, until what is there has been sent.
 ExitCode command_run(const Config& config, const Reload& reload, Log& log);
-/// One yes or no line about each thing that `run` would need; leaves nothing changed.
+/// Prints a yes or no line about each thing that `run` would need. Leaves nothing changed.
 ExitCode command_check(const Config& config);
 /// Broker, producer, agent and a kill -9 in one terminal, with an account at the end.
 ExitCode command_demo();
-/// stdin to a buffer.
+/// Appends stdin to a buffer.
 ExitCode command_append(const AppendOptions& options);
-/// State, ranges and holes of a buffer; changes nothing.
+/// Shows state, ranges and holes of a buffer. Changes nothing.
 ExitCode command_inspect(const InspectOptions& options);
 
-/// Whether a buffer is sound, with what is not; changes nothing.
+/// Tells whether a buffer is sound, and what is not. Changes nothing.
 ExitCode command_verify(const InspectOptions& options);
-/// What a quarantine holds back to its buffer.
+/// Gives the entries of a quarantine back to its buffer.
 ExitCode command_requeue(const RequeueOptions& options, Log& log);
 
 }  // namespace punchline

@@ -10,8 +10,8 @@ namespace punchline {
 
 /// Cuts a stream of bytes into lines, in bounded memory however long a line is.
 ///
-/// Pure. feed() some bytes, then take lines with next() until there are none, and so on; at the end
-/// of the stream finish() gives the last line if it had no newline. CR is part of a line.
+/// feed() some bytes, take lines with next() until it returns none, and so on. At the end of the
+/// stream finish() returns the last line if it had no newline. CR is part of a line. Pure.
 class LineSplitter {
  public:
   struct Line {
@@ -23,14 +23,14 @@ class LineSplitter {
 
   explicit LineSplitter(std::size_t line_bytes_max) : line_bytes_max_(line_bytes_max) {}
 
-  /// `bytes` must stay where they are until next() has returned nothing.
+  /// `bytes` must stay valid until next() has returned none.
   void feed(std::string_view bytes) { rest_ = bytes; }
   std::optional<Line> next();
   std::optional<Line> finish();
 
-  /// Bytes of the line begun and not yet ended.
+  /// Bytes of the line that has begun and not ended yet.
   std::uint64_t unfinished_bytes() const { return partial_bytes_; }
-  /// Memory taken for it: about the limit at most.
+  /// Memory that this line takes: about the limit at most.
   std::size_t held_bytes() const { return partial_.capacity(); }
 
  private:
@@ -39,7 +39,7 @@ class LineSplitter {
 
   std::size_t line_bytes_max_;
   std::string_view rest_;
-  std::string partial_;  // of the line begun, as long as it is within the limit
+  std::string partial_;  // the line begun, as long as it is within the limit
   std::string line_;     // what the last Line points to, if it came in pieces
   std::uint64_t partial_bytes_ = 0;
   std::uint64_t number_ = 0;

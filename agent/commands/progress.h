@@ -9,7 +9,7 @@
 
 namespace punchline {
 
-/// Says on stderr how far a long look at a buffer has come (ViewProgress).
+/// Prints to stderr how far a long look at a buffer has come (ViewProgress).
 class Progress {
  public:
   explicit Progress(std::string command) : command_(std::move(command)) {}

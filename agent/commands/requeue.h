@@ -13,10 +13,11 @@
 
 namespace punchline {
 
-/// Gives what a quarantine holds back to its buffer, and frees it there when it is durable.
+/// Gives the entries of a quarantine back to its buffer, and frees each in the quarantine once it
+/// is durable in the buffer.
 ///
-/// Promise: an entry is freed only when its record is durable in the buffer; a crash in between
-/// gives it back twice, never not at all. Works beside an agent on the buffer.
+/// Promise: an entry is freed only when its record is durable in the buffer. A crash in between
+/// gives it back twice, never not at all. An agent may work on the buffer meanwhile.
 class Requeue {
  public:
   struct Parts {
@@ -24,15 +25,15 @@ class Requeue {
     FreerLimits limits;
     AppendWriter& buffer;
     std::string buffer_uuid;            ///< Empty: not known yet.
-    std::function<bool()> interrupted;  ///< Then it ends before the next entry.
+    std::function<bool()> interrupted;  ///< If true, it ends before the next entry.
   };
   struct Account {
-    std::uint64_t back = 0;              ///< Durable in the buffer again.
+    std::uint64_t back = 0;              ///< Given back: durable in the buffer.
     std::uint64_t torn = 0;              ///< Left: not proved whole, and not forced.
     std::uint64_t oversize = 0;          ///< Left: still over the limit.
     std::uint64_t unfit = 0;             ///< Left: the buffer's format has no place for it.
-    std::uint64_t foreign = 0;           ///< Left: of another buffer, and not forced ...
-    std::string foreign_uuid;            ///< ... the first one of this.
+    std::uint64_t foreign = 0;           ///< Left: from another buffer, and not forced ...
+    std::string foreign_uuid;            ///< ... the first one from this.
     std::uint64_t damaged = 0;           ///< Left: no sound entry.
     std::uint64_t unfinished_bytes = 0;  ///< Left: an entry at the end that is not all there.
     bool interrupted = false;            ///< The rest has not been looked at.
@@ -41,8 +42,8 @@ class Requeue {
 
   Requeue(Parts parts, bool force);
 
-  /// All of it that is of this buffer. Errors: `refused` where an entry is none of a quarantine;
-  /// `io`, `no_space`. What is before it has been given back and freed then.
+  /// Gives back all entries that come from this buffer. Errors: `refused` if an entry is not one of
+  /// a quarantine; `io`, `no_space`. The entries before it have then been given back and freed.
   Result<Account> go();
 
  private:
@@ -61,7 +62,7 @@ class Requeue {
   Ledger ledger_;
   Freer freer_;
   Account account_;
-  std::vector<ByteRange> written_;  // not durable in the buffer yet
+  std::vector<ByteRange> written_;  // to the buffer, not durable there yet
 };
 
 }  // namespace punchline

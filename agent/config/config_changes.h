@@ -7,8 +7,8 @@
 
 namespace punchline {
 
-/// The keys that differ and that only a restart can take over: all but the properties of the
-/// connection (connection_properties()). "buffers" where these are others; no key twice.
+/// The keys that differ and can be taken over only by a restart: all but the properties of the
+/// connection (connection_properties()). Only "buffers" if the buffers are others. No key twice.
 std::vector<std::string> changes_for_a_restart(const Config& running, const Config& wanted);
 
 }  // namespace punchline

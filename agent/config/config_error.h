@@ -7,7 +7,7 @@
 
 namespace punchline {
 
-/// Why the program does not start: thrown while arguments and configuration are read, caught by
+/// Why the program does not start. Thrown while arguments and configuration are read, caught by
 /// main, nowhere else. The text is one line for the operator.
 class ConfigError : public std::runtime_error {
  public:
@@ -18,7 +18,7 @@ class ConfigError : public std::runtime_error {
   ExitCode code_;
 };
 
-/// A file that holds a secret cannot be read, or holds none: it may by and by.
+/// A file that is to hold a secret cannot be read, or holds none. A later try may succeed.
 class SecretFileError : public ConfigError {
  public:
   using ConfigError::ConfigError;

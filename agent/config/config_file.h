@@ -14,7 +14,7 @@ namespace punchline {
 /// One key of the config file, not yet looked up in the option table.
 struct FileEntry {
   OptionScope scope;
-  std::size_t buffer = 0;  ///< With scope buffer: index in "buffers".
+  std::size_t buffer = 0;  ///< For scope `buffer`: the index in "buffers".
   std::string key;
   RawValue value;
   std::string where;  ///< For messages: "/etc/punchline.json: buffers[0].topic"
@@ -25,20 +25,20 @@ struct ConfigFile {
   std::size_t buffers = 0;
 };
 
-/// A start may wait for its config (`-c <(...)`, a pipe as standard input); a running agent must
-/// not.
+/// Whether reading may wait. A start may wait for its config (`-c <(...)`, a pipe as standard
+/// input); a running agent must not.
 enum class ConfigReading : std::uint8_t { may_wait, regular_files_only };
 
-/// The text of a config file. Throws ConfigError(config) if it cannot be read.
+/// Reads a config file. Throws ConfigError(config) if it cannot be read.
 std::string read_config_file(const std::string& path, ConfigReading reading);
 
 /// A JSON object of text values, in its order; nothing for anything else or a name that stands
 /// twice.
 std::optional<HeaderList> parse_text_pairs(const std::string& text);
 
-/// Takes JSON with comments apart. `name` is what messages call the file. Throws
-/// ConfigError(config): not JSON (name:line:column), a key twice, a section that is not what it
-/// should be, a top-level key that is neither a section nor an option.
+/// Parses JSON with comments. `name` is the name of the file in messages. Throws
+/// ConfigError(config): not JSON (name:line:column), a key twice, a section of the wrong type, a
+/// top-level key that is neither a section nor an option.
 ConfigFile parse_config_file(std::string_view text, const std::string& name);
 
 }  // namespace punchline

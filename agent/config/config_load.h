@@ -12,7 +12,7 @@
 
 namespace punchline {
 
-/// A flag as it was given: --topic logs, -X acks=all (option "*").
+/// A flag as given on the command line: --topic logs, -X acks=all (option "*").
 struct FlagValue {
   const Option* option;
   std::string value;
@@ -22,18 +22,19 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 struct LoadedConfig {
   Config config;
-  std::vector<std::string> warnings;  ///< Sentences: what was ignored, or is hardly meant so.
+  std::vector<std::string> warnings;  ///< Sentences: what was ignored, or is hardly what was meant.
 };
 
 /// Whether librdkafka has a property of that name; the error says what may have been meant.
 using CheckProperty = std::function<Status(const std::string& name)>;
 
-/// Flags over environment over file; what "config" names among the first two is the file.
+/// Merges flags, environment and file: flags win over the environment, which wins over the file.
+/// The option "config", from a flag or the environment, names the file.
 ///
-/// Throws ConfigError: `usage` for a flag's value and for what is missing when there is no file,
-/// otherwise `config`. Whether librdkafka accepts its properties is not looked at here;
-/// `check_property` tells a property in the environment from another program's variable, and
-/// brokers that were not given from those given under a name that there is not.
+/// Throws ConfigError: `usage` for a flag's value and, when there is no file, for what is missing;
+/// otherwise `config`. Does not check whether librdkafka accepts its properties. `check_property`
+/// tells a property in the environment from a variable of another program, and brokers that were
+/// not given from brokers that were given under a name that does not exist.
 LoadedConfig load_config(const std::vector<FlagValue>& flags, const Environment& environment,
                          const CheckProperty& check_property,
                          ConfigReading reading = ConfigReading::may_wait);

@@ -5,11 +5,11 @@
 
 namespace punchline {
 
-/// What the buffers and budgets of a configuration ask of the Kafka client.
+/// What the buffers and budgets of a configuration require of the Kafka client.
 KafkaNeeds kafka_needs(const Config& config);
 
-/// The client's properties for a configuration; `refused` as make_kafka_settings() says. One
-/// function, so that `check` judges what `run` would use.
+/// The client's properties for a configuration. Errors: `refused`, as make_kafka_settings(). `run`
+/// and `check` both call it, so that `check` judges what `run` would use.
 Result<KafkaSettings> kafka_settings(const Config& config, const KafkaReading& read = {});
 
 }  // namespace punchline

@@ -7,7 +7,7 @@
 
 namespace punchline {
 
-/// By key_constant, key_json or key_column; nullptr where none of them is set.
+/// Makes the source for key_constant, key_json or key_column; nullptr if none of them is set.
 std::unique_ptr<KeySource> make_key_source(const BufferConfig& config);
 
 }  // namespace punchline

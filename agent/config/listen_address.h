@@ -12,11 +12,11 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
-/// "127.0.0.1:9377", "localhost:0", "[::1]:9377". Nothing if host or port is missing or the port
-/// is above 65535. The host is not looked up.
+/// Parses "127.0.0.1:9377", "localhost:0", "[::1]:9377". Empty if host or port is missing, or the
+/// port is above 65535. The host is not looked up.
 std::optional<ListenAddress> parse_listen_address(std::string_view text);
 
-/// The other way round: an IPv6 address gets its brackets.
+/// The inverse: an IPv6 address gets its brackets.
 std::string format_address(const ListenAddress& address);
 
 }  // namespace punchline

@@ -22,27 +22,27 @@ enum class OptionType : std::uint8_t {
   pairs,     ///< An object of text values, {"name": "value"}, as JSON from the environment too.
 };
 
-/// A value as it was found, before anybody knows what it is for.
+/// A value as it was found, before it is known which option it is for.
 struct RawValue {
   enum class Kind : std::uint8_t {
     untyped,  ///< From a flag or the environment.
-    text,     ///< The other kinds: JSON.
+    text,     ///< This and all others: from JSON.
     number,
     boolean,
     object,
-    file,   ///< {"file": PATH}, with the path as text: only of Kafka's properties.
-    other,  ///< null, array: fits no option.
+    file,   ///< {"file": PATH}, with the path as text: only for Kafka's properties.
+    other,  ///< null or an array: fits no option.
   };
   Kind kind = Kind::untyped;
   std::string text;  ///< As it was written.
 };
 
-/// bytes, milliseconds, permission bits, index of the choice: a number.
+/// Bytes, milliseconds, permission bits and the index of a choice are numbers.
 using OptionValue = std::variant<std::string, bool, std::uint64_t, HeaderList>;
 
-/// "64KiB" -> 65536; plain digits are bytes. Nothing for anything else, or what exceeds 64 bits.
+/// "64KiB" -> 65536; plain digits are bytes. Empty for anything else, or if it exceeds 64 bits.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
-/// "500ms" -> 500, "5" and "5s" -> 5000. Nothing for anything else, or what exceeds 64 bits.
+/// "500ms" -> 500, "5" and "5s" -> 5000. Empty for anything else, or if it exceeds 64 bits.
 std::optional<std::uint64_t> parse_duration_ms(std::string_view text);
 
 /// "B, KiB, MiB, GiB, TiB" and "ms, s, m, h": for messages.

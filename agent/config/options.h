@@ -11,33 +11,33 @@
 
 namespace punchline {
 
-/// Where an option stands in the config file.
+/// The place of an option in the config file.
 enum class OptionScope : std::uint8_t {
-  command,  ///< Not in the file: says how this one start is meant.
+  command,  ///< Not in the file: holds for this one start.
   top,      ///< {"KEY": ...}
   buffer,   ///< {"buffers": [{"KEY": ...}]}
   http,     ///< {"http": {"KEY": ...}}
-  kafka,    ///< {"kafka": {"KEY": ...}}, where any other librdkafka property may stand too
+  kafka,    ///< {"kafka": {"KEY": ...}}, which can hold any other librdkafka property, too
 };
 
-/// How an option's value gets into a Config and out of it; both null where the loader itself
-/// knows what to do with it (config file, brokers, properties).
+/// How an option's value gets into a Config and out of it. Both are null if the loader itself
+/// handles the option (config file, brokers, properties).
 struct OptionField {
   void (*set)(Config&, BufferConfig&, const OptionValue&) = nullptr;
   OptionValue (*get)(const Config&, const BufferConfig&) = nullptr;
 };
 
 /// A row of the option table. Parser, environment, flags, --help and deploy/reference.md are made
-/// from these rows and from nothing else.
+/// from these rows only.
 struct Option {
   OptionScope scope;
   std::string_view key;
   OptionType type;
   std::string_view help;
   std::string_view flag = {};     ///< "-b,--buffer"; "": no flag.
-  std::string_view metavar = {};  ///< What --help calls the flag's argument.
+  std::string_view metavar = {};  ///< The name of the flag's argument in --help.
   std::string_view environment = {};
-  std::uint64_t min = 0;  ///< Of count, bytes, duration (ms); max 0: no range.
+  std::uint64_t min = 0;  ///< For count, bytes, duration (ms); max 0: no range.
   std::uint64_t max = 0;
   std::string_view choices = {};  ///< "text|json"
   OptionField field = {};
@@ -45,7 +45,7 @@ struct Option {
 
 std::span<const Option> option_table();
 
-/// The row of a key in its scope, nullptr if there is none.
+/// The row of a key in its scope; nullptr if there is none.
 const Option* find_option(OptionScope scope, std::string_view key);
 
 std::vector<std::string_view> keys_of(OptionScope scope);
@@ -54,18 +54,18 @@ std::string_view name_of(OptionScope scope);
 
 /// "1 to 64MiB"; "" where there is no range.
 std::string range_of(const Option& option);
-/// "bytes", "seconds", ...; "" where the type says it all.
+/// "bytes", "seconds", ...; "" where the type needs no unit.
 std::string_view unit_of(const Option& option);
-/// What it is when nothing is said; "" where nothing.
+/// The default value; "" where there is none.
 std::string default_of(const Option& option);
 
-/// Throws ConfigError(config): `where` has a key that its scope does not know. Names the scope the
-/// key belongs into, or else the nearest key that is known.
+/// Throws ConfigError(config): `where` has a key that is unknown in its scope. The text names the
+/// scope in which the key belongs, or else the nearest known key.
 [[noreturn]] void throw_unknown_key(OptionScope scope, std::string_view key,
                                     const std::string& where);
 
-/// The value, checked against type and range. Throws ConfigError(code) that names `where`, the
-/// value, and what is allowed.
+/// The value, checked against the option's type and range. Throws ConfigError(code); the text names
+/// `where`, the value and what is allowed.
 OptionValue convert(const Option& option, const RawValue& raw, const std::string& where,
                     ExitCode code);
 

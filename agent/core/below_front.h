@@ -27,9 +27,9 @@
 
 namespace punchline {
 
-/// What is done about a producer that writes where everything was done (buffer/FORMAT.md, "Below
-/// the front"), or over what waits: lines are set aside, frames are sent from where they stand, and
-/// what waited there is counted as lost. One thread.
+/// Deals with a producer that writes where everything was done (buffer/FORMAT.md, "Below the
+/// front"), or over records that wait. Its lines are set aside, its frames are sent from where they
+/// are, and the bytes that were overwritten while they waited are counted as lost. One thread.
 class BelowFront {
  public:
   /// All must outlive it.
@@ -52,21 +52,21 @@ class BelowFront {
   /// `owner` as for Pass.
   BelowFront(Parts parts, const BufferConfig& config, std::uint32_t owner, TimePoint now);
 
-  /// Looks about once a second, or when hurried, what has been written there.
+  /// Looks for what has been written there, about once a second or when hurried.
   void look(TimePoint now);
   /// The file was changed without having grown: look soon.
   void hurry(TimePoint at) { watch_.hurry(at); }
   TimePoint due() const { return watch_.due(); }
 
-  /// Sends frames from there. True: there is more to do at once.
+  /// Sends frames that were found there. True: there is more to do at once.
   bool feed(TimePoint now);
-  /// A report. True: all of it was sent from there.
+  /// A report. True: all of its records are such frames.
   bool take(const Delivery& delivery, TimePoint now);
-  /// What this lane has been given is to be offered again.
+  /// The frames that this lane was given are to be offered again.
   void lose(std::size_t lane) { frames_.lose(static_cast<std::int32_t>(lane)); }
-  /// No frame is to be sent, or on its way.
+  /// No frame is left to be sent, and none is on its way.
   bool empty() const { return frames_.empty(); }
-  /// What was read may read differently now: a fence was set.
+  /// A fence was set, so what was read may read differently now.
   void forget() { pass_.forget(); }
 
  private:
@@ -83,7 +83,7 @@ class BelowFront {
   const BufferConfig& config_;
   StrayWatch watch_;
   StrayFrames frames_;
-  Pass pass_;  // over the stretches in which frames may stand
+  Pass pass_;  // over the stretches in which there may be frames
   WaitingBlock waiting_;
   TimePoint overwriting_told_ = TimePoint::min();
 };

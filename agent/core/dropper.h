@@ -16,8 +16,8 @@
 
 namespace punchline {
 
-/// Gives up the oldest records of a buffer that holds more than bytes_max, where the operator has
-/// chosen drop_oldest: each is counted and told. One thread.
+/// Gives up the oldest records of a buffer that holds more than bytes_max, if the operator has
+/// chosen drop_oldest. Each is counted and logged. One thread.
 class Dropper {
  public:
   /// All must outlive it.
@@ -36,10 +36,10 @@ class Dropper {
   Dropper(Parts parts, const BufferConfig& config, std::uint32_t owner, TimePoint now)
       : parts_(parts), config_(config), pass_(parts.space, parts.pool, owner), began_(now) {}
 
-  /// A chunk at most, from the front on, until what was over the limit when it was last measured is
-  /// dropped. Nothing that may be with the sink is.
+  /// Drops records from the front on, one chunk at most, until as much is dropped as the buffer was
+  /// over the limit when it was last measured. Nothing that may be with the sink is dropped.
   void drop(TimePoint now);
-  /// What was read may read differently now: a fence was set.
+  /// A fence was set, so what was read may read differently now.
   void forget() { pass_.forget(); }
 
  private:

@@ -9,19 +9,20 @@
 
 namespace punchline {
 
-/// What the configuration has sent with the payloads of one buffer: a key where a record has none,
-/// headers, and where a record comes from. Must outlive the chunks it was put on. One thread.
+/// Adds to the records of one buffer what the configuration wants sent with each payload: a key if
+/// the record has none, headers, and where the record comes from. Must outlive the chunks it was
+/// put on. One thread.
 class Envelope {
  public:
   /// `keys` may be nullptr. `buffer` is the UUID as text.
   Envelope(const BufferConfig& config, const KeySource* keys, const std::string& buffer,
            const std::string& host);
 
-  /// Gives the records that stand in the chunk what they are to carry.
+  /// Gives the records in the chunk what they are to carry.
   void put_on(Chunk& chunk);
-  /// From now on; nothing that a chunk carries so may be in flight.
+  /// Sets where keys come from. No record with a key of the old source may be in flight.
   void set_keys(const KeySource* keys) { keys_ = keys; }
-  /// Those that are to go with the time of now.
+  /// The records that are to go with the time of now.
   Retimed& retimed() { return retimed_; }
   /// Records of format lines may have keys.
   bool has_keys() const { return keys_ != nullptr; }

@@ -18,7 +18,7 @@ enum class ExitCode : int {
   config = 78,       ///< Configuration or file not fit for use; says what to change.
 };
 
-/// How the program ends because of this error at a file.
+/// The exit code for this error at a file.
 ExitCode exit_for(const Error& error);
 
 }  // namespace punchline

@@ -31,7 +31,8 @@ namespace punchline {
 ///
 /// The *main pass* goes over everything, once. A lane that fell behind (lanes.h) is brought level
 /// by a pass of its own, one lane at a time. In strict order the main pass goes on only while some
-/// lane is level; in relaxed order always, and the backlog takes the room that is left. One thread.
+/// lane is level. In relaxed order it always goes on, and the backlog takes the room that is left.
+/// One thread.
 class Feeder {
  public:
   /// All must outlive it.
@@ -55,56 +56,57 @@ class Feeder {
   /// `owner` as for Pass. The main pass begins at the front.
   Feeder(Parts parts, const BufferConfig& config, std::uint32_t owner);
 
-  /// What a call came to.
+  /// How a call ended.
   enum class Fed : std::uint8_t {
     more,     ///< There is more to do at once.
     waiting,  ///< For reports, room, memory, a delay, or the topic.
     at_end,   ///< All complete records have been offered.
   };
-  /// Reads and offers, a bounded amount.
+  /// Reads and offers a bounded amount.
   Fed feed(TimePoint now);
-  /// The same while the topic is blamed: the first record of those that it refused, alone, from
-  /// time to time.
+  /// Instead of feed() while the topic is blamed: from time to time offers the first of the records
+  /// that it refused, alone.
   Fed probe(TimePoint now);
-  /// Not now: whoever cannot go on leaves the memory to the other pipes.
+  /// Instead of feed() while the pipe cannot go on: leaves the memory to the other pipes.
   Fed wait();
-  /// When to come again to look for more.
+  /// When to look for more.
   TimePoint next_look(TimePoint now) const;
 
-  /// Offers what `pass` has from its item() on to `lane`, up to `until`, as far as it may go now.
-  /// Returns how many records were taken.
+  /// Offers records of `pass` to `lane`, from its item() on and below `until`, as many as may go
+  /// now. Returns how many the sink has taken.
   std::size_t offer(Pass& pass, std::size_t lane, Position until, TimePoint now);
-  /// Goes through all that is not done once more, from the front on.
+  /// Goes once more through everything that is not done, from the front on.
   void restart();
-  /// The own pass of this lane, or of any, is over.
+  /// Ends the own pass of this lane, or of whichever lane has one.
   void end_own_pass(std::size_t lane);
   void end_own_pass();
-  /// Gives all memory back; nothing is forgotten.
+  /// Gives all memory back. The passes keep their places.
   void drop();
-  /// What was read may read differently now: a fence was set.
+  /// A fence was set, so what was read may read differently now.
   void forget();
-  /// The first part of the file was cut off.
+  /// The first part of the file was cut off by a collapse.
   void collapsed();
 
-  /// Nothing that begins at `until` or above is offered from now on.
+  /// From now on nothing that begins at `until` or later is offered.
   void set_until(Position until) { until_ = until; }
   Position until() const { return until_; }
   bool has_limit() const { return until_ != kPositionMax; }
-  /// Where the main pass stands.
+  /// The position that the main pass has reached.
   Position at() const { return main_.at(); }
-  /// Bytes of a record behind that which is not complete yet.
+  /// Bytes after at() of a record that is not complete yet.
   std::uint64_t unfinished_bytes() const { return main_.unfinished_bytes(); }
   /// The last line has no newline, and partial_timeout will give it one.
   bool will_close_line() const;
-  /// A pass of a lane's own is under way.
+  /// Some lane has a pass of its own under way.
   bool is_catching_up() const { return catching_up_.has_value(); }
   /// Nothing of `range` is to be offered.
   bool is_settled(ByteRange range) const;
-  /// The record is not with the sink, nor could it be without our knowing.
+  /// The record is certainly not with the sink.
   bool may_give_up(const Record& record) const;
-  /// Records up to there have been met for the first time.
+  /// The records in `range` have been met for the first time: counts them, and moves
+  /// Ledger::read_to() to its end.
   void count_read(ByteRange range, std::size_t records);
-  /// What the file looks like from here.
+  /// What this reader knows of the file.
   ShrinkWatch::Known known() const {
     return {parts_.ledger.front(), main_.at(), parts_.tail.room()};
   }
@@ -138,11 +140,11 @@ class Feeder {
   Space& space_;
   const BufferConfig& config_;
   Pass main_;
-  Pass own_;                               // of the lane that is catching up
+  Pass own_;                               // for the lane that is catching up
   std::optional<std::size_t> catching_up_;
   std::size_t next_lane_ = 0;              // whose turn it is to catch up (relaxed order)
   Position until_ = kPositionMax;
-  bool is_held_up_ = false;  // the last feed() has not asked the tail; an event or a deadline will
+  bool is_held_up_ = false;  // the last feed() stopped before the tail, until an event or deadline
 };
 
 }  // namespace punchline

@@ -4,7 +4,7 @@
 
 #include "buffer/base/position.h"
 
-/// A position in a text for people: its number.
+/// Formats a position, in texts for people, as its number.
 template <class Sequence>
 struct fmt::formatter<punchline::PlaceOf<Sequence>> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }

@@ -14,20 +14,21 @@
 
 namespace punchline {
 
-/// The control flow of the agent: what happens in which order, each time something has happened.
+/// The control flow of the agent: decides what is done, and in which order, after each event.
 ///
-/// turn() does a bounded amount of work and says when to come back; events only wake it. All state
-/// belongs to the thread that calls it. No system calls, no clock, no Kafka in here.
+/// turn() does a bounded amount of work and returns when to call it again; events only wake it. All
+/// state belongs to the thread that calls it. It makes no system call, reads no clock and knows no
+/// Kafka.
 class Forwarder {
  public:
   /// All must outlive it.
   Forwarder(Sink& sink, Metrics& metrics, Log& log) : sink_(sink), metrics_(metrics), log_(log) {}
 
-  /// The owner to make the next pipe with.
+  /// The `owner` to construct the next pipe with.
   std::uint32_t next_owner() const { return next_owner_; }
   /// Takes a pipe made with next_owner().
   void add(std::unique_ptr<Pipe> pipe);
-  /// Lets a pipe go; reports for it that are still to come are dropped.
+  /// Destroys a pipe. Reports for it that are still to come are dropped.
   void remove(const Pipe& pipe);
   std::size_t pipes() const { return pipes_.size(); }
   Pipe& pipe(std::size_t at) { return *pipes_[at]; }
@@ -36,20 +37,20 @@ class Forwarder {
   /// Returns when to call it again if nothing wakes it before; `now` or earlier: at once.
   TimePoint turn(TimePoint now);
 
-  /// Pipe::hold(), of all there are and those to come.
+  /// Pipe::hold() for all pipes, present and to come.
   void hold(bool held);
-  /// Nothing complete waits in any buffer, as its file says at this moment.
+  /// Nothing complete waits in any buffer. Looks at the files at this moment.
   bool drained_by_files();
-  /// Nothing more is offered; what can still be taken back is.
+  /// Offers nothing more. The sink takes back what it has not sent yet.
   void stop();
   /// After stop(): every report is in.
   bool settled() const { return sink_.outstanding() == 0; }
-  /// What came in meanwhile; then Pipe::finish() is the last word.
+  /// Takes the reports that came in meanwhile. Only Pipe::finish() comes after it.
   void take_last_deliveries(TimePoint now);
 
   /// Every pipe is drained (Pipe::drained()).
   bool drained() const;
-  /// Each is that, or its topic refuses what it has (Pipe::is_refused()).
+  /// Every pipe is drained, or its topic refuses what it has (Pipe::is_refused()).
   bool all_drained_or_refused() const;
   std::uint64_t set_aside_records() const;
 
@@ -73,12 +74,12 @@ class Forwarder {
   std::vector<Notice> notices_;       // reused
   std::uint64_t losses_ = 0;
   std::string trouble_;       // of the sink, as shown
-  TimePoint brokers_due_{};   // to be shown
-  std::string cluster_;       // that answered last
+  TimePoint brokers_due_{};   // when to show the brokers again
+  std::string cluster_;       // the one that answered last
   bool changed_since_last_run_ = false;
   int turns_without_work_ = 0;   // in a row, each due at once
-  std::uint64_t work_seen_ = 0;  // by the last of them
-  std::size_t next_fed_ = 0;  // whose turn it is to be fed first
+  std::uint64_t work_seen_ = 0;  // work_done() at the last of them
+  std::size_t next_fed_ = 0;  // the pipe that is fed first next time
   bool held_ = false;
   bool stopping_ = false;
 };

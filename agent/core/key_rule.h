@@ -7,15 +7,16 @@
 
 namespace punchline {
 
-/// What decides the key of records that have none of their own, as text that is kept with the
-/// buffer (Spread::key_rule): "" for none, "constant K", "json POINTER", "column N SEPARATOR". Of
-/// one that is longer than kKeyRuleBytesMax there is only a checksum.
+/// The rule that gives a key to records without one, as text that is kept with the buffer
+/// (Spread::key_rule): "" for none, "constant K", "json POINTER", "column N SEPARATOR". A rule that
+/// is longer than kKeyRuleBytesMax is replaced by its checksum.
 std::string key_rule_of(const BufferConfig& config);
 
-/// Sets what `rule` says instead of what stands there; false where it does not say it.
+/// Replaces the key options of `config` by those of `rule`. False if `rule` does not tell them, as
+/// a checksum does not.
 bool set_key_rule(BufferConfig& config, std::string_view rule);
 
-/// RFC 6901.
+/// A JSON pointer (RFC 6901) that is not empty.
 bool is_json_pointer(std::string_view text);
 
 }  // namespace punchline

@@ -11,8 +11,8 @@ class KeySource {
  public:
   virtual ~KeySource() = default;
 
-  /// Nothing where the payload has none: the record is sent without. The view is into `payload`,
-  /// or into `scratch`, which is overwritten, or to what lives as long as this does.
+  /// Empty if the payload has no key: the record is sent without one. The view points into
+  /// `payload`, into `scratch`, which is overwritten, or to something that lives as long as this.
   virtual std::optional<std::string_view> key_of(std::string_view payload,
                                                  std::string& scratch) const = 0;
 };

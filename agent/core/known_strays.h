@@ -17,59 +17,60 @@
 
 namespace punchline {
 
-/// What somebody has written where everything was done (buffer/FORMAT.md, "Below the front"):
-/// finds it, and remembers what is being done about it.
+/// Finds strays, which somebody has written where everything was done (buffer/FORMAT.md, "Below the
+/// front"), and remembers what is being done about each.
 ///
-/// A stray is *found*: from then on nothing frees it. It is *noted* while it is set aside or sent, and
-/// *settled* once it is kept elsewhere: from then on it is freed, as long as it is still the same.
-/// Each call may fail with `io`. One thread; its owner is the freer.
+/// Once a stray is *found* nothing frees it. It is *noted* while it is set aside or sent, and
+/// *settled* once it is kept elsewhere. From then on it is freed, as long as its bytes are still
+/// the same. Each call may fail with `io`. One thread. Owned by the freer.
 class KnownStrays {
  public:
-  /// All must outlive it. `reclaim` learns which ranges are not to be freed, and which are after
-  /// all.
+  /// All must outlive it. `reclaim` learns which ranges are not to be freed, and which are to be
+  /// freed after all.
   KnownStrays(Checkpoint& checkpoint, const Ledger& ledger, Reclaim& reclaim,
               std::uint64_t block_bytes);
 
-  /// An earlier run left `range` below the front; this is the checksum of it.
+  /// An earlier run left `range`, below the front, with this checksum.
   void expect(ByteRange range, std::uint32_t checksum) { kept_.expect(range, checksum); }
-  /// The first part of the file was cut off, and a part of what stands before the front was zeroed.
+  /// The first part of the file was cut off, and some of the bytes before the front were zeroed.
   void collapsed();
 
-  /// Those that stand where all is done, from the front of the file on, but for those that note()
-  /// has been told of; at most about `found_max`.
+  /// Finds the strays where all is done, from the beginning of the file on, except those that were
+  /// noted. About `found_max` at most.
   Result<std::vector<Stray>> find(std::size_t found_max);
-  /// In lines: one of those that were found then goes on into what is not done, as nobody can tell
-  /// from a line that begins there once the first part of it is freed. Or crosses() has said so.
+  /// In lines: one of the strays found last goes on into bytes that are not done. Once its first
+  /// part is freed, nobody can tell its rest from a line that begins there. Also true if crosses()
+  /// was.
   bool is_crossed() const { return is_crossed_; }
-  /// In lines: none begins or ends any more at an edge of `done`. Then is_crossed() says so too.
+  /// In lines: at an edge of `done` no line begins or ends any more. is_crossed() then says so too.
   bool crosses(ByteRange done);
   /// The front has moved since the bytes before it were last looked at.
   bool keeps_anew() const { return kept_front_ != ledger_.front(); }
-  /// Looks once more at what stands before the front and stays there.
+  /// Looks once more at the bytes before the front that stay there, and remembers them.
   void remember_kept();
 
-  /// It is being set aside or sent: not to be freed, nor found again.
+  /// The stray is being set aside or sent: it is neither to be freed nor to be found again.
   void note(ByteRange range);
-  /// It is to be found again.
+  /// The stray is to be found again.
   void forget(ByteRange range);
   bool contains(ByteRange range) const { return strays_.contains(range); }
   bool empty() const { return strays_.empty(); }
-  /// It is kept elsewhere: to be freed as long as this is its checksum.
+  /// The stray is kept elsewhere: it is to be freed as long as this is its checksum.
   void settle(ByteRange range, std::uint32_t checksum);
-  /// Something else has come in the place of a settled one, all of which is to be found again.
+  /// Something else was written over a settled one. All of that one is to be found again.
   bool was_written_since(ByteRange settled);
   /// A settled one has been freed.
   void freed(ByteRange settled);
-  /// CRC-32C of what stands in `range` now; nothing where it cannot be read.
+  /// CRC-32C of the bytes that `range` holds now; empty if they cannot be read.
   std::optional<std::uint32_t> checksum_of(ByteRange range) const;
 
-  /// Somebody writes below the front from offset 0 on, and may soon come to what is not freed yet.
+  /// Somebody writes below the front from offset 0 on, and may soon reach what is not freed yet.
   bool is_written_below();
-  /// As far as a look can tell, none is there that has not been found before.
+  /// As far as a look can tell, every stray that is there was found before.
   bool is_clean_below();
-  /// Settled ones are not to be freed yet: a start would take another for done.
+  /// Settled strays are not to be freed yet: a start would take one that is not settled to be done.
   bool must_hold() const;
-  /// Of what stays in [clean, front); 0 where that is not known.
+  /// CRC-32C of the bytes that stay in [clean, front); 0 if that is not known.
   std::uint32_t kept_checksum(Position clean) const;
 
  private:
@@ -91,17 +92,17 @@ class KnownStrays {
   Reclaim& reclaim_;
   std::uint64_t block_bytes_;
   IntervalSet strays_;
-  IntervalSet unsettled_;  // of these, those that settle() has not been told of
+  IntervalSet unsettled_;  // those of strays_ that are not settled yet
   struct Settled {
     ByteRange range;
     std::uint32_t checksum = 0;
   };
-  std::map<Position, Settled> settled_;  // the others, by where they begin
+  std::map<Position, Settled> settled_;  // those that are, by where they begin
   StraySearch search_;
   KeptBytes kept_;
-  Position kept_front_ = 0;    // when it was last brought up to date
-  Position looked_below_ = 0;  // where the next look begins, if one was not enough
-  Position looked_above_ = 0;  // up to where the holes above the front were looked at last
+  Position kept_front_ = 0;    // the front when kept_ was last brought up to date
+  Position looked_below_ = 0;  // where the next look begins, if the last one was not enough
+  Position looked_above_ = 0;  // end of the holes above the front that were looked at last
   bool is_crossed_ = false;
 };
 

@@ -13,21 +13,23 @@
 
 namespace punchline {
 
-/// What one buffer has in flight on each partition, and where each that fell behind goes on.
+/// Keeps what one buffer has in flight on each partition, and where each lane that fell behind goes
+/// on.
 ///
-/// A lane is *level* while it follows the main pass. When a record of it is not persisted, it
-/// *lags*. First it is *settling*: nothing more of it is offered until all its reports are in. Then
-/// it is *behind*: once its back-off is over a pass of its own goes from its `resume` position up to
-/// the main pass. So a lane needs one number, however much waits for it, and order within it is
-/// kept.
+/// A lane is *level* while it follows the main pass. When one of its records is not persisted, it
+/// *lags*. First it is *settling*: nothing more is offered to it until all its reports are in. Then
+/// it is *behind*: once its back-off is over, a pass of its own goes from its `resume` position up
+/// to the main pass. So a lane needs one number, however much waits for it, and its order is kept.
 ///
-/// In relaxed order a lane that is behind may be *open*: its own pass goes up to `until` only, where
-/// the main pass was at the end of the file, and from there on the main pass offers as it reads. So
-/// each record belongs to one of the two. A failure closes the lane, since it may be of either.
-/// What was refused goes before the rest, until all of it has arrived or is kept elsewhere.
+/// In relaxed order a lane that is behind may be *open*. Its own pass then goes only up to `until`,
+/// where the main pass was at the end of the file; from there on the main pass offers as it reads.
+/// So each record belongs to exactly one of the two passes. A failure closes the lane, since the
+/// record can belong to either. Refused records go before the rest, until all of them have arrived
+/// or are kept elsewhere.
 ///
 /// A record that was refused alone kRefusalsMax times in a row, or once for certain, is *poison*:
-/// whoever keeps it elsewhere may go on after it. While it is looked for there is no delay.
+/// the lane may go on after it once it is kept elsewhere. While it is looked for there is no
+/// back-off, only kRefusalDelay after a refusal alone.
 ///
 /// Pure. One thread.
 class Lanes {
@@ -44,29 +46,29 @@ class Lanes {
   };
   struct Behind {
     Position resume;
-    TimePoint due{};  ///< Not to be offered before.
+    TimePoint due{};  ///< Nothing of it is to be offered before.
   };
   struct Open {
     Position resume;
     TimePoint due{};
-    Position until;  ///< From here on its records are the main pass's.
+    Position until;  ///< From here on its records belong to the main pass.
   };
 
   struct Lane {
     std::variant<Level, Settling, Behind, Open> state;
     std::uint32_t in_flight = 0;  ///< Records with the sink.
-    std::uint64_t epoch = 0;      ///< Of the sink, in which they were offered.
-    ByteRange suspects;           ///< One of these was refused. Empty: none.
-    Position suspect = 0;         ///< Was refused alone ...
+    std::uint64_t epoch = 0;      ///< The epoch of the sink in which they were offered.
+    ByteRange suspects;           ///< One of these records was refused. Empty: none.
+    Position suspect = 0;         ///< The record that was refused alone ...
     int refusals = 0;             ///< ... so often in a row.
     TimePoint reported{};         ///< When its last report came.
     TimePoint silent_since{};     ///< That, or when it began to have something in flight.
     Backoff backoff{kRetryFirst, kRetryMost, 0};
 
     bool is_settling() const { return std::holds_alternative<Settling>(state); }
-    /// Where it goes on; nothing for one that is level.
+    /// Where it goes on; empty if it is level.
     std::optional<Position> resume() const;
-    /// Nothing for one that is not open.
+    /// Empty if it is not open.
     std::optional<Position> until() const;
   };
 
@@ -75,26 +77,26 @@ class Lanes {
   std::size_t count() const { return lanes_.size(); }
   const Lane& operator[](std::size_t at) const { return lanes_[at]; }
 
-  /// `epoch` is that of the lane in the sink.
+  /// The sink has taken records of this lane, whose epoch in the sink is `epoch`.
   void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now);
-  /// A report. Returns the delay before the lane is tried again, where this report began one.
+  /// A report. Returns the delay before the lane is tried again, if this report began one.
   std::optional<Backoff::Millis> take(const Delivery& delivery, TimePoint now);
-  /// The sink has reached this epoch: if anything was in flight its fate is unknown, the lane goes
-  /// on at `front`, and this returns true.
+  /// The sink has reached this epoch. If anything was in flight from another one, its fate is
+  /// unknown: the lane goes on at `front`, and this returns true.
   bool lost(std::size_t lane, std::uint64_t epoch, Position front);
 
   /// Its suspect is poison.
   bool has_poison(std::size_t lane) const { return lanes_[lane].refusals >= kRefusalsMax; }
-  /// The suspect is kept elsewhere: the lane goes on at once.
+  /// The suspect no longer holds the lane up: it goes on at once.
   void forgive(std::size_t lane, TimePoint now);
 
-  /// The lane falls behind without a fault of its records (it is full, others are not), and goes on
-  /// when `due`.
+  /// The lane falls behind through no fault of its records (it is full, others are not), and goes
+  /// on at `due`.
   void leave_behind(std::size_t lane, Position resume, TimePoint due);
   /// All of its suspects are settled.
   void clear_suspects(std::size_t lane) { lanes_[lane].suspects = {}; }
-  /// Opens each lane that is behind and has no suspect: the main pass, which has come to
-  /// `until`, leaves nothing of it behind from there on.
+  /// Opens each lane that is behind and has no suspect. The main pass, which has come to `until`,
+  /// skips none of its records from there on.
   void open(Position until);
   bool is_open(std::size_t lane) const {
     return std::holds_alternative<Open>(lanes_[lane].state);
@@ -114,9 +116,9 @@ class Lanes {
   std::uint64_t in_flight() const { return in_flight_; }
   /// When the first of the delays is over; TimePoint::max() for none.
   TimePoint next_due(TimePoint now) const;
-  /// How many have something in flight of which nothing was heard since `since`.
+  /// How many lanes have something in flight and have heard nothing of it since `since`.
   std::size_t silent_since(TimePoint since) const;
-  /// All of those that have something in flight, and there are some.
+  /// All lanes that have something in flight have heard nothing since then, and there are some.
   bool all_silent_since(TimePoint since) const;
   /// Any lane with a report since `since`.
   bool any_reported_since(TimePoint since) const;

@@ -8,15 +8,16 @@
 
 namespace punchline {
 
-/// What became of each byte of a buffer.
+/// Remembers what became of each byte of a buffer.
 ///
-/// Up to the *front* all is *done*, after it some ranges are: Kafka has confirmed them, or they are
-/// durable elsewhere, or there is nothing. What is done stays done and may be freed (freer.h);
-/// nothing else ever is. What is *set aside* is not done, but does not wait for Kafka either: it
-/// waits for its copy, or stays in its place. What is in flight the ledger does not know.
+/// Everything up to the *front* is *done*, and so are some ranges after it: Kafka has confirmed
+/// them, or they are durable elsewhere, or they hold nothing. What is done stays done and may be
+/// freed (freer.h); nothing else is ever freed. What is *set aside* is not done, but does not wait
+/// for Kafka either: it waits for its copy, or stays in its place. The ledger does not know what is
+/// in flight.
 ///
-/// Pure. A node of memory for each range: those above the front are bounded by forget(), those that
-/// are set aside by kAsideMax. One thread.
+/// Pure. Takes a node of memory for each range. forget() bounds the done ranges above the front,
+/// kAsideMax those that are set aside. One thread.
 class Ledger {
  public:
   static constexpr std::size_t kAsideMax = 4096;  ///< Ranges.
@@ -28,17 +29,17 @@ class Ledger {
   Position read_to() const { return read_to_; }
   void note_read(Position end) { read_to_ = end; }
 
-  /// `range` is done; it may overlap what is done already. Returns what of it lies after the old
+  /// `range` is done. It may overlap what is done already. Returns the part of it after the old
   /// front.
   ByteRange done(ByteRange range);
-  /// The same of room that a producer has made ahead (Item::Kind::room). Returns an empty range if
+  /// The same for room that a producer has made ahead (Item::Kind::room). Returns an empty range if
   /// all of it was done already.
   ByteRange pass_room(ByteRange range);
-  /// `range`, above the front, is remembered by the file itself.
+  /// Forgets a done range above the front, which the file itself remembers.
   void forget(ByteRange range) { above_.erase(range); }
 
   bool is_done(ByteRange range) const;
-  /// Everything below is done, and what begins here is not.
+  /// Everything below this position is done, and what begins here is not.
   Position front() const { return front_; }
   /// The ranges above the front that are done.
   const IntervalSet& above() const { return above_; }
@@ -46,17 +47,18 @@ class Ledger {
   Position first_undone(Position from) const;
   /// Bytes of `range` that are not done.
   std::uint64_t undone_bytes(ByteRange range) const;
-  /// Room was passed that ends above the front.
+  /// Some of the room that was passed ends above the front.
   bool has_room_above() const { return room_to_ > front_; }
 
-  /// `range` is set aside where it stands. Beyond kAsideMax ranges it merely counts as waiting.
+  /// `range` is set aside, in its place for now. Beyond kAsideMax ranges it merely counts as
+  /// waiting.
   void set_aside(ByteRange range);
-  /// It is not any more: it is kept elsewhere, or records stand there now.
+  /// `range` is no longer set aside: it is kept elsewhere, or records were written there since.
   void take_back(ByteRange range) { aside_.erase(range); }
   const IntervalSet& aside() const { return aside_; }
 
-  /// Nothing of `range` is to be offered: its copy is on its way, or it stays and would only be
-  /// refused again. What is held may lie below the front, too: a stray.
+  /// Nothing of `range` is to be offered: its copy is on its way, or it stays in place and would
+  /// only be refused again. A held range can also lie below the front, if it is a stray.
   void hold(ByteRange range) { held_.insert(range); }
   void release(ByteRange range) { held_.erase(range); }
   bool holds(ByteRange range) const { return held_.contains(range); }
@@ -77,7 +79,7 @@ class Ledger {
   IntervalSet above_;
   IntervalSet aside_;
   IntervalSet held_;
-  Position room_to_ = 0;  // where the last room ends that was passed
+  Position room_to_ = 0;  // end of the last room that was passed
 };
 
 }  // namespace punchline

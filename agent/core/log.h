@@ -11,14 +11,15 @@
 
 namespace punchline {
 
-/// Where the agent says what happened: one line per event, with what happens next.
+/// The log of the agent: one line per event, with what happens next.
 ///
-/// Handed to whoever needs it; there is no global logger. write() may be called from any thread.
+/// It is passed to the code that needs it; there is no global logger. write() may be called from
+/// any thread.
 class Log {
  public:
   virtual ~Log() = default;
   virtual void write(LogLevel level, std::string_view text) = 0;
-  /// Lines that nobody read in time, and that are gone.
+  /// How many lines were dropped because nobody read them in time.
   virtual std::uint64_t dropped() const { return 0; }
 
   template <class... Args>

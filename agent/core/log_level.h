@@ -6,7 +6,7 @@ namespace punchline {
 
 /// What a log line asks of its reader.
 enum class LogLevel : std::uint8_t {
-  debug,    ///< For the one who hunts a fault.
+  debug,    ///< For somebody who looks for a fault.
   info,     ///< Something began or ended as it should.
   warning,  ///< Needs attention some day; the agent goes on and says how.
   error,    ///< Needs attention now.

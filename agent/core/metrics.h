@@ -17,8 +17,8 @@
 
 namespace punchline {
 
-/// A number that one thread writes and any thread reads. Relaxed: nothing is ordered by it, and a
-/// write costs the same as one to a plain integer.
+/// A number that one thread writes and any thread reads. Relaxed: it orders nothing, and a write
+/// costs the same as one to a plain integer.
 class Figure {
  public:
   void add(std::uint64_t n) { set(get() + n); }
@@ -29,7 +29,7 @@ class Figure {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// One of several parts of a Figure: what it was last set to counts until it goes.
+/// One of several parts of a Figure. Its last value is part of the sum until it is destroyed.
 class Share {
  public:
   explicit Share(Figure& whole) : whole_(whole) {}
@@ -45,15 +45,15 @@ class Share {
   std::uint64_t mine_ = 0;
 };
 
-/// Errors by the sink's code, with room for a fixed number of different codes; what does not fit
-/// is counted under kOther. One thread adds, any thread reads.
+/// Counts errors by the sink's code. There is room for a fixed number of different codes; the rest
+/// are counted under kOther. One thread adds, any thread reads.
 class CodeCounts {
  public:
   static constexpr std::size_t kCodesMax = 63;
   static constexpr std::int32_t kOther = INT32_MIN;
 
   void add(std::int32_t code, std::uint64_t n);
-  /// Codes in order of first appearance with their counts; kOther last, where it was needed.
+  /// Codes in order of first appearance, with their counts; kOther last, if it was needed.
   std::vector<std::pair<std::int32_t, std::uint64_t>> read() const;
 
  private:
@@ -65,7 +65,7 @@ class CodeCounts {
   std::atomic<std::size_t> used_{0};
 };
 
-/// Something that one thread writes, seldom, and any thread reads.
+/// A value that one thread writes, seldom, and any thread reads.
 template <class T>
 class Shared {
  public:
@@ -84,25 +84,25 @@ class Shared {
 };
 using SharedText = Shared<std::string>;
 
-/// In a word, what a buffer is doing; kBufferStateNames has the words, in this order.
+/// What a buffer is doing, in a word; kBufferStateNames has the words, in this order.
 enum class BufferState : std::uint8_t {
   starting,    ///< Not open yet, or not any more: another agent has taken it over.
-  forwarding,  ///< Records are on their way, also such as come back and are sent again.
+  forwarding,  ///< Records are on their way, also those that failed and are sent again.
   idle,        ///< Nothing is left to send.
-  kafka_away,  ///< Records wait for a destination that answers, or for the brokers of their own.
+  kafka_away,  ///< Records wait for a destination that answers, or for their own brokers.
   topic_missing,  ///< The cluster says that it has no such topic.
   refused,     ///< The topic refuses so many that its settings must be at fault; see the log.
-  paused,      ///< Offering has stopped: bytes cannot be freed, the storage fails, or the clock
-               ///< is waited for.
+  paused,      ///< Offering has stopped: bytes cannot be freed, the storage fails, or the agent
+               ///< waits for the clock to be set.
 };
 inline constexpr std::array<std::string_view, 7> kBufferStateNames = {
     "starting", "forwarding", "idle", "kafka_away", "topic_missing", "refused", "paused"};
 
-/// What one buffer shows to the outside.
+/// The figures that one buffer shows to the outside.
 ///
 /// The honesty check, in records and in bytes, at any moment after the agent's turn:
 ///   read = confirmed + unsettled + the sum of set_aside over its reasons
-///          + the sum of lost over its reasons but overwritten.
+///          + the sum of lost over its reasons except overwritten.
 /// Each record counts as read once per run of the agent, however often it is read or sent again.
 struct BufferMetrics {
   BufferMetrics(std::string path_, std::string topic_)
@@ -121,17 +121,17 @@ struct BufferMetrics {
   Figure storage_errors;   ///< Failed sync, punch or attribute.
   /// Indexed by SetAsideReason.
   std::array<Figure, kSetAsideReasons> records_set_aside, bytes_set_aside;
-  /// Indexed by LossReason. Of what was lost unread the bytes count as read.
+  /// Indexed by LossReason. Bytes that were lost unread count as read.
   std::array<Figure, kLossReasons> records_lost, bytes_lost;
-  Figure records_dropped, bytes_dropped;  ///< Of these, given up by when_full = drop_oldest.
-  Figure records_quarantined;             ///< Of those set aside: moved to the quarantine.
+  Figure records_dropped, bytes_dropped;  ///< Those of them given up by when_full = drop_oldest.
+  Figure records_quarantined;             ///< Those set aside that were moved to the quarantine.
   CodeCounts kafka_errors;                ///< Records reported with an error, by code.
 
-  // Gauges, written once a turn. A file that lost its name and the new one under it count together;
-  // positions are those of the new one.
+  // Gauges, written once a turn. A file that lost its name and the new one under that name count
+  // together; positions are those of the new one.
   Figure records_unsettled, bytes_unsettled;  ///< Read, and neither confirmed, set aside nor
                                               ///< lost.
-  Figure records_in_flight;                   ///< Of those, with the sink now.
+  Figure records_in_flight;                   ///< Those of them that are with the sink now.
   Figure waiting_bytes;                       ///< In the file and not done, read or not yet read.
   Figure logical_bytes;                       ///< Size of the file, holes included.
   Figure data_bytes;                          ///< Bytes in its data segments.
@@ -140,23 +140,23 @@ struct BufferMetrics {
   Figure quarantine_bytes;                    ///< Waiting in BUFFER.quarantine.
   Figure front, base;                         ///< Positions.
   Figure partitions;                          ///< Of the topic; 0: not known yet.
-  Figure partitions_silent;                   ///< Of those, with records in flight for 5 s.
+  Figure partitions_silent;                   ///< Those silent for 5 s with records in flight.
   Figure state;                               ///< A BufferState.
 
   SharedText trouble;  ///< Why it cannot be opened; "" while it can.
 
   void set_aside(SetAsideReason reason, std::uint64_t records, std::uint64_t bytes);
   void lost(LossReason reason, std::uint64_t records, std::uint64_t bytes);
-  /// Of all reasons but overwritten: those records were never read, or are read as others.
+  /// Lost for any reason except overwritten: those records were never read, or are read as others.
   std::uint64_t records_gone() const;
   std::uint64_t bytes_gone() const;
   void set_state(BufferState now) { state.set(static_cast<std::uint64_t>(now)); }
 };
 
-/// All that crosses from the agent's thread to the pages of the HTTP server.
+/// All data that the agent's thread passes to the pages of the HTTP server.
 ///
-/// Buffers are added before the second thread starts; after that the agent's thread writes and
-/// any thread reads.
+/// Buffers are added before the second thread starts. After that the agent's thread writes and any
+/// thread reads.
 struct Metrics {
   /// The reference stays valid.
   BufferMetrics& add_buffer(std::string path, std::string topic);
@@ -166,28 +166,28 @@ struct Metrics {
   Figure kafka_instances_renewed;  ///< Clients given up after a fatal error and made anew.
 
   Figure kafka_cluster_changes;
-  Figure kafka_lost_offsets;     ///< Confirmed once, and gone.
+  Figure kafka_lost_offsets;     ///< Confirmed once, and gone now.
   SharedText kafka_cluster;      ///< Its id; "" while not known.
   SharedText kafka_trouble;       ///< As Sink::trouble() says.
   Figure kafka_trouble_since_ms;  ///< By the clock of the heartbeat.
   Figure kafka_away;              ///< 1 while nothing can go out.
   Shared<std::vector<BrokerState>> kafka_brokers;
   Shared<std::vector<TopicState>> kafka_topics;
-  Figure kafka_reconnecting;  ///< 1: SIGHUP has asked for a connection that does not stand yet.
+  Figure kafka_reconnecting;  ///< 1: SIGHUP has asked for a connection that is not up yet.
 
   SharedText clock_trouble;  ///< Why the machine's clock is not believed; "" while it is.
 
   Figure log_lines_dropped;  ///< As Log::dropped() says.
-  Figure idle_turns;         ///< Turns with nothing to do that were to be followed by one at once.
+  Figure idle_turns;         ///< Turns that did nothing and yet asked for the next one at once.
 
   /// Steady clock in ms, written before the pages are served and each time the loop turns.
   Figure heartbeat_ms;
-  /// "" when producers may start, else why not; does not ask for Kafka. Any thread.
+  /// "" when producers may start, else why not. Does not depend on Kafka. Any thread.
   std::string why_not_ready() const;
-  /// What troubles there are, with the buffers' paths; "" for none. Any thread.
+  /// The present troubles, with the buffers' paths; "" for none. Any thread.
   std::string troubles() const;
 
-  /// The start is over: every buffer is locked, checked and fenced, or has its trouble.
+  /// The start is over: every buffer is locked, checked and fenced, or has a `trouble`.
   std::atomic<bool> started{false};
   std::atomic<bool> ready_with_any{false};  ///< ReadyRequires::any.
   std::atomic<bool> stopping{false};
@@ -196,8 +196,8 @@ struct Metrics {
 
 enum class MetricType : std::uint8_t { counter, gauge };
 
-/// A row of the table of metrics: all that the exporter, the reference page, dashboards and alert
-/// rules know about it. Every metric has the label `buffer` unless `labels` says otherwise.
+/// A row of the table of metrics: everything that the exporter, the reference page, dashboards and
+/// alert rules know about a metric. It has the label `buffer` unless `labels` says otherwise.
 struct MetricInfo {
   std::string_view name;
   MetricType type;
@@ -213,7 +213,7 @@ struct BufferFigureInfo {
   double divisor;
 };
 
-/// The table, in its two parts: one figure per buffer, and what is shaped otherwise.
+/// The table, in two parts: metrics that are one figure per buffer, and all others.
 std::span<const BufferFigureInfo> buffer_figure_table();
 enum class OtherMetric : std::uint8_t {
   records_set_aside,

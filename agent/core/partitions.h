@@ -11,38 +11,39 @@
 
 namespace punchline {
 
-/// Which partition each record of a buffer goes to: by its key, or, without one, by the stripe of
-/// positions in which it begins.
+/// Chooses the partition for each record of a buffer: by its key, or, if it has none, by the stripe
+/// of positions in which it begins.
 ///
-/// What decides that is a Spread: the number of partitions, stripe_bytes, the rule for keys. What
-/// waited when an agent ended keeps the spread by which it was first sent, whatever the settings
-/// and the topic are by then; else two records of one partition could change their order. A new
-/// spread holds for all that is not done, so it may be set only while nothing is in flight. Pure.
-/// One thread.
+/// The choice depends on a Spread: the number of partitions, stripe_bytes and the rule for keys.
+/// Records that waited when an agent ended keep the spread by which they were first sent, whatever
+/// the settings and the topic are at the next start; else two records of one partition could change
+/// their order. A new spread holds for everything that is not done, so it may be set only while
+/// nothing is in flight. Pure. One thread.
 class Partitions {
  public:
-  /// Outlives it.
+  /// `config` must outlive it.
   explicit Partitions(const BufferConfig& config) : config_(config) {}
 
   /// The spread of the present settings for `count` partitions.
   Spread wanted(std::size_t count) const;
-  /// The spread to begin with: the one that was `noted` by an earlier run, as long as what it sent
-  /// may be left between `front` and `end`; else `wanted`.
+  /// The spread to begin with: the one that an earlier run `noted`, if records that it sent may be
+  /// left between `front` and `end`; else `wanted`.
   Spread first(const Spread& wanted, Spread noted, Position front, Position end);
 
-  /// `wanted` is that of the present settings and topic.
+  /// From now on `spread` holds. `wanted` is the spread of the present settings and topic.
   void set(const Spread& spread, const Spread& wanted);
   std::size_t count() const { return spread_.partitions; }
-  /// It is that of an earlier run, and holds up to old_until(), where the file ended when this began.
+  /// The spread comes from an earlier run. It holds up to old_until(), where the file ended at
+  /// first().
   bool is_old() const { return is_old_; }
   Position old_until() const { return old_until_; }
 
-  /// In [0, count()), which is not 0.
+  /// The partition of `record`, in [0, count()). count() must not be 0.
   std::size_t of(const Record& record) const;
-  /// Where the stripe ends that `at` is in: records without a key may go elsewhere from there on.
+  /// The end of the stripe that `at` is in. From there on records without a key may go elsewhere.
   Position stripe_end(Position at) const;
-  /// The first records of `run` that go to one partition, which is that of the first. `run` ends
-  /// with the stripe in which it begins.
+  /// The first records of `run` that go to the same partition. `run` must not go beyond the stripe
+  /// in which it begins.
   std::span<const Record> of_one(std::span<const Record> run) const;
 
  private:

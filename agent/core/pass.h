@@ -12,8 +12,8 @@
 
 namespace punchline {
 
-/// One way through a buffer, chunk by chunk: gives out its items in order, and the records as
-/// spans that a sink can take as they lie.
+/// Goes once through a buffer, chunk by chunk. Gives out its items in order, and the records as
+/// spans that a sink can take without copying.
 ///
 /// Holds at most one chunk; drop() gives it back without losing the place. One thread.
 class Pass {
@@ -32,14 +32,14 @@ class Pass {
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  /// Goes on at `at`, a record start.
+  /// Goes on at `at`, where a record begins.
   void restart(Position at);
   /// What was read may read differently now: items not taken are read again.
   void forget();
-  /// Where the first item not yet taken begins, or the scan stands.
+  /// Where the first item not yet taken begins; if there is none, where the scan has come to.
   Position at() const;
 
-  /// Sees to it that there is an item that begins below `until`.
+  /// Reads, if necessary, so that there is an item that begins below `until`; one chunk at most.
   Result<Fill> fill(Position until);
   std::uint64_t unfinished_bytes() const { return unfinished_bytes_; }
   /// At end_of_data: the NULs that the file ends with (ScanStep::room_bytes).
@@ -48,13 +48,13 @@ class Pass {
   /// There is an item that begins below `until`.
   bool has_item(Position until) const { return next_item_ < items_.size() && at() < until; }
   const Item& item() const { return items_[next_item_]; }
-  /// Only where item() is a record.
+  /// Only if item() is a record.
   const Record& record() const { return chunk_->records[next_record_]; }
-  /// Only where item() is a record: it and those behind it in this chunk that begin below `until`
-  /// and are at most `records_max`, as they lie.
+  /// Only if item() is a record: it and the records that follow it at once in this chunk and begin
+  /// below `until`, at most `records_max`, in place.
   std::span<const Record> run(Position until, std::size_t records_max) const;
 
-  /// Goes behind item().
+  /// Moves past item().
   void skip();
   /// Goes behind the first `records` of run(). What stands between them is `nothing` or set aside
   /// and stays to be taken: call only with records up to the next such item.
@@ -75,7 +75,7 @@ class Pass {
 
   Space& space_;
   std::unique_ptr<Scanner> scanner_;
-  Format scanned_as_ = Format::none;  // by the scanner
+  Format scanned_as_ = Format::none;  // the format that scanner_ is for
   ChunkPool& pool_;
   std::uint32_t owner_;
   Envelope* envelope_;
@@ -86,10 +86,10 @@ class Pass {
   std::size_t taken_ = 0;
   Position taken_to_ = 0;
   Position scanned_to_ = 0;
-  std::size_t memory_bytes_ = 0;  // asked for by a long record; 0: the usual
+  std::size_t memory_bytes_ = 0;  // what a long record needs; 0: the usual chunk
   std::uint64_t unfinished_bytes_ = 0;
   std::uint64_t room_bytes_ = 0;
-  std::vector<FrameRecord::Header> headers_;  // of one record, used again for the next
+  std::vector<FrameRecord::Header> headers_;  // of one record; reused for the next
 };
 
 }  // namespace punchline

@@ -35,13 +35,14 @@
 
 namespace punchline {
 
-/// One buffer on its way to one topic. It orders the turn; its parts decide.
+/// Forwards one buffer to one topic. It calls its parts in the right order; they decide.
 ///
-/// feed() reads and offers (feeder.h), take() hears what became of it, settle() remembers and frees
-/// (freer.h). One thread; no call blocks but for fdatasync(2) in settle().
+/// feed() reads records and offers them (feeder.h), take() receives the reports on them, settle()
+/// stores the front and frees (freer.h). One thread. No call blocks, except for fdatasync(2) in
+/// settle().
 class Pipe {
  public:
-  /// What a pipe works on and with; all must outlive it.
+  /// The objects that a pipe works on and uses. All must outlive it.
   struct Parts {
     BufferFile& file;
     Checkpoint& checkpoint;  ///< Started.
@@ -50,11 +51,11 @@ class Pipe {
     BufferMetrics& metrics;
     LossAccount& losses;
     Log& log;
-    SetAsideStore* set_aside_store = nullptr;  ///< Without it what is set aside stays in place.
-    const KeySource* keys = nullptr;           ///< Of records that have none; may be nullptr.
-    const KeySource* old_keys = nullptr;       ///< The same, by Checkpoint::spread().
-    std::string host = {};                     ///< For the header punchline.host.
-    Reserve* reserve = nullptr;                ///< For freeing without room; may be nullptr.
+    SetAsideStore* set_aside_store = nullptr;  ///< nullptr: what is set aside stays in place.
+    const KeySource* keys = nullptr;      ///< For records without a key; may be nullptr.
+    const KeySource* old_keys = nullptr;  ///< The same, by the rule in Checkpoint::spread().
+    std::string host = {};                ///< For the header punchline.host.
+    Reserve* reserve = nullptr;           ///< For freeing when there is no room; may be nullptr.
   };
 
   /// `owner` comes back in each Delivery for this pipe.
@@ -65,27 +66,28 @@ class Pipe {
 
   /// A report about records of this pipe.
   void take(const Delivery& delivery, TimePoint now);
-  /// The epoch of some lanes in the sink has changed.
+  /// The epoch of some lanes in the sink has changed: what they had in flight is offered again.
   void lose_in_flight();
-  /// Reads and offers, a bounded amount.
+  /// Reads and offers a bounded amount.
   Fed feed(TimePoint now);
-  /// Offers nothing until it is let go.
+  /// While it is held, nothing is offered.
   void hold(bool held);
-  /// Front, freeing, syncing.
+  /// Stores the front, makes copies of what is set aside durable, frees and syncs.
   void settle(TimePoint now);
-  /// Figures: at the end of a turn.
+  /// Updates the figures. Called at the end of a turn.
   void show(TimePoint now);
   /// The last settle(): frees and syncs all there is.
   void finish(TimePoint now);
 
-  /// Records go to this cluster from now on: noted in the buffer. Returns the id that stood there,
-  /// "" for none.
+  /// Records go to this cluster from now on, which is noted in the buffer. Returns the id that was
+  /// noted before, "" for none.
   std::string note_cluster(const std::string& id, TimePoint now);
   const std::string& cluster() const { return cluster_; }
-  /// A complete record stands where the main pass has come to; nobody need have told us.
+  /// Whether the file has a complete record at the place that the main pass has reached. Looks at
+  /// the file itself, so no wake() is needed first.
   bool has_unread();
-  /// What was complete in the buffer, below the limit, and neither done nor set aside, as of
-  /// finish(), which reads 64 MiB at most for it.
+  /// The records that were complete in the buffer (below the limit) and neither done nor set aside,
+  /// as of finish(). finish() reads at most 64 MiB to count them.
   const Rest& rest() const { return rest_; }
 
   /// The file may have changed.
@@ -96,26 +98,28 @@ class Pipe {
   /// When to come again if nothing else happens.
   TimePoint due(TimePoint now) const;
 
-  /// From now on only what is complete below the present end of the file is forwarded.
+  /// Sets the limit: from now on only what is complete below the present end of the file is
+  /// forwarded.
   Status limit_to_present();
-  /// Nothing is left that could be delivered (below the limit, where one is set).
+  /// Nothing is left that could be delivered (below the limit, if one is set).
   bool drained() const;
-  /// Something is to be done yet by whoever lets the file go: drained() does not ask for copies that
-  /// have failed, nor for a last line that partial_timeout is to close.
+  /// Something is left to be done before the file may be let go. Besides what drained() counts,
+  /// these are copies that failed and are to be made again, and a last line that partial_timeout
+  /// will close.
   bool has_work_left() const;
   /// The topic refuses each record that it is given, so only one is tried from time to time.
   bool is_refused() const { return refusals_.judge().blames_topic(); }
   std::uint64_t set_aside_records() const { return gauges_.set_aside_records(); }
   std::uint64_t unfinished_bytes() const { return feeder_.unfinished_bytes(); }
-  /// The file became shorter than what was read of it: this pipe forwards nothing more, since
-  /// positions no longer say what they said. Begin anew from the checkpoint, when
-  /// is_due_anew().
+  /// The file no longer holds what was read of it: it was truncated, or written across. This pipe
+  /// forwards nothing more, since its positions now name other bytes. Begin anew from the
+  /// checkpoint once is_due_anew().
   bool shrunk() const { return shrink_.has_shrunk(); }
-  /// What was in flight has arrived, and so is not lost, or has had its time. Call give_up() before
-  /// this one goes.
+  /// The file has shrunk, and the reports on what was in flight are in (what has arrived is not
+  /// lost), or have had their time. Call give_up() before this pipe is removed.
   bool is_due_anew(TimePoint now) { return shrink_.is_settled(lanes_.in_flight(), now); }
-  /// What is undone of a file that was truncated, or that nobody can reach any more, is lost: it is
-  /// counted and told.
+  /// All that is not done in a file that was truncated, or that nobody can reach any more, is lost:
+  /// it is counted and logged.
   void give_up(LossReason reason) { truncation_.give_up(reason); }
   std::uint64_t in_flight() const { return lanes_.in_flight(); }
   const std::string& path() const { return parts_.file.path(); }
@@ -136,11 +140,11 @@ class Pipe {
   Lanes lanes_;
   Outlet outlet_;
   Envelope envelope_;
-  ChunkPool side_pool_;  // of its own: the other may be all in flight
+  ChunkPool side_pool_;  // its own: all chunks of the shared pool may be in flight
   PipeGauges gauges_;
   Aside aside_;
   Refusals refusals_;
-  Tail tail_;  // as the main pass knows it
+  Tail tail_;  // as seen by the main pass
   ShrinkWatch shrink_;
   Feeder feeder_;
   Truncation truncation_;

@@ -6,21 +6,21 @@
 
 namespace punchline {
 
-/// Lets through so many bytes a second: when what has been saved up is used it closes, until there
-/// is enough for a twentieth of a second again. At most a tenth of a second's is saved up. Pure.
-/// One thread.
+/// A token bucket for so many bytes a second. It saves up at most the allowance of a tenth of a
+/// second. When that is used up it closes, until it has the allowance of a twentieth of a second
+/// again. Pure. One thread.
 class RateLimit {
  public:
   /// 0: no limit.
   explicit RateLimit(std::uint64_t bytes_per_second)
       : per_second_(static_cast<double>(bytes_per_second)), left_(burst()) {}
 
-  /// There is one.
+  /// There is a limit.
   bool is_limit() const { return per_second_ > 0; }
   bool is_open(TimePoint now);
-  /// What may be offered; 0 once it has closed.
+  /// How many bytes may be offered; 0 once it has closed.
   std::uint64_t left() const;
-  /// May be more than left(): one record always fits.
+  /// `bytes` can be more than left(): one record always fits.
   void take(std::uint64_t bytes);
   /// When it opens again; TimePoint::max() while it is open.
   TimePoint due() const;
@@ -30,7 +30,7 @@ class RateLimit {
 
   double per_second_;
   double left_;
-  TimePoint at_{};  // left_ is of then
+  TimePoint at_{};  // the time that left_ is for
   bool open_ = true;
 };
 

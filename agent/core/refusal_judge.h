@@ -14,10 +14,10 @@ namespace punchline {
 
 /// Judges whose fault it is that Kafka refuses records: their own, or that of the topic.
 ///
-/// A record that is refused whenever it is sent alone stays *unjudged* until another one arrives;
-/// then it is *condemned*, to be set aside. Where nothing arrives that could tell, and too many are
-/// refused, the topic is *blamed*: nothing is set aside, and only the first of them is tried from
-/// time to time, a *probe*, until the topic takes it. Pure. One thread.
+/// A record that is refused whenever it is sent alone stays *unjudged* until another one arrives.
+/// Then it is *condemned*: it is to be set aside. If nothing arrives that could tell, and too many
+/// are refused, the topic is *blamed*: nothing is set aside, and only the first of them is tried
+/// from time to time, as a *probe*, until the topic takes it. Pure. One thread.
 class RefusalJudge {
  public:
   using Refused = Unjudged::Refused;
@@ -25,16 +25,16 @@ class RefusalJudge {
   /// `seed` spreads the probes of several buffers in time.
   explicit RefusalJudge(std::uint32_t seed);
 
-  /// The topic has taken records in an earlier run: of those before the first of this run, or
-  /// between others that had to stay.
+  /// In an earlier run the topic has taken records that came before the first of this run.
   void has_taken_some() { rate_.has_taken_some(); }
+  /// The same for records between others that had to stay.
   void arrived_before() { rate_.arrived_before(); }
 
-  /// What to do with the others after a record was refused.
+  /// How to go on after a record was refused.
   enum class Noted : std::uint8_t {
     no,     ///< There is no room: it is to be offered again.
     known,  ///< It waits to be judged: go on with the next.
-    blame,  ///< The same, but there are too many: blame().
+    blame,  ///< The same, but there are too many: call blame().
   };
   /// A record was refused alone, again and again or for certain.
   Noted note(const Refused& refused);
@@ -42,16 +42,16 @@ class RefusalJudge {
   /// What an arrival says about those that are unjudged.
   enum class Heard : std::uint8_t {
     nothing,
-    condemned,  ///< It was another record: they are at fault.
-    acquitted,  ///< It was one of them: the topic takes them now, offer all of them again.
+    condemned,  ///< Another record has arrived: they are at fault.
+    acquitted,  ///< One of them has arrived: the topic takes them now, offer all of them again.
   };
-  /// `records` of this topic have arrived, of which all are in `range`. `is_lagging`: others of the
+  /// So many `records`, all within `range`, have arrived in this topic. `is_lagging`: others of the
   /// buffer still wait for their turn.
   Heard arrived(ByteRange range, std::size_t records, bool is_lagging);
   /// Nothing is left to send that could tell. True: blame() is due.
   bool judge_by_rate();
 
-  /// From now on nothing is offered but probes. True if that is to be told: none has told it yet.
+  /// From now on only probes are offered. True if that is to be logged: it has not been yet.
   bool blame(TimePoint now);
   /// The topic is no longer blamed. True if it was.
   bool end_blame();
@@ -60,9 +60,10 @@ class RefusalJudge {
   TimePoint probe_due() const { return probe_due_; }
   void probed(TimePoint now) { probe_due_ = now + backoff_.next(); }
 
-  /// The clock of a broker is at fault, which refuses the time of now. True if that is to be told.
+  /// The clock of a broker, which refuses the time of now, is at fault. True if that is to be
+  /// logged.
   bool blame_clock() { return !std::exchange(is_told_, true); }
-  /// It was told that the fault is not the records', and that holds.
+  /// It was logged that the fault is not with the records, and that still holds.
   bool is_refusing() const { return is_told_; }
   /// Some of the last records were refused and set aside.
   bool any_refused() const { return rate_.any_refused(); }
@@ -72,9 +73,9 @@ class RefusalJudge {
   bool has_condemned() const { return records_.has_condemned(); }
   const Refused& first_condemned() const { return records_.first_condemned(); }
   void pop_condemned() { records_.pop_condemned(); }
-  /// It is unjudged or condemned, and so not to be offered.
+  /// The record is unjudged or condemned, and so not to be offered.
   bool holds(ByteRange range) const { return records_.holds(range); }
-  /// It was delivered or given up.
+  /// The record was delivered or given up.
   void forget(ByteRange range) { records_.forget(range); }
   bool empty() const { return records_.empty(); }
 

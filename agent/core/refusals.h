@@ -17,11 +17,11 @@
 
 namespace punchline {
 
-/// What one buffer does about records that Kafka refuses: it has RefusalJudge judge whose fault
-/// that is, says so, sets aside those that are at fault, and offers the others again.
+/// Deals with the records of one buffer that Kafka refuses: has RefusalJudge judge whose fault that
+/// is, logs it, sets aside those that are at fault, and has the others offered again.
 ///
-/// A record that is refused stays where it is until it is judged, and its lane goes on without it.
-/// One thread.
+/// A refused record stays where it is until it is judged, and its lane goes on without it. One
+/// thread.
 class Refusals {
  public:
   /// All must outlive it.
@@ -40,14 +40,15 @@ class Refusals {
   RefusalJudge& judge() { return judge_; }
   const RefusalJudge& judge() const { return judge_; }
 
-  /// The refusal says nothing about the record: lines go with the time of now, and that is refused.
+  /// The refusal says nothing about the record: lines are sent with the time of now, and that time
+  /// was refused.
   bool is_fault_of_clock(const Delivery& refused);
   /// A record was refused alone, again and again or for certain. True: the topic was blamed until
-  /// now, and what has been appended since has its turn.
+  /// now, and it is the turn of what has been appended since.
   bool note(const Delivery& refused, TimePoint now);
-  /// Records were confirmed, which may acquit those that were refused: these are offered again.
+  /// Records were confirmed. That can acquit those that were refused; they are then offered again.
   void note_arrival(const Delivery& arrived, TimePoint now);
-  /// The main pass has met what was done before it came.
+  /// The main pass has met `item`, which was done before it came there.
   void note_done_before(const Item& item);
   /// Nothing is left to send that could tell whose fault it is. True: the topic is blamed.
   bool judge_at_end(TimePoint now);

@@ -8,18 +8,18 @@
 
 namespace punchline {
 
-/// Records that go with the time of their sending, since the destination refuses their own.
-/// Positions alone are kept, in memory: after a restart it refuses them once more. Pure. One
-/// thread.
+/// Remembers records that go with the time of their sending, since the destination refuses their
+/// own. Only their positions are kept, and only in memory: after a restart they are refused once
+/// more. Pure. One thread.
 class Retimed {
  public:
   static constexpr std::size_t kMax = 20'000;
 
-  /// False where it is one already, or there are kMax. Those below `front` are done, and forgotten.
+  /// False if it is one already, or there are kMax. Those below `front` are done, and forgotten.
   bool add(ByteRange range, Position front);
-  /// How many of them are in `range`; they have arrived.
+  /// Those in `range` have arrived and are forgotten. Returns how many they were.
   std::size_t take(ByteRange range);
-  /// Changes those that are among the records of the chunk.
+  /// Puts the time of sending on those that are among the records of the chunk.
   void put_on(Chunk& chunk) const;
 
  private:

@@ -11,11 +11,11 @@
 
 namespace punchline {
 
-/// Sees that a buffer no longer holds what was read of it: it was truncated, and has grown again
-/// perhaps. From then on a position says nothing about the file any more.
+/// Detects that a buffer no longer holds what was read of it: it was truncated, and has perhaps
+/// grown again. From then on a position says nothing about the file.
 ///
-/// Looked at before anything is remembered or freed, too: in a file that was truncated the same
-/// positions are other records. One thread.
+/// Also look before anything is stored or freed: in a truncated file the same positions are other
+/// records. One thread.
 class ShrinkWatch {
  public:
   /// Must outlive it.
@@ -25,31 +25,31 @@ class ShrinkWatch {
   /// The file may have changed: look soon.
   void wake() { is_woken_ = true; }
   bool is_due(TimePoint now) const { return is_woken_ || now >= due_; }
-  /// The look that was due comes now, right before something is read. Others do not count for it:
-  /// the file may change between.
+  /// The look that was due is made now, right before something is read. No other look counts as
+  /// that one, since the file may change in between.
   void note_look(TimePoint now);
 
   /// What the reader knows of the buffer.
   struct Known {
     Position front;
-    Position read_to;  ///< The reader has come to here.
+    Position read_to;  ///< How far it has read.
     ByteRange room;    ///< NULs up to the end, which a producer may cut off (Tail::room()).
   };
-  /// Looks at the file. What cannot be read is looked at again.
+  /// Looks at the file. If it cannot be read, the next look has to tell.
   void look(const Known& known);
-  /// It has shrunk, and nobody was told yet: true once.
+  /// A look has seen it shrunk, and that was not logged yet: true once.
   bool tells() { return std::exchange(is_untold_, false); }
-  /// It is seen otherwise that positions mean nothing any more.
+  /// It was seen in another way that positions mean nothing any more.
   void set_shrunk() { has_shrunk_ = true; }
   bool has_shrunk() const { return has_shrunk_; }
 
-  /// What was there and is not any more.
+  /// The range that was there and is gone.
   ByteRange gone() const { return gone_; }
-  /// Not known from where on: it has grown again since. And of what came and went between two looks
-  /// nothing is known.
+  /// gone() is an upper bound: the file has grown again since, so nobody knows where the loss
+  /// begins. Nothing at all is known of what came and went between two looks.
   bool is_at_most() const { return is_at_most_; }
 
-  /// It has shrunk, and the reports about what was in flight are in, or have had their time.
+  /// It has shrunk, and the reports on what was in flight are in, or have had their time.
   bool is_settled(std::uint64_t in_flight, TimePoint now);
 
  private:
@@ -61,7 +61,7 @@ class ShrinkWatch {
   TimePoint due_{};
   Position end_seen_ = 0;  // of the file, without its room, when last looked at
   bool has_shrunk_ = false;
-  std::optional<TimePoint> shrunk_at_;  // as first asked
+  std::optional<TimePoint> shrunk_at_;  // when is_settled() first asked
   ByteRange gone_;
   bool is_untold_ = false;
   bool is_at_most_ = false;

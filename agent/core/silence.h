@@ -11,7 +11,7 @@
 
 namespace punchline {
 
-/// Partitions that have records in flight of which nothing is heard. One thread.
+/// Watches for partitions that have records in flight and hear nothing of them. One thread.
 class Silence {
  public:
   static constexpr Duration kSilentMax = std::chrono::seconds(5);
@@ -23,10 +23,10 @@ class Silence {
 
   /// How many partitions have been silent for kSilentMax.
   std::size_t partitions(TimePoint now) const { return lanes_.silent_since(now - kSilentMax); }
-  /// Nothing goes, neither now nor for what lags.
+  /// Nothing goes out, neither new records nor those of lanes that lag.
   bool is_stuck(Order order, TimePoint now) const;
-  /// Says so, once, after kToldAfter in which the sink has found no reason. `waiting_bytes` of the
-  /// buffer wait.
+  /// Logs a silence once, after kToldAfter in which the sink has found no reason for it.
+  /// `waiting_bytes` of the buffer wait.
   void tell(std::uint64_t waiting_bytes, TimePoint now);
 
  private:
@@ -35,7 +35,7 @@ class Silence {
   const std::string& path_;
   Log& log_;
   bool is_told_ = false;
-  TimePoint trouble_seen_{};  // of the sink, while this was silent
+  TimePoint trouble_seen_{};  // when the sink last had a trouble during this silence
 };
 
 }  // namespace punchline

@@ -20,12 +20,12 @@
 namespace punchline {
 
 /// Keeps the spread by which records go to partitions (partitions.h), and changes it when the topic
-/// or the settings have changed and it may be changed.
+/// or the settings have changed.
 ///
-/// That is so only while nothing is in flight; then all that is not done is gone through again.
-/// What lags behind catches up by the old spread before: by the new one it could come to a partition
-/// that has later records. Partitions that are gone take nothing any more, so that there is nothing
-/// to wait for. One thread.
+/// It may change only while nothing is in flight. Then everything that is not done is gone through
+/// again. Before that, lanes that lag catch up by the old spread: by the new one their records
+/// could come to a partition that has later ones. If partitions are gone there is nothing to wait
+/// for: they take nothing any more. One thread.
 class SpreadKeeper {
  public:
   /// All must outlive it.
@@ -43,15 +43,15 @@ class SpreadKeeper {
     PipeGauges& gauges;
     BufferMetrics& metrics;
     Log& log;
-    const KeySource* keys;      ///< Of records that have none, by the present settings.
-    const KeySource* old_keys;  ///< The same, by Checkpoint::spread().
+    const KeySource* keys;      ///< For records without a key, by the present settings.
+    const KeySource* old_keys;  ///< The same, by the rule in Checkpoint::spread().
   };
   /// `seed` as for Lanes.
   SpreadKeeper(Parts parts, const BufferConfig& config, std::uint32_t seed)
       : parts_(parts), config_(config), seed_(seed) {}
 
-  /// Changes it if it may. False: nothing is to be offered, since it is to be changed and something
-  /// is still in flight.
+  /// Changes the spread if necessary and allowed. False: nothing is to be offered, since the spread
+  /// is to be changed and something is still in flight.
   bool stands(TimePoint now);
 
  private:

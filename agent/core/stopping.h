@@ -7,11 +7,11 @@
 
 namespace punchline {
 
-/// How long a run goes on once a signal has asked it to end. Pure. One thread.
+/// Decides how long a run goes on once a signal has asked it to end. Pure. One thread.
 ///
-/// It *drains*, where the operator wants that: goes on feeding until nothing complete waits. Then it
-/// *settles*: waits for the reports on what is in flight. Both end when their time is up, and what
-/// is left of the timeout is for the last sync and for the client to end.
+/// If the operator wants that, it first *drains*: goes on feeding until nothing complete waits.
+/// Then it *settles*: waits for the reports on what is in flight. Both end when their time is up.
+/// The rest of the timeout is for the last sync and for the client to end.
 class Stopping {
  public:
   Stopping(OnStop on_stop, std::chrono::milliseconds timeout)
@@ -25,9 +25,9 @@ class Stopping {
   /// Draining and settling together, for the log.
   Duration patience() const;
 
-  /// While it drains: whether that is over, and settling begins.
+  /// While it drains: whether that is over, so that settling begins.
   bool ends_draining(TimePoint now, bool nothing_waits);
-  /// Nothing is waited for any more.
+  /// There is nothing left to wait for, or no time.
   bool is_over(TimePoint now, bool settled) const;
   /// When to ask again if nothing else happens; TimePoint::max() for never.
   TimePoint due() const;

@@ -9,18 +9,19 @@
 
 namespace punchline {
 
-/// Looks once in a while whether somebody has written where all is done, and says which stretches
-/// are to be set aside: whole lines at once, others when they have not grown for a while. One
-/// thread.
+/// Looks from time to time whether somebody has written where all is done, and returns the
+/// stretches that are to be set aside: whole lines at once, others when they have not grown for a
+/// while. One thread.
 class StrayWatch {
  public:
   static constexpr std::size_t kFoundMax = 1024;  ///< In one look.
 
-  /// Must outlive it.
+  /// `strays` must outlive it.
   StrayWatch(KnownStrays& strays, TimePoint now) : strays_(strays), due_(now) {}
 
-  /// It is time, or the file was changed without having grown: look soon.
+  /// It is time to look.
   bool is_due(TimePoint now) const { return now >= due_; }
+  /// The file was changed without having grown: look soon.
   void hurry(TimePoint now) { due_ = std::min(due_, now); }
   TimePoint due() const { return due_; }
 
@@ -36,8 +37,8 @@ class StrayWatch {
   };
   KnownStrays& strays_;
   TimePoint due_;
-  std::map<Position, Unended> unended_;  // by where they begin; of the last look
-  std::map<Position, Unended> met_;      // in this look
+  std::map<Position, Unended> unended_;  // those of the last look, by where they begin
+  std::map<Position, Unended> met_;      // those of this look
 };
 
 }  // namespace punchline

@@ -9,13 +9,13 @@
 
 namespace punchline {
 
-/// Since when the oldest unconfirmed byte has been there, as far as the agent can know: lines carry
-/// no time, so it notes where the end of the file was when. Bounded; a value.
+/// Remembers when the oldest unconfirmed byte was first seen, as far as the agent can know. Lines
+/// carry no time, so it notes when the file ended where. Bounded; a value.
 class TailAge {
  public:
   /// At `at` the file reached up to `end`. Not more often than each 100 ms is remembered.
   void note(Position end, TimePoint at);
-  /// When the byte at `front` was first seen; nothing if nothing stands there.
+  /// When the byte at `front` was first seen; empty if there is none.
   std::optional<TimePoint> since(Position front);
 
  private:

@@ -13,7 +13,7 @@ namespace punchline {
 struct Trouble {
   std::string text;
   bool is_no_space = false;
-  std::optional<Duration> retry = std::chrono::seconds(1);  ///< Until the next try; none: no more.
+  std::optional<Duration> retry = std::chrono::seconds(1);  ///< Until the next try; empty: none.
 
   static Trouble of(const Error& error) {
     return {error.message(), error.kind() == ErrorKind::no_space};

@@ -17,8 +17,8 @@
 
 namespace punchline {
 
-/// What is lost with a buffer that somebody truncated, or that nobody can reach any more: looked
-/// for, told and counted. One thread.
+/// Looks for, logs and counts what is lost with a buffer that somebody truncated, or that nobody
+/// can reach any more. One thread.
 class Truncation {
  public:
   /// All must outlive it.
@@ -37,13 +37,13 @@ class Truncation {
   Truncation(Parts parts, const BufferConfig& config, std::uint32_t owner)
       : parts_(parts), config_(config), owner_(owner) {}
 
-  /// Whether the file was truncated, as a look says that is made now.
+  /// Looks now whether the file was truncated.
   bool look();
-  /// The same, as the last look says, unless another one is due.
+  /// Looks if a look is due, else returns the result of the last one.
   bool look_when_due(TimePoint now);
-  /// Warns of what may be gone, once, whoever saw it.
+  /// Logs a warning of what may be gone, once, whichever look has seen it.
   void tell();
-  /// What is undone of the file is lost for this reason: counted, noted and told.
+  /// What is undone of the file is lost for this reason: it is counted, noted and logged.
   void give_up(LossReason reason);
 
  private:

@@ -8,13 +8,13 @@
 
 namespace punchline {
 
-/// Records that the destination refused, each alone, and of which nobody knows yet whether that is
-/// their own fault or that of a topic which takes nothing.
+/// Records that the destination refused, each alone, and for which it is not known yet whether that
+/// is their own fault or that of a topic which takes nothing.
 ///
-/// While none arrives the buffer goes on past them, one record after the other; they are certainly
-/// not in Kafka, so no order is broken. As soon as another record arrives all of them are *at
-/// fault* and wait to be set aside. Positions alone are kept, in memory: after a restart they are
-/// tried again. Pure. One thread.
+/// While none arrives the buffer goes on past them, one record after the other. They are certainly
+/// not in Kafka, so no order is broken. As soon as another record arrives, all of them are *at
+/// fault* and wait to be set aside. Only their positions are kept, and only in memory: after a
+/// restart they are tried again. Pure. One thread.
 class Unjudged {
  public:
   static constexpr std::size_t kMax = 20'000;
@@ -22,20 +22,22 @@ class Unjudged {
   struct Refused {
     ByteRange range;
     std::int32_t partition = 0;
-    std::int32_t code = 0;  ///< The sink's.
+    std::int32_t code = 0;  ///< The sink's error code.
   };
 
-  /// False where there are kMax, judged or not; one that is known already is no other one.
+  /// False if there are kMax already, judged or not. A known one is not added again.
   bool note(const Refused& refused);
   bool holds(ByteRange range) const;
-  /// It is not to be set aside any more: delivered or given up.
+  /// The record was delivered or given up, and is no longer to be set aside.
   void forget(ByteRange range);
 
-  /// Of those that are not judged: how many, the lowest, and whether there is room for another.
+  /// How many are not judged, and the lowest of them.
   std::size_t count() const { return open_.size(); }
   const Refused& first() const { return open_.begin()->second; }
-  /// Whether each was refused for its size: that tells of the record, whatever became of others.
+  /// Each of them was refused for its size. That is a fault of the record, whatever became of
+  /// others.
   bool all_for_size() const;
+  /// There are kMax, judged or not.
   bool is_full() const { return open_.size() + at_fault_.size() >= kMax; }
   /// The fault was the topic's: they are to be offered again.
   void acquit() { open_.clear(); }
@@ -44,7 +46,7 @@ class Unjudged {
 
   bool has_condemned() const { return !at_fault_.empty(); }
   const Refused& first_condemned() const { return at_fault_.begin()->second; }
-  /// The first of them is taken care of.
+  /// The first of them has been dealt with.
   void pop_condemned() { at_fault_.erase(at_fault_.begin()); }
 
   bool empty() const { return open_.empty() && at_fault_.empty(); }

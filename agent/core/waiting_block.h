@@ -9,15 +9,16 @@
 
 namespace punchline {
 
-/// A copy of the first of what waits, by which is seen whether somebody has written over it. One
+/// Keeps a copy of the first bytes that wait, to see whether somebody has written over them. One
 /// thread.
 class WaitingBlock {
  public:
   static constexpr std::size_t kBytesMax = 4096;
 
-  /// Where text has become other text, from the first such byte to the last, in positions; empty for
-  /// nowhere. What has become NUL was freed, or taken back by who wrote it. Then keeps what stands
-  /// from `front` on, in lines as far as they are whole. Errors: `io`, and nothing has changed.
+  /// Returns the range in which text has become other text, from the first such byte to the last;
+  /// empty if there is none. Bytes that have become NUL do not count: they were freed, or taken
+  /// back by their writer. Then keeps the bytes from `front` on, in lines only whole ones. Errors:
+  /// `io`; then the copy is unchanged.
   Result<ByteRange> look(Space& space, Position front);
 
  private:

@@ -12,16 +12,15 @@
 
 namespace punchline {
 
-/// "the clock says ..., which cannot be: ..." with what becomes of records meanwhile; nothing where
-/// the clock, in ms since the epoch, can be right. Pure.
+/// "the clock says ..., which cannot be: ..." with what becomes of records meanwhile. Empty if the
+/// clock, in ms since the epoch, can be right. Pure.
 std::optional<std::string> clock_trouble(std::int64_t ms, WrongClock policy);
 
-/// What becomes of records while the machine's clock cannot be right (wall_time.h): on a board
-/// without a battery it begins at 1970, until NTP sets it. Kafka deletes by the times of records,
-/// so one of 1970 may be gone as soon as it is there.
+/// Decides what becomes of records while the machine's clock cannot be right (wall_time.h). On a
+/// board without a battery the clock begins at 1970, until NTP sets it. Kafka deletes by the times
+/// of records, so a record of 1970 may be gone as soon as it is there.
 ///
-/// Tells when such a time begins and when it is over. Pure; it is handed what the clock says. One
-/// thread.
+/// Logs when such a time begins and when it is over. Pure: it is handed the time. One thread.
 class WallClock {
  public:
   static constexpr std::chrono::seconds kLookDelay{1};
@@ -30,7 +29,7 @@ class WallClock {
   WallClock(WrongClock policy, Metrics& metrics, Log& log)
       : policy_(policy), metrics_(metrics), log_(log) {}
 
-  /// Before records are offered: it says so, in ms since the epoch.
+  /// Call before records are offered, with the time of the clock in ms since the epoch.
   void look(std::int64_t ms);
 
   /// Nothing is to be sent.
@@ -38,7 +37,7 @@ class WallClock {
   TimeOf time_of() const {
     return is_wrong_ && policy_ == WrongClock::broker ? TimeOf::destination : TimeOf::sender;
   }
-  /// When to look again; TimePoint::max(): before the next records.
+  /// When to look again; TimePoint::max(): not before the next records.
   TimePoint due(TimePoint now) const { return is_wrong_ ? now + kLookDelay : TimePoint::max(); }
 
  private:

@@ -9,8 +9,8 @@
 
 namespace punchline {
 
-/// Appends numbered lines to a file at a steady pace, on a thread of its own, the way any program
-/// does that logs to a file: it opens it with O_APPEND and writes whole lines.
+/// Appends numbered lines to a file at a steady pace, on a thread of its own, like any program that
+/// logs to a file: opens it with O_APPEND and writes whole lines.
 class DemoProducer {
  public:
   struct Plan {
@@ -20,7 +20,7 @@ class DemoProducer {
   };
   /// Begins at once. Borrows `lines`.
   DemoProducer(const DemoLines& lines, Plan plan);
-  /// Ends it early if it is not done.
+  /// Stops it early if it is not done.
   ~DemoProducer();
   DemoProducer(const DemoProducer&) = delete;
   DemoProducer& operator=(const DemoProducer&) = delete;

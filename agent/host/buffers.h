@@ -29,12 +29,12 @@
 
 namespace punchline {
 
-/// The buffers of one run and the pipes on them, also when their files are truncated, deleted or
-/// renamed meanwhile.
+/// Keeps the buffers of one run and the pipes on them, also when their files are truncated, deleted
+/// or renamed meanwhile.
 ///
-/// A file that was truncated is begun anew from its checkpoint. One that lost its name is
-/// forwarded until it is empty and quiet, while a new one under the name is taken at once; so is
-/// one that a start finds to have been the buffer. One thread.
+/// A file that was truncated is begun anew from its checkpoint. A file that lost its name is
+/// forwarded until it is empty and quiet, and a new one under the name is taken at once. A file
+/// that a start finds to have been the buffer is forwarded in the same way. One thread.
 class Buffers {
  public:
   /// All must outlive it.
@@ -49,54 +49,54 @@ class Buffers {
 
   Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {}
 
-  /// Opens all of the configuration. What cannot be opened is told, and tried again by look().
-  /// With `once`, and where none can be opened, returns the first failure.
+  /// Opens all buffers of the configuration. A failure is logged, and look() tries again. Returns
+  /// the first failure with `once`, or if no buffer can be opened.
   std::optional<OpenFailure> open(TimePoint now);
   /// Something has happened to these (ChangeWatch::drain()).
   void wake(const std::vector<ChangeWatch::Id>& changed);
   /// Looks, about once a second, whether the files are still what they were.
   void look(TimePoint now);
-  /// Quarantines that are buffers here have grown since this was last asked: they are read on.
+  /// Wakes the pipes of quarantines that have grown since the last call. True: there are some.
   bool wake_grown_quarantines();
-  /// Another agent has taken one over, which is not forwarded here any more.
+  /// Another agent has taken over one of the buffers, which is not forwarded here any more.
   bool has_lost_one() const { return lost_one_; }
-  /// Files that were a buffer are still to be forwarded.
+  /// Files that were a buffer still wait to be taken.
   bool has_rotated_left() const { return !rotated_.empty(); }
-  /// Some of them could not be had.
+  /// Some of them could not be taken.
   bool has_untaken() const;
   /// Something waits in files that no pipe reads yet: in those above, or under a buffer's name.
   bool has_unread() const;
-  /// Says so, for the end of the log. False: there is nothing to say.
+  /// Logs what has_unread() finds, for the end of the log. False: there is nothing.
   bool tell_of_unread() const;
   /// When to look() again.
   TimePoint due() const { return names_changed_ ? std::min(names_due_, look_due_) : look_due_; }
   /// After the last report: frees and syncs, and saves what a file without a name still holds.
-  /// False if that could not be saved: it is lost then.
+  /// False if that could not be saved: then it is lost.
   bool finish(TimePoint now);
 
  private:
   struct Held {
     const BufferConfig& config;
     BufferMetrics& metrics;
-    std::unique_ptr<KeySource> keys;  // none: nullptr
+    std::unique_ptr<KeySource> keys;  // nullptr: none
     OpenBuffer buffer;
     std::unique_ptr<LossAccount> losses;
     std::unique_ptr<QuarantineFile> quarantine;
-    Pipe* pipe = nullptr;                    // the forwarder's
-    bool replaced = false;                   // its path leads elsewhere
-    bool rotated = false;                    // it never was another one here
-    TimePoint busy{};                        // last seen not drained, or to have grown
+    Pipe* pipe = nullptr;                    // owned by the forwarder
+    bool replaced = false;                   // its path leads to another file, or to none
+    bool rotated = false;                    // so from the beginning: taken as a rotated file
+    TimePoint busy{};                        // when last seen not drained, or to have grown
     TimePoint anew_due{};                    // not to be begun anew before
     bool settled_anew = false;               // truncated: the state on the file is a new one
     std::uint64_t size = 0;                  // of a quarantine, when it was last woken for that
     std::uint64_t size_seen = 0;             // when it was last looked at
     std::int64_t quarantine_changed_ns = 0;  // its ctime, when it was last looked into
-    std::unique_ptr<KeySource> old_keys = nullptr;  // of what was first sent by other settings
-    struct timespec opened {};                      // filesystem_now(), before it was
-    bool is_gone = false;                           // it lost its last name, and that was told
+    std::unique_ptr<KeySource> old_keys = nullptr;  // for what was first sent by other settings
+    struct timespec opened {};                      // filesystem_now() just before it was opened
+    bool is_gone = false;                           // it lost its last name, and that was logged
   };
 
-  /// A file that was a buffer, found at the start.
+  /// A file that was found to have been a buffer, and is not taken yet.
   struct RotatedFile {
     std::size_t index;  // of its buffer
     std::string path;
@@ -134,7 +134,7 @@ class Buffers {
   void finish_anew(Held& held, TimePoint now);
   void look_at_names(TimePoint now);
   void look_at_name(Held& held, TimePoint now);
-  /// Of those that no file is open for: all, or those that had one.
+  /// Which buffers without an open file: any, or only those whose file was renamed.
   enum class Missing : std::uint8_t { any, renamed };
   void take_new_files(TimePoint now, Missing which);
   static void look_at_quarantine(Held& held);
@@ -144,7 +144,7 @@ class Buffers {
   void look_for_rotated_again(TimePoint now);
   void look_at_queue();
   void note_seen_at_end(const Held& held);
-  /// What is left in a file that will be gone when we close it gets a name.
+  /// Saves, under a new name, what is left in a file that will be gone once we close it.
   bool save_orphan(Held& held, Source source);
   void note_losses_at_end(Held& held);
   void tell_of_new_name(const Held& held);
@@ -160,15 +160,15 @@ class Buffers {
   std::map<const BufferConfig*, LockRequest> requests_;   // for the locks of new files
   std::deque<RotatedFile> rotated_;                       // oldest first
   TimePoint rotated_due_{};
-  /// Of the folder in which it was asked: by this run, or the one before.
+  /// The folder that was looked into, and the last look there, of this run or an earlier one.
   using Seen = std::pair<std::optional<FileId>, Result<LastLook>>;
   std::map<const BufferConfig*, Seen> seen_;
-  std::map<const BufferConfig*, struct timespec> looked_;  // for what was rotated
-  std::map<const BufferConfig*, std::set<FileId>> named_;  // files that were told of
-  std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be had
-  std::map<const BufferConfig*, std::set<std::string>> unknown_;    // nor looked at
-  std::set<const BufferConfig*> unnoted_;  // have been looked for, and that is not noted yet
-  TimePoint look_again_due_{};             // at what is unknown
+  std::map<const BufferConfig*, struct timespec> looked_;  // to be noted as the last look
+  std::map<const BufferConfig*, std::set<FileId>> named_;  // files named in the log before
+  std::map<const BufferConfig*, std::set<std::string>> not_taken_;  // files that could not be taken
+  std::map<const BufferConfig*, std::set<std::string>> unknown_;    // or could not be looked at
+  std::set<const BufferConfig*> unnoted_;  // those whose last look is not noted yet
+  TimePoint look_again_due_{};             // at the unknown ones
   TimePoint names_due_{};                  // not to look at names before
   bool names_changed_ = false;             // perhaps
   bool lost_one_ = false;

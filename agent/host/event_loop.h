@@ -9,8 +9,8 @@
 
 namespace punchline {
 
-/// Waits for whatever can wake the agent: signals, the sink, changed files, the time. The only
-/// place that calls epoll(7) and signalfd(2). One thread.
+/// Waits for everything that can wake the agent: signals, the sink, changed files, the time. The
+/// only place that calls epoll(7) and signalfd(2). One thread.
 class EventLoop {
  public:
   /// What woke wait().
@@ -25,13 +25,13 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   /// `files_fd` may be -1. From here on the three signals no longer end the process. Call it before
-  /// any thread is started, so that all inherit the signal mask.
+  /// any thread is started, so that all threads inherit the signal mask.
   Status open(int files_fd);
-  /// The sink's descriptor.
+  /// Also wakes when the sink's descriptor is readable.
   Status watch_sink(int sink_fd);
 
-  /// Until something happens or `until` has come. While `files` is false the change watch is left
-  /// alone, so that many single appends wake us once.
+  /// Returns when something has happened, or at `until`. While `files` is false the change watch is
+  /// not looked at, so that many single appends wake us once.
   Woken wait(TimePoint now, TimePoint until, bool files);
 
  private:

@@ -21,8 +21,8 @@ namespace punchline {
 Status visit_folder(const std::string& folder,
                     const std::function<void(const std::filesystem::path&)>& visit);
 
-/// What `list` gives once two in a row are equal: a listing may miss a file that gets another name
-/// meanwhile. Errors: `busy`, it gives others all the time; those of `list`.
+/// Calls `list` until two results in a row are equal, and returns that: a listing can miss a file
+/// that is renamed meanwhile. Errors: `busy` if the results differ all the time; those of `list`.
 template <class List>
 auto list_until_settled(const std::string& folder, List list) -> decltype(list()) {
   constexpr int kListingsMax = 10;
@@ -36,15 +36,16 @@ auto list_until_settled(const std::string& folder, List list) -> decltype(list()
   return Error(ErrorKind::busy, 0, "list " + folder + ": names change all the time");
 }
 
-/// Tells files apart: inodes of several filesystems have the same numbers, and a file may get the one
-/// of a file that was deleted.
+/// Tells files apart. Inode numbers alone do not: several filesystems have the same ones, and a new
+/// file can get that of a deleted one.
 struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
-  std::int64_t born_ns = 0;  ///< 0 where the filesystem does not tell.
+  std::int64_t born_ns = 0;  ///< 0 if the filesystem does not tell.
   auto operator<=>(const FileId&) const = default;
 };
-/// Of what a path leads to, or of an open file; nothing where that cannot be seen. Any thread.
+/// The id of the file that a path leads to, or of an open file; empty if that cannot be seen. Any
+/// thread.
 std::optional<FileId> file_id(const std::string& path);
 std::optional<FileId> file_id(const PosixFile& file);
 

@@ -17,15 +17,15 @@
 
 namespace punchline {
 
-/// One buffer, ready to be worked on: created where missing, fit, locked, its state settled.
+/// One buffer, ready to be worked on: created if missing, fit for use, locked, its state settled.
 ///
-/// Owns the file, the lock and the checkpoint; they go in the right order when it goes.
+/// Owns the file, the lock and the checkpoint, and destroys them in the right order.
 struct OpenBuffer {
   std::unique_ptr<PosixFile> file;
   std::unique_ptr<Lock> lock;
   std::unique_ptr<Checkpoint> checkpoint;
-  FreerLimits limits;           ///< As the filesystem likes it.
-  std::unique_ptr<ReserveFile> reserve;  ///< Where freeing may want room; else nullptr.
+  FreerLimits limits;           ///< Chosen for its filesystem.
+  std::unique_ptr<ReserveFile> reserve;  ///< For freeing without room; else nullptr.
   std::uint64_t lost_bytes = 0;  ///< StartReport::lost_bytes.
   bool is_named = false;         ///< note_name() has succeeded.
 };
@@ -36,57 +36,57 @@ struct OpenFailure {
   std::string text;  ///< Names the path.
 };
 
-/// What the machine says now, with a fresh UUID.
+/// What the machine says now about boot and clock, with a fresh UUID.
 Result<StartFacts> start_facts(bool force_fence);
 
 /// How a buffer is to be opened.
 struct Opening {
   bool force_fence = false;
-  /// One attempt at the lock, to be repeated with the same request; nullptr: wait until it is clear
-  /// who has it, which takes seconds where its holder can be seen in the attribute alone.
+  /// Makes one attempt at the lock, to be repeated with the same request. nullptr: waits until it
+  /// is clear who has it, which takes seconds if its holder can be seen only in the attribute.
   LockRequest* request = nullptr;
-  /// Another file than the configured one, which was that; not made where it is missing.
+  /// Another file than the configured one, which was the buffer before. Not created if missing.
   std::string path = {};
   bool by_hand = false;  ///< As for note_name().
 };
 
-/// Everything that must be in place before the first record is read (in this order: lock, state,
-/// fence, writing). Logs what it found. On failure nothing has been changed but a new empty file,
-/// and the version of its state.
+/// Puts in place everything that is needed before the first record is read (in this order: lock,
+/// state, fence, writing). Logs what it found. On failure nothing has been changed, except that a
+/// new empty file may have been made, and the version of the state raised.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened);
 
-/// What an earlier run has set aside beside this buffer, for somebody to look at; nothing where it
-/// goes on to a topic by itself.
+/// What earlier runs have set aside beside this buffer, for somebody to look at. Empty if it goes
+/// on to a topic by itself.
 std::optional<QuarantineContents> set_aside_before(const BufferConfig& config);
 
-/// Settles the state again, in a file that was truncated under us, and tells so where there is a
-/// log. The old checkpoint must change nothing after it. Errors as Checkpoint::start().
+/// Settles the state again, of a file that was truncated under us, and logs that if there is a log.
+/// The old checkpoint must change nothing afterwards. Errors as Checkpoint::start().
 Result<std::unique_ptr<Checkpoint>> settle_again(const BufferConfig& config, PosixFile& file,
                                                  Log* log);
 
-/// What becomes of a file whose rest is saved: it stays as it is, or will be gone at once, so that
-/// its blocks can be given to the copy.
+/// What happens to a file whose rest is saved: it stays as it is, or it will be gone at once, so
+/// that its blocks can be given to the copy.
 enum class Source : std::uint8_t { kept, given_up };
 
-/// Saves what is above the front of a buffer in a new one at `path` (`path`-2 and so on where
-/// there is a file already), durably: to be read carefully, with the fences where they were between
-/// its bytes. Holes are cut to a block. Returns its path. Errors: given up, what is in the copy by
-/// then stays there, since it is nowhere else.
+/// Saves what is above the front of a buffer, durably, in a new buffer at `path` (`path`-2 and so
+/// on if there is a file already). The copy will be read carefully, with the fences at the same
+/// places between its bytes. Holes are cut to a block. Returns its path. After an error the copy is
+/// removed, but not with Source::given_up: what it holds by then is nowhere else.
 Result<std::string> save_rest(Checkpoint& checkpoint, const std::string& path,
                               const BufferConfig& config, Source source);
 
-/// What there is to say of forgetful_folder().
+/// The warning, for the log, about what forgetful_folder() has found.
 std::string forgotten_quarantine(const std::string& buffer, const std::string& filesystem);
 
-/// Where what a deleted buffer held is saved.
+/// The path at which the rest of a deleted buffer is saved.
 std::string orphan_path(const std::string& buffer, const std::string& uuid);
 
-/// The command, for the log.
+/// The command that forwards it, for the log.
 std::string how_to_forward(const std::string& orphan, const BufferConfig& config);
 
-/// Says of each copy that an earlier run has saved of a buffer of this name, and that holds
-/// something still.
+/// Logs each copy that an earlier run has saved of a buffer of this name, if something is left in
+/// it.
 void tell_of_orphans(const BufferConfig& config, Log& log);
 
 }  // namespace punchline

@@ -9,7 +9,7 @@
 
 namespace punchline {
 
-/// The quarantine beside a buffer, made when it is first needed, with the buffer's own rights.
+/// The quarantine beside a buffer. Created when it is first needed, with the buffer's own rights.
 class QuarantineFile final : public SetAsideStore {
  public:
   QuarantineFile(const std::string& buffer_path, PosixFile::Creation creation)
@@ -25,7 +25,7 @@ class QuarantineFile final : public SetAsideStore {
 
   std::string path_;
   PosixFile::Creation creation_;
-  std::unique_ptr<AppendWriter> writer_;  // nothing: to be opened
+  std::unique_ptr<AppendWriter> writer_;  // nullptr: to be opened
   bool unsynced_ = false;                 // copies since the last sync()
 };
 

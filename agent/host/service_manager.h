@@ -6,9 +6,9 @@
 
 namespace punchline {
 
-/// Tells the service manager that started us, if there is one, what we are up to: "READY=1",
-/// "STOPPING=1" (sd_notify(3); $NOTIFY_SOCKET names its socket, '@' an abstract one). Nothing
-/// happens where the variable is not set. Any thread.
+/// Tells the service manager that started us, if there is one, the state of the agent: "READY=1",
+/// "STOPPING=1" (sd_notify(3); $NOTIFY_SOCKET names its socket, '@' an abstract one). Does nothing
+/// if the variable is not set. Any thread.
 Status tell_service_manager(std::string_view state);
 
 }  // namespace punchline

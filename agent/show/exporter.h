@@ -6,7 +6,7 @@
 
 namespace punchline {
 
-/// All metrics of the table in Prometheus' text format, read at this moment. Any thread.
+/// All metrics of the table, with their present values, in Prometheus' text format. Any thread.
 std::string prometheus_text(const Metrics& metrics);
 
 }  // namespace punchline

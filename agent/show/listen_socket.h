@@ -6,14 +6,14 @@
 
 namespace punchline {
 
-/// A socket that listens, and the address it got: with the port that was picked if 0 was asked for.
+/// A socket that listens, and its address, with the port that was picked if 0 was asked for.
 struct ListenSocket {
   Descriptor socket;  ///< Does not block.
   ListenAddress address;
 };
 
-/// Looks the host up (getaddrinfo(3), which may wait), binds and listens. Error `busy`: the address
-/// is taken or not ours; the text names it and says why.
+/// Looks the host up (getaddrinfo(3), which may wait), binds and listens. Errors: `busy` if the
+/// address is taken or not ours; the text names it and says why.
 Result<ListenSocket> listen_on(const ListenAddress& wanted);
 
 }  // namespace punchline

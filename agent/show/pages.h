@@ -15,12 +15,12 @@ struct Page {
   std::string body;
 };
 
-/// The agent's thread is taken for stuck when it has not turned for so long. It wakes each second,
-/// so only a call that hangs (a dead disk, most likely) can bring it here.
+/// The agent's thread counts as stuck when it has not turned for this long. It wakes each second,
+/// so only a call that hangs (most likely on a dead disk) can cause that.
 inline constexpr std::chrono::milliseconds kHeartbeatAgeMax{15'000};
 
-/// What the agent shows at `path`, nothing for a path it does not know. `now_ms` is the steady
-/// clock that the heartbeat is written with. Any thread.
+/// The agent's page at `path`; empty for an unknown path. `now_ms` is the time of the steady clock
+/// by which the heartbeat is written. Any thread.
 ///
 ///   /metrics  Prometheus' text format
 ///   /healthz  200 while the agent's thread turns, else 503 with the reason

@@ -9,9 +9,10 @@
 
 namespace punchline {
 
-/// A file as a row of characters, each standing for an equal part of it. Pure.
+/// Draws a file as a row of characters, one for each equal part of it. Pure.
 ///
-/// Where a part holds several things the one that matters most is shown: the order of Mark.
+/// If a part holds several things, the one that matters most is shown: the last in the order of
+/// Mark.
 class Picture {
  public:
   enum class Mark : std::uint8_t {
@@ -27,15 +28,15 @@ class Picture {
   static constexpr std::size_t kMarks = 8;
   static constexpr std::size_t kColumns = 64;
 
-  /// `extent`: what the whole picture stands for; parts of one byte at least.
+  /// `extent` is the range that the whole picture shows. A part has at least one byte.
   explicit Picture(ByteRange extent);
 
-  /// Marks all parts that `range` touches. Outside of the extent nothing is drawn.
+  /// Marks all parts that `range` touches. Nothing is drawn outside of the extent.
   void add(ByteRange range, Mark mark);
 
   /// One line of at most kColumns characters; empty for an empty extent.
   std::string line() const;
-  /// "4 KiB each; . freed  # waiting": what a character stands for, and those that occur.
+  /// "4 KiB each; . freed  # waiting": the size of a part, and the characters that occur.
   std::string legend() const;
 
  private:
@@ -44,7 +45,7 @@ class Picture {
   std::vector<Mark> cells_;
 };
 
-/// "17 bytes", "64 KiB", "1.5 GiB": three digits.
+/// "17 bytes", "64 KiB", "1.5 GiB": three digits at most, but four from 1,000 on.
 std::string human_bytes(std::uint64_t bytes);
 
 }  // namespace punchline

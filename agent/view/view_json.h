@@ -10,12 +10,12 @@
 
 namespace punchline {
 
-/// A view as one JSON object, keys in a fixed order; `holder` is believed only while `held`.
+/// A view as one JSON object, keys in a fixed order. `holder` is believed only if `held`.
 nlohmann::ordered_json json_of(const BufferView& view, const std::string& path,
                                const std::optional<LockHolder>& holder, bool held);
 
-/// Prints it to stdout, with a line break behind it. What is no UTF-8 (a path may be any bytes)
-/// is replaced. False where stdout cannot be written.
+/// Prints it to stdout, followed by a line break. Bytes that are not UTF-8 (a path can hold any
+/// bytes) are replaced. False if stdout cannot be written.
 bool print(const nlohmann::ordered_json& json);
 
 }  // namespace punchline

@@ -5,8 +5,8 @@
 
 namespace punchline {
 
-/// Delays that double with each failure, with jitter so that many agents do not come back at once.
-/// A value; `seed` decides the jitter.
+/// Delays that double with each failure. Jitter keeps many agents from coming back at once; `seed`
+/// decides it. A value.
 class Backoff {
  public:
   using Millis = std::chrono::milliseconds;

@@ -26,10 +26,10 @@ struct RangeOf {
 
 using ByteRange = RangeOf<Position>;
 using OffsetRange = RangeOf<Offset>;
-/// Of bytes in memory.
+/// A range of bytes in memory.
 using IndexRange = RangeOf<std::size_t>;
 
-/// What two ranges share; empty (begin == end) where they share nothing.
+/// The bytes that two ranges share; empty (begin == end) if they share none.
 constexpr ByteRange intersection(ByteRange a, ByteRange b) {
   const auto begin = std::max(a.begin, b.begin);
   return {begin, std::max(begin, std::min(a.end, b.end))};
@@ -40,8 +40,8 @@ constexpr ByteRange cover(ByteRange a, ByteRange b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-/// The first place at or after `at` where a block begins, or the last at or before it.
-/// `block_bytes` is a power of two.
+/// block_after(): the first start of a block at or after `at`. block_before(): the last one at or
+/// before it. `block_bytes` is a power of two.
 template <class Sequence>
 constexpr PlaceOf<Sequence> block_after(PlaceOf<Sequence> at, std::uint64_t block_bytes) {
   return PlaceOf<Sequence>((at.value() + block_bytes - 1) & ~(block_bytes - 1));
@@ -51,7 +51,7 @@ constexpr PlaceOf<Sequence> block_before(PlaceOf<Sequence> at, std::uint64_t blo
   return PlaceOf<Sequence>(at.value() & ~(block_bytes - 1));
 }
 
-/// The whole blocks that lie inside `range`; empty where there is none.
+/// The whole blocks inside `range`; empty if there is none.
 /// `block_bytes` is a power of two, 512 or more.
 constexpr ByteRange whole_blocks(ByteRange range, std::uint64_t block_bytes) {
   const auto begin = block_after(range.begin, block_bytes);

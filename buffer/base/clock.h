@@ -9,7 +9,7 @@ namespace punchline {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
-/// Since the clock's beginning; for figures that other threads compare.
+/// Milliseconds since the clock's epoch, for figures that other threads compare.
 inline std::uint64_t milliseconds_of(TimePoint at) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());

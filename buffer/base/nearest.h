@@ -6,7 +6,8 @@
 
 namespace punchline {
 
-/// How many letters have to be put in, taken out or changed to make one of the other (Levenshtein).
+/// How many letters have to be inserted, removed or changed to turn one into the other
+/// (Levenshtein).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The word of `known` with the smallest edit distance; the first of several. "" if none is known.

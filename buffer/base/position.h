@@ -8,12 +8,12 @@
 
 namespace punchline {
 
-/// A place in a sequence of bytes: how many bytes come before it.
+/// A place in a sequence of bytes: the number of bytes before it.
 ///
-/// Two kinds exist, which neither compare nor convert: a collapse moves the one against the other.
-/// A distance between two places is a plain number of bytes, and is added to a place or subtracted
-/// from it. A constant is taken as it stands (`Position at = 0`), any other number by its name
-/// (`Position(number)`).
+/// There are two kinds, Position and Offset, which neither compare nor convert: a collapse moves
+/// one against the other. The distance between two places is a plain number of bytes, which can be
+/// added to a place or subtracted from it. A constant converts by itself (`Position at = 0`), any
+/// other number has to be converted by name (`Position(number)`).
 template <class Sequence>
 class PlaceOf {
  public:
@@ -48,10 +48,10 @@ std::string to_string(PlaceOf<Sequence> at) {
   return std::to_string(at.value());
 }
 
-/// Where a byte stands in a buffer, for ever: bytes collapsed so far plus file offset.
+/// Where a byte is in a buffer, for ever: bytes collapsed so far plus file offset.
 using Position = PlaceOf<struct BytesOfBuffer>;
 inline constexpr Position kPositionMax = std::numeric_limits<std::uint64_t>::max();
-/// Where a byte stands in the file now.
+/// Where a byte is in the file now.
 using Offset = PlaceOf<struct BytesOfFile>;
 
 }  // namespace punchline
