@@ -7,12 +7,10 @@
 #include <optional>
 #include <utility>
 
-#include <fcntl.h>
-
 #include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
 #include "buffer/lines.h"
-#include "buffer/lock.h"
+#include "buffer/lock_holder.h"
 
 namespace punchline {
 namespace {
@@ -64,30 +62,21 @@ RecordFit fit_of(std::string_view record, std::uint64_t record_bytes_max) {
   return text >= kGapBytesMin ? RecordFit::like_a_gap : RecordFit::fits_with_nul;
 }
 
-AppendWriter::AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
-                           Descriptor in_place)
+AppendWriter::AppendWriter(Format format, std::unique_ptr<AppendFile> file)
     : format_(format),
       file_(std::move(file)),
-      appending_(std::move(appending)),
-      in_place_(std::move(in_place)),
-      record_bytes_max_(writer_limits_of(*file_).record_bytes_max) {}
+      record_bytes_max_(writer_limits_of(file_->file()).record_bytes_max) {}
 
-Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path, Format format) {
-  auto file = PosixFile::open(path);
-  if (!file) return file.error();
-  const auto standing = standing_format(**file);
+Result<std::unique_ptr<AppendWriter>> AppendWriter::open(std::unique_ptr<AppendFile> file,
+                                                         Format format) {
+  const auto standing = standing_format(file->file());
   if (!standing) return standing.error();
   if (*standing != Format::none && *standing != format) {
-    return other_format(path, *standing, format);
+    return other_format(file->file().path(), *standing, format);
   }
-  auto appending = (*file)->descriptor().reopen(O_WRONLY | O_APPEND);
-  if (!appending) return appending.error();
-  auto in_place = (*file)->descriptor().reopen(O_WRONLY);
-  if (!in_place) return in_place.error();
-  const auto facts = (*file)->facts();
+  const auto facts = file->file().facts();
   if (!facts) return facts.error();
-  std::unique_ptr<AppendWriter> writer(
-      new AppendWriter(format, std::move(*file), std::move(*appending), std::move(*in_place)));
+  std::unique_ptr<AppendWriter> writer(new AppendWriter(format, std::move(file)));
   writer->settled_ = *standing == format;
   writer->salt_ = frame_salt(facts->inode, facts->birth_ns);
   if (format == Format::frames) {
@@ -99,25 +88,25 @@ Result<std::unique_ptr<AppendWriter>> AppendWriter::open(const std::string& path
 
 /// The agent lets go of a file without a name once it has been quiet for a minute, and what is
 /// written then nobody reads.
-Status AppendWriter::still_named() const {
-  const auto same = file_->same_file_as_path();
+Status AppendWriter::still_named() {
+  const auto same = has_its_name();
   if (!same) return same.error();
   if (*same) return {};
   return Error(ErrorKind::io, 0,
-               file_->path() + ": the buffer that was opened has been deleted or renamed");
+               file().path() + ": the buffer that was opened has been deleted or renamed");
 }
 
 Result<AppendWriter::Held> AppendWriter::held() {
   constexpr int kSegmentsMax = 4096;
-  Held held{0, writer_limits_of(*file_).blocks_at_bytes};
+  Held held{0, writer_limits_of(file()).blocks_at_bytes};
   if (held.bytes_max == 0) return held;
   if (auto named = still_named(); !named) return named.error();
   Offset at = 0;
   for (int segment = 0; segment < kSegmentsMax; ++segment) {
-    const auto data = file_->next_data(at);
+    const auto data = file().next_data(at);
     if (!data) return data.error();
     if (!*data) break;
-    const auto hole = file_->next_hole(**data);
+    const auto hole = file().next_hole(**data);
     if (!hole) return hole.error();
     held.bytes += *hole - **data;
     at = *hole;
@@ -156,23 +145,13 @@ Status AppendWriter::flush() {
   return {};
 }
 
-/// Nothing where there is no lock file to be had. `busy`: not in time.
-Result<std::optional<LockFile>> AppendWriter::lock_offsets() const {
-  auto file = LockFile::open(*file_, LockFile::path_for(file_->path()));
-  if (!file) return std::optional<LockFile>();
-  const auto locked = file->lock(LockFile::Byte::offsets, patience_);
-  if (locked) return std::optional(std::move(*file));
-  if (locked.error().kind() == ErrorKind::busy) return locked.error();
-  return std::optional<LockFile>();
-}
-
 /// A collapse moves everything. Only an agent with this lock file, or with none, lets us be.
-Status AppendWriter::may_overwrite(const std::optional<LockFile>& lock) const {
-  const auto text = file_->descriptor().attribute(kHolderAttribute);
+Status AppendWriter::may_overwrite(const Hold& hold) {
+  const auto text = file().attribute(kHolderAttribute);
   if (!text || !*text) return {};
   const auto holder = decode_holder(**text);
-  if (holder && lock && holder->lock == lock->identity()) return {};
-  const auto intent = file_->descriptor().attribute(kIntentAttribute);
+  if (holder && hold && holder->lock == hold->lock_file()) return {};
+  const auto intent = file().attribute(kIntentAttribute);
   const bool collapses = intent && *intent;
   if (holder && holder->lock == kNoLockFile && !collapses) return {};
   return Error(ErrorKind::busy, 0, "its agent's lock file is not the one that is seen here");
@@ -180,19 +159,19 @@ Status AppendWriter::may_overwrite(const std::optional<LockFile>& lock) const {
 
 /// Two writers may both have found an empty file.
 Status AppendWriter::write_first_batch() {
-  auto deciding = lock_offsets();
-  if (!deciding) return deciding.error();
-  deciding_ = std::move(*deciding);
+  auto hold = file_->hold_offsets(patience_);
+  if (!hold) return hold.error();
+  deciding_ = std::move(*hold);
   auto written = decide();
   deciding_.reset();
   return written;
 }
 
 Status AppendWriter::decide() {
-  const auto standing = standing_format(*file_);
+  const auto standing = standing_format(file());
   if (!standing) return standing.error();
   if (*standing != Format::none && *standing != format_) {
-    return other_format(file_->path(), *standing, format_);
+    return other_format(file().path(), *standing, format_);
   }
   auto written = write_batch();
   settled_ = *standing == format_ || records_written_ > 0;
@@ -200,26 +179,23 @@ Status AppendWriter::decide() {
 }
 
 Status AppendWriter::write_batch() {
-  const auto written = appending_.write_once(batch_);
-  if (!written) return written.error();
-  // O_APPEND sets the descriptor's position to the end of what this very write has written, and
-  // nobody else uses the descriptor, so this is exact whatever others append meanwhile.
-  const auto end = appending_.where();
-  if (!end) return end.error();
-  last_write_ = {*end - *written, *end};
-  const auto whole = std::upper_bound(ends_.begin(), ends_.end(), *written) - ends_.begin();
+  const auto landed = file_->append(batch_);
+  if (!landed) return landed.error();
+  last_write_ = *landed;
+  const auto written = static_cast<std::size_t>(landed->size());
+  const auto whole = std::upper_bound(ends_.begin(), ends_.end(), written) - ends_.begin();
   const auto records = static_cast<std::size_t>(whole);
   // The newline that a batch of lines begins with does no harm alone.
   const std::size_t first = format_ == Format::lines ? 1 : 0;
-  const auto kept = records > 0 ? ends_[records - 1] : std::min(*written, first);
-  const std::string torn = batch_.substr(kept, *written - kept);  // nearly always empty
+  const auto kept = records > 0 ? ends_[records - 1] : std::min(written, first);
+  const std::string torn = batch_.substr(kept, written - kept);  // nearly always empty
   records_written_ += records;
   forget(records);
   if (!torn.empty()) {
     if (auto taken = take_back(last_write_.begin + kept, torn); !taken) return taken;
   }
   // A short write does not say why. The next one does, if there is a record it can be tried with.
-  if (records == 0) return appending_.error(ENOSPC, "append to");
+  if (records == 0) return Error::from_errno(ENOSPC, "append to " + file().path());
   return {};
 }
 
@@ -227,21 +203,20 @@ Status AppendWriter::take_back(Offset at, std::string_view torn) {
   const auto failed = [&](const Error& why) {
     return Error(why.kind(), why.code(),
                  "take back a torn record (" + std::to_string(torn.size()) +
-                     " bytes remain at offset " + std::to_string(at.value()) + " of " + file_->path() +
+                     " bytes remain at offset " + std::to_string(at.value()) + " of " + file().path() +
                      ")");
   };
   // No collapse while we write, and look whether there was one before.
-  using Lockable = Result<std::optional<LockFile>>;
-  const auto relying = deciding_ ? Lockable(std::nullopt) : lock_offsets();
-  if (!relying) return failed(relying.error());
-  if (auto may = may_overwrite(deciding_ ? deciding_ : *relying); !may) return failed(may.error());
+  const auto hold = deciding_ ? Result<Hold>(Hold()) : file_->hold_offsets(patience_);
+  if (!hold) return failed(hold.error());
+  if (auto may = may_overwrite(deciding_ ? deciding_ : *hold); !may) return failed(may.error());
   std::string found(torn.size(), '\0');
-  const auto got = file_->read_at(at, found);
+  const auto got = file().read_at(at, found);
   if (!got) return failed(got.error());
   if (found != torn) return {};
   std::string nothing(torn.size(), '\0');
   if (format_ == Format::lines) nothing.back() = '\n';
-  auto written = in_place_.write_at(at, nothing);
+  auto written = file_->overwrite(at, nothing);
   if (!written) return failed(written.error());
   return {};
 }
@@ -264,7 +239,7 @@ void AppendWriter::discard() {
 }
 
 Status AppendWriter::sync() {
-  return appending_.sync_data();
+  return file_->sync();
 }
 
 }  // namespace punchline

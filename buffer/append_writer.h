@@ -4,17 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "buffer/append_file.h"
 #include "buffer/base/byte_range.h"
 #include "buffer/base/result.h"
-#include "buffer/descriptor.h"
+#include "buffer/buffer_file.h"
 #include "buffer/frame.h"
-#include "buffer/lock_file.h"
-#include "buffer/posix_file.h"
 #include "buffer/state.h"
 
 namespace punchline {
@@ -60,10 +58,11 @@ class AppendWriter {
  public:
   static constexpr std::size_t kBatchBytesMax = 64 * 1024;
 
-  /// Opens an existing buffer to write `format`. Errors as for PosixFile::open(), and `refused` if
-  /// the buffer is in the other format or of a newer version. If nothing has been appended yet, the
-  /// first writer decides the format, and flush() of a writer with the other one is `refused`.
-  static Result<std::unique_ptr<AppendWriter>> open(const std::string& path, Format format);
+  /// A writer of `format` on an existing buffer. Errors: `refused` if the buffer is in the other
+  /// format or of a newer version; `io`. If nothing has been appended yet, the first writer decides
+  /// the format, and flush() of a writer with the other one is `refused`.
+  static Result<std::unique_ptr<AppendWriter>> open(std::unique_ptr<AppendFile> file,
+                                                    Format format);
 
   Format format() const { return format_; }
   /// How long a write waits while another writer or a collapse holds the lock on the offsets
@@ -114,28 +113,29 @@ class AppendWriter {
   /// The file offsets of the bytes of the last write, whether they were taken back or not.
   OffsetRange last_write() const { return last_write_; }
 
-  PosixFile& file() { return *file_; }
+  /// The buffer, to be read, and for its attributes.
+  BufferFile& file() { return file_->file(); }
+  /// False once the buffer was deleted or renamed. Errors: `io`.
+  Result<bool> has_its_name() { return file_->has_its_name(); }
 
  private:
-  AppendWriter(Format format, std::unique_ptr<PosixFile> file, Descriptor appending,
-               Descriptor in_place);
+  AppendWriter(Format format, std::unique_ptr<AppendFile> file);
 
-  Status still_named() const;
+  using Hold = std::unique_ptr<AppendFile::Hold>;
+
+  Status still_named();
   Status make_room(std::size_t bytes);
   Status write_batch();
   Status write_first_batch();
   Status decide();
-  Result<std::optional<LockFile>> lock_offsets() const;
-  Status may_overwrite(const std::optional<LockFile>& lock) const;
+  Status may_overwrite(const Hold& hold);
   Status take_back(Offset at, std::string_view torn);
   void forget(std::size_t records);
 
   Format format_;
   bool settled_ = false;  // the buffer holds something, and it is in our format
-  std::unique_ptr<PosixFile> file_;
-  std::optional<LockFile> deciding_;  // held during the first write
-  Descriptor appending_;
-  Descriptor in_place_;  // without O_APPEND, since pwrite(2) would then ignore its offset
+  std::unique_ptr<AppendFile> file_;
+  Hold deciding_;  // held during the first write, if it can be had
   std::uint64_t record_bytes_max_;
   std::chrono::milliseconds patience_{10'000};
   std::uint32_t salt_ = 0;         // of the file, for frames

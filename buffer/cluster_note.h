@@ -11,8 +11,8 @@ namespace punchline {
 /// A longer id is cut off; Kafka's own have 22 characters.
 inline constexpr std::size_t kClusterIdMax = 64;
 
-/// The id of the Kafka cluster that has confirmed records of this buffer last, as its attribute
-/// says (FORMAT.md, kClusterAttribute). "" if there is none or it cannot be read. It decides
+/// The id of the Kafka cluster that the last agent has sent this buffer's records to, as its
+/// attribute says (FORMAT.md, kClusterAttribute). "" if there is none or it cannot be read. It decides
 /// nothing, so it has no checksum.
 std::string noted_cluster(BufferFile& file);
 

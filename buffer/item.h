@@ -8,7 +8,7 @@
 
 namespace punchline {
 
-/// Why a stretch of a buffer is not delivered. The numbers are used on disk later: never reorder.
+/// Why a stretch of a buffer is not delivered. On disk a reason has its name (name_of()).
 enum class SetAsideReason : std::uint8_t {
   none = 0,
   torn = 1,         ///< Careful reading: a line that holds NUL and other bytes.

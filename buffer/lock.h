@@ -5,37 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "buffer/base/result.h"
 #include "buffer/lock_file.h"
+#include "buffer/lock_holder.h"
 #include "buffer/posix_file.h"
 
 namespace punchline {
-
-/// The attribute that names the process working on the buffer: "host=web1 pid=123
-/// since=2026-01-31T12:00:00Z boot=0123456789abcdef lock=8:1:42 token=fedcba9876543210".
-inline constexpr std::string_view kHolderAttribute = "user.punchline.holder";
-/// Set by a newcomer that cannot tell whether the holder is alive. A holder that is removes it.
-inline constexpr std::string_view kAskAttribute = "user.punchline.ask";
-
-struct LockHolder {
-  std::string host;
-  pid_t pid = 0;
-  std::string since;        ///< When it took the lock, UTC.
-  std::string boot = {};    ///< fold_boot_id() of its boot, in hex.
-  std::string lock = {};    ///< LockFile::identity(), or kNoLockFile; empty: an older program.
-  std::string token = {};   ///< Random; empty: an older program.
-
-  /// "pid 123 on web1 since 2026-01-31T12:00:00Z"
-  std::string text() const;
-  friend bool operator==(const LockHolder&, const LockHolder&) = default;
-};
-/// LockHolder::lock of a holder that has no lock file. It never collapses.
-inline constexpr std::string_view kNoLockFile = "none";
 
 /// The right to be the one agent, or the one reader, of a buffer (buffer/FORMAT.md, "Who may work
 /// on it").
@@ -135,8 +112,5 @@ class LockRequest {
   bool undecided_ = false;
 };
 
-/// The text of the attribute, and the value of such a text: empty if it does not parse.
-std::string encode(const LockHolder& holder);
-std::optional<LockHolder> decode_holder(std::string_view text);
 
 }  // namespace punchline

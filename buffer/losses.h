@@ -40,7 +40,7 @@ inline const Loss& loss_of(const Losses& losses, LossReason reason) {
 bool is_any(const Losses& losses);
 void add(Losses& to, const Losses& more);
 void take(Losses& from, const Losses& less);  ///< Never below 0.
-/// "truncated: 3 records, 120 bytes; ..." for people; "" if nothing was lost.
+/// "truncated: 3 known records, up to 120 bytes; ..." for people; "" if nothing was lost.
 std::string text_of(const Losses& losses);
 
 /// For people, after that text.

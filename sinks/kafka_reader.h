@@ -40,7 +40,7 @@ class KafkaReader {
   KafkaReader& operator=(const KafkaReader&) = delete;
 
   /// Waits up to `timeout` for something to read and passes the records that are there to `take`
-  /// (some thousands at most). Returns how many; 0: nothing came in time.
+  /// (1,000 at most). Returns how many; 0: nothing came in time.
   std::size_t read(std::chrono::milliseconds timeout,
                    const std::function<void(const Record&)>& take);
 

@@ -11,7 +11,7 @@
 #include "agent/commands/commands.h"
 #include "agent/commands/line_splitter.h"
 #include "agent/host/ending_signals.h"
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 #include "buffer/base/counted.h"
 #include "buffer/boot.h"
 #include "buffer/host.h"
@@ -80,11 +80,12 @@ bool Appending::wait_for_room(const LineSplitter::Line& line) {
 }
 
 void Appending::tell_of_waiting(const AppendWriter::Held& held) {
+  const auto file = PosixFile::open(writer_.file().path());
   std::fprintf(stderr,
                "append: %s holds %" PRIu64 " bytes, its bytes_max is %" PRIu64
                ": waiting for room%s\n",
                writer_.file().path().c_str(), held.bytes, held.bytes_max,
-               Lock::is_held(writer_.file()) ? "" : "; no agent is at work on it");
+               !file || Lock::is_held(**file) ? "" : "; no agent is at work on it");
 }
 
 bool Appending::take(const LineSplitter::Line& line) {
@@ -224,7 +225,7 @@ ExitCode say(const Error& error) {
 
 Result<std::unique_ptr<AppendWriter>> open_writer(const std::string& path, Format format) {
   if (auto created = PosixFile::create_if_missing(path, {}); !created) return created.error();
-  return AppendWriter::open(path, format);
+  return open_append_writer(path, format);
 }
 
 /// Reads once and takes all lines that end in it; false at the end of the input or after a failure.

@@ -7,6 +7,7 @@
 #include "agent/host/ending_signals.h"
 #include "agent/host/open_buffer.h"
 #include "buffer/base/counted.h"
+#include "buffer/posix_append_file.h"
 
 namespace punchline {
 namespace {
@@ -57,7 +58,7 @@ Result<std::unique_ptr<AppendWriter>> open_target(const std::string& path) {
   if (!file) return file.error();
   const auto format = standing_format(**file);
   if (!format) return format.error();
-  return AppendWriter::open(path, *format == Format::frames ? Format::frames : Format::lines);
+  return open_append_writer(path, *format == Format::frames ? Format::frames : Format::lines);
 }
 
 }  // namespace

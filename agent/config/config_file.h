@@ -32,8 +32,8 @@ enum class ConfigReading : std::uint8_t { may_wait, regular_files_only };
 /// Reads a config file. Throws ConfigError(config) if it cannot be read.
 std::string read_config_file(const std::string& path, ConfigReading reading);
 
-/// A JSON object of text values, in its order; nothing for anything else or a name that stands
-/// twice.
+/// The pairs of a JSON object of text values, in its order; of a name that comes twice the last
+/// value. Empty for anything else.
 std::optional<HeaderList> parse_text_pairs(const std::string& text);
 
 /// Parses JSON with comments. `name` is the name of the file in messages. Throws

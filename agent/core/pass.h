@@ -56,8 +56,7 @@ class Pass {
 
   /// Moves past item().
   void skip();
-  /// Goes behind the first `records` of run(). What stands between them is `nothing` or set aside
-  /// and stays to be taken: call only with records up to the next such item.
+  /// Moves past the first `records` of run().
   void take(std::size_t records);
 
   /// How many records the last take() took, and where the last of them ended.

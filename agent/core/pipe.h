@@ -98,7 +98,7 @@ class Pipe {
   /// When to come again if nothing else happens.
   TimePoint due(TimePoint now) const;
 
-  /// Sets the limit: from now on only what is complete below the present end of the file is
+  /// Sets the limit: from now on only records that begin below the present end of the file are
   /// forwarded.
   Status limit_to_present();
   /// Nothing is left that could be delivered (below the limit, if one is set).

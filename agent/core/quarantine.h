@@ -61,7 +61,7 @@ class Quarantine {
     struct Moved {
       ByteRange range;
       Position text = 0;  ///< Bytes before it are not to be freed: NULs, and what came into them.
-      std::uint32_t checksum = 0;  ///< CRC-32C of the copy, from its first byte that is not NUL on.
+      std::uint32_t checksum = 0;  ///< CRC-32C of the copy. One that is not whole begins at text.
     };
     std::vector<Moved> moved;        ///< Durable elsewhere: done.
     std::vector<ByteRange> changed;  ///< Written over since take(): to be looked at again.

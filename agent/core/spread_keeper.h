@@ -50,8 +50,8 @@ class SpreadKeeper {
   SpreadKeeper(Parts parts, const BufferConfig& config, std::uint32_t seed)
       : parts_(parts), config_(config), seed_(seed) {}
 
-  /// Changes the spread if necessary and allowed. False: nothing is to be offered, since the spread
-  /// is to be changed and something is still in flight.
+  /// Changes the spread if necessary and allowed. False: nothing is to be offered. The spread is to
+  /// be changed and something is still in flight, or the file turned out to be truncated.
   bool stands(TimePoint now);
 
  private:

@@ -13,7 +13,8 @@ namespace punchline {
 /// carry no time, so it notes when the file ended where. Bounded; a value.
 class TailAge {
  public:
-  /// At `at` the file reached up to `end`. Not more often than each 100 ms is remembered.
+  /// At `at` the file reached up to `end`. Call it about once a second. Of many growths the older
+  /// ones are remembered less exactly.
   void note(Position end, TimePoint at);
   /// When the byte at `front` was first seen; empty if there is none.
   std::optional<TimePoint> since(Position front);

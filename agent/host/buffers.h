@@ -54,7 +54,8 @@ class Buffers {
   std::optional<OpenFailure> open(TimePoint now);
   /// Something has happened to these (ChangeWatch::drain()).
   void wake(const std::vector<ChangeWatch::Id>& changed);
-  /// Looks, about once a second, whether the files are still what they were.
+  /// Looks whether the files are still what they were: about once a second, and within 10 ms after
+  /// a name has changed.
   void look(TimePoint now);
   /// Wakes the pipes of quarantines that have grown since the last call. True: there are some.
   bool wake_grown_quarantines();

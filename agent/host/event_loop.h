@@ -9,8 +9,8 @@
 
 namespace punchline {
 
-/// Waits for everything that can wake the agent: signals, the sink, changed files, the time. The
-/// only place that calls epoll(7) and signalfd(2). One thread.
+/// Waits by epoll(7) for everything that can wake the agent: signals, the sink, changed files, the
+/// time. One thread.
 class EventLoop {
  public:
   /// What woke wait().

@@ -51,8 +51,8 @@ struct Opening {
 };
 
 /// Puts in place everything that is needed before the first record is read (in this order: lock,
-/// state, fence, writing). Logs what it found. On failure nothing has been changed, except that a
-/// new empty file may have been made, and the version of the state raised.
+/// state, fence, writing). Logs what it found. A failure loses nothing: at most a new empty file was
+/// made, or the state and its fence were stored as at any start.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened);
 

@@ -1,13 +1,14 @@
 #include "agent/host/quarantine_file.h"
 
 #include "buffer/boot.h"
+#include "buffer/posix_append_file.h"
 
 namespace punchline {
 
 Status QuarantineFile::open() {
   const auto created = PosixFile::create_if_missing(path_, creation_);
   if (!created) return created.error();
-  auto writer = AppendWriter::open(path_, Format::frames);
+  auto writer = open_append_writer(path_, Format::frames);
   if (!writer) return writer.error();
   // For inspect alone, so it may fail. Somebody else may have created it.
   const auto noted = (*writer)->file().attribute(kLimitsAttribute);
@@ -22,7 +23,7 @@ Status QuarantineFile::open() {
 
 // An operator may have removed it, or moved it away: then it takes nothing more.
 bool QuarantineFile::has_lost_its_name() {
-  const auto same = writer_->file().same_file_as_path();
+  const auto same = writer_->has_its_name();
   return same && !*same;
 }
 

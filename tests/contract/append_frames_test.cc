@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 #include "tests/contract/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/frames.h"
@@ -33,7 +33,7 @@ struct Buffer {
 
   explicit Buffer(std::string_view text = {}) { write_file(path, text); }
   std::unique_ptr<AppendWriter> writer(Format format = Format::frames) const {
-    auto writer = AppendWriter::open(path, format);
+    auto writer = open_append_writer(path, format);
     if (!writer) FAIL(writer.error().message());
     return std::move(*writer);
   }
@@ -63,7 +63,7 @@ constexpr int kRecordsEach = 1'000;
 
 /// The exit code of a process that did only this.
 int append_all(const std::string& path, int number) {
-  auto writer = AppendWriter::open(path, Format::frames);
+  auto writer = open_append_writer(path, Format::frames);
   if (!writer) return 1;
   for (int i = 0; i < kRecordsEach; ++i) {
     const auto payload = numbered(number, i);
@@ -146,7 +146,7 @@ TEST_CASE("a buffer in the other format is refused", "[P5]") {
   auto writer = buffer.writer(other);
   append_one(*writer, "one");
   REQUIRE(writer->flush().ok());
-  const auto refused = AppendWriter::open(buffer.path, wanted);
+  const auto refused = open_append_writer(buffer.path, wanted);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().kind() == ErrorKind::refused);
   CHECK_THAT(refused.error().message(), Contains(std::string("in format ") + name_of(other)));

@@ -1,4 +1,4 @@
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 
 #include <atomic>
 #include <chrono>
@@ -30,7 +30,7 @@ using punchline::testing::write_file;
 namespace {
 
 std::unique_ptr<AppendWriter> writer_of(const std::string& path) {
-  auto writer = AppendWriter::open(path, Format::lines);
+  auto writer = open_append_writer(path, Format::lines);
   if (!writer) FAIL(writer.error().message());
   return std::move(*writer);
 }
@@ -95,7 +95,7 @@ TEST_CASE("each writer knows where its bytes landed, whatever the others do", "[
   std::vector<std::thread> threads;
   for (int number = 0; number < kWriters; ++number) {
     threads.emplace_back([&, number] {
-      auto writer = AppendWriter::open(path, Format::lines);
+      auto writer = open_append_writer(path, Format::lines);
       for (int i = 0; writer && i < 2'000; ++i) {
         const auto record = std::string(static_cast<std::size_t>(1 + (i * 37) % 900),
                                         static_cast<char>('a' + number)) +
@@ -357,7 +357,7 @@ TEST_CASE("the first record of an empty buffer goes in while an agent holds it")
   REQUIRE(file.ok());
   const auto agent = LockRequest(LockFile::path_for(folder.file("buffer"))).wait(**file);
   REQUIRE(agent.ok());
-  auto writer = AppendWriter::open(folder.file("buffer"), Format::lines);
+  auto writer = open_append_writer(folder.file("buffer"), Format::lines);
   REQUIRE(writer.ok());
   REQUIRE((*writer)->add(std::string_view("one")).ok());
   REQUIRE((*writer)->flush().ok());  // it waited for ever

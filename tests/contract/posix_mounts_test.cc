@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 #include "buffer/checkpoint.h"
 #include "buffer/host.h"
 #include "buffer/lock.h"
@@ -109,7 +109,7 @@ TEST_CASE("ENOSPC in mid-record leaves no piece of it", "[P2]") {
     write_file(folder + "/buffer", "before\n");
     fill_up(folder + "/filler", 0);
     REQUIRE(::truncate((folder + "/filler").c_str(), 10'000) == 0);  // some room, but not much
-    auto filler = AppendWriter::open(folder + "/buffer", Format::lines);
+    auto filler = open_append_writer(folder + "/buffer", Format::lines);
     REQUIRE(filler.ok());
     const std::string record(3'000, 'r');
     Status added;

@@ -14,6 +14,7 @@
 
 #include "buffer/frame.h"
 #include "buffer/lines.h"
+#include "buffer/posix_append_file.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/walk.h"
 #include "tests/support/memory_file.h"
@@ -34,7 +35,7 @@ class Target {
     must(mkdtemp(name.data()) != nullptr, "there is a place for a file");
     folder_ = name;
     std::ofstream(path()).close();
-    auto opened = AppendWriter::open(path(), format);
+    auto opened = open_append_writer(path(), format);
     must(opened.ok(), "an empty file is a buffer");
     writer_ = std::move(*opened);
   }

@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/frames.h"
 #include "tests/support/kafka_cluster.h"
@@ -67,7 +67,7 @@ std::string payload_of(std::uint64_t number) {
 }
 
 void append(const std::string& buffer, std::uint64_t first, std::uint64_t end) {
-  auto writer = AppendWriter::open(buffer, Format::frames);
+  auto writer = open_append_writer(buffer, Format::frames);
   REQUIRE(writer.ok());
   for (auto number = first; number < end; ++number) {
     const auto payload = payload_of(number);

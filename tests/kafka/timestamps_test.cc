@@ -11,7 +11,7 @@
 #include <set>
 #include <vector>
 
-#include "buffer/append_writer.h"
+#include "buffer/posix_append_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/kafka_cluster.h"
 #include "tests/support/kcat.h"
@@ -45,7 +45,7 @@ std::string payload_of(std::size_t number) {
 using Times = std::vector<std::int64_t>;
 
 void append(const std::string& buffer, const Times& times) {
-  auto writer = AppendWriter::open(buffer, Format::frames);
+  auto writer = open_append_writer(buffer, Format::frames);
   REQUIRE(writer.ok());
   for (std::size_t number = 0; number < times.size(); ++number) {
     const auto payload = payload_of(number);

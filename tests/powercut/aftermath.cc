@@ -6,6 +6,7 @@
 
 #include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
+#include "buffer/posix_file.h"
 #include "buffer/quarantine.h"
 #include "tests/powercut/appender.h"
 #include "tests/support/eventually.h"

@@ -7,13 +7,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "buffer/posix_append_file.h"
+
 namespace punchline::testing {
 
 Appender::Appender(const std::string& buffer, Format format, bool as_any_program) {
   fd_ = ::open(buffer.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (fd_ < 0) throw std::runtime_error("open " + buffer + ": " + std::strerror(errno));
   if (as_any_program && format == Format::lines) return;
-  auto opened = AppendWriter::open(buffer, format);
+  auto opened = open_append_writer(buffer, format);
   if (!opened) throw std::runtime_error(opened.error().message());
   writer_ = std::move(*opened);
 }

@@ -78,6 +78,7 @@ bool MemoryFile::due(Failure& failure) {
 }
 
 std::optional<Error> MemoryFile::enter(Op op, std::string_view verb) {
+  if (as_another_) return std::nullopt;
   const bool dead = is_dead();
   ++operations_;
   ++calls_[index(op)];

@@ -50,6 +50,17 @@ class MemoryFile final : public BufferFile {
   void truncate(std::uint64_t size);
   void producer_syncs() { disk_.synced(); }
   void set_writers(bool somebody_writes) { writers_ = somebody_writes; }
+  /// While it lives all operations are those of another process: none counts, fails, or is the last.
+  class AsAnother {
+   public:
+    explicit AsAnother(MemoryFile& file) : file_(file) { file_.as_another_ = true; }
+    ~AsAnother() { file_.as_another_ = false; }
+    AsAnother(const AsAnother&) = delete;
+    AsAnother& operator=(const AsAnother&) = delete;
+
+   private:
+    MemoryFile& file_;
+  };
 
   // What the filesystem is like.
   void set_inode(std::uint64_t inode, std::int64_t birth_ns);
@@ -167,6 +178,7 @@ class MemoryFile final : public BufferFile {
   Failure any_failure_;
   std::array<std::uint64_t, kOps> calls_{};
   std::uint64_t operations_ = 0;
+  bool as_another_ = false;
   std::uint64_t dies_at_ = UINT64_MAX;
   std::function<void(std::uint64_t)> reading_;
   std::optional<std::uint64_t> torn_after_pages_;

@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "buffer/append_writer.h"
 #include "tests/support/catch.h"
+#include "tests/support/memory_append_file.h"
 
 namespace punchline::testing {
 namespace {
@@ -58,11 +60,7 @@ bool World::may_append_first() {
 void World::remember(Known& as, std::string_view payload) {
   const auto bytes = bytes_of(payload);
   const auto room = own_offset ? bytes.size() : file.room_for(bytes.size());
-  if (room < bytes.size()) {  // `punchline append` takes a short write back
-    if (room == 0) return;
-    const bool closes = format == Format::lines;
-    return file.producer_appends(std::string(room - (closes ? 1 : 0), '\0') + (closes ? "\n" : ""));
-  }
+  if (room < bytes.size()) return append_short(payload);
   if (own_offset && room_bytes > 0) make_room(bytes.size());
   const auto at = own_offset ? offset_ : file.size();
   auto& known = room_end_ < UINT64_MAX ? strays_ : as;
@@ -78,6 +76,16 @@ void World::remember(Known& as, std::string_view payload) {
   append_raw(added.bytes);
 }
 
+// `punchline append` meets the full disk, and takes back what it has written of the record.
+void World::append_short(std::string_view payload) {
+  const MemoryFile::AsAnother another(file);
+  const auto writer = AppendWriter::open(std::make_unique<MemoryAppendFile>(file), format);
+  if (!writer) return;
+  const auto record = record_of(payload);
+  REQUIRE((format == Format::frames ? (*writer)->add(record) : (*writer)->add(payload)).ok());
+  CHECK_FALSE((*writer)->flush().ok());
+}
+
 void World::append_raw(std::string_view bytes) {
   if (!own_offset) return file.producer_appends(bytes);
   if (room_bytes > 0) make_room(bytes.size());
@@ -91,14 +99,18 @@ void World::append_raw(std::string_view bytes) {
   offset_ += bytes.size();
 }
 
-std::string World::bytes_of(std::string_view payload) {
-  if (format == Format::lines) return std::string(payload) + "\n";
+FrameRecord World::record_of(std::string_view payload) const {
   FrameRecord record;
   record.payload = payload;
   record.timestamp_ms = time_ms;
   if (keyed) record.key = payload.substr(0, payload.find(' '));
+  return record;
+}
+
+std::string World::bytes_of(std::string_view payload) {
+  if (format == Format::lines) return std::string(payload) + "\n";
   std::string bytes;
-  encode_frame(record, frame_salt(file.inode(), file.birth_ns()), bytes);
+  encode_frame(record_of(payload), frame_salt(file.inode(), file.birth_ns()), bytes);
   return bytes;
 }
 

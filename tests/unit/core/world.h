@@ -79,11 +79,13 @@ class World {
   bool may_append_first();
   /// A record as it stands in the file.
   std::string bytes_of(std::string_view payload);
+  FrameRecord record_of(std::string_view payload) const;
   /// A record that is over the limit, or that the sink objects to; remembered, so that it must be
   /// found somewhere.
   void append_undeliverable(std::string_view payload);
   /// Bytes that are no deliverable record.
   void append_raw(std::string_view bytes);
+  void append_short(std::string_view payload);
   /// The producer opens the file, and goes on at its end.
   void reopen();
   /// Another one, which appends, comes behind the room that is left; the first goes on.
