@@ -107,6 +107,10 @@ class World {
   /// file open, the NULs up to its old end are not closed, and the next record is glued to them; so
   /// it is where the file is begun anew, and with it the fence forgotten that parts them.
   void boot_after_torn_collapse();
+  /// How many records were written so far.
+  std::uint64_t written() const { return numbers_; }
+  /// Those that were written below the front after the first `written` need not be kept.
+  void forgive_strays_after(std::uint64_t written);
   /// The file's place is taken by a copy of it, with its attributes. While no agent is there. A
   /// copy of what was collapsed counts its positions from 0 again, by which partitions are chosen:
   /// order is not asked for from then on.

@@ -93,6 +93,11 @@ bool World::is_room_known(Position at) {
   return !room_passed_before_ || !is_passed || at < known_clean_to();
 }
 
+void World::forgive_strays_after(std::uint64_t written) {
+  for (auto& [payload, added] : strays_)
+    if (added.number > written) added.required = false;
+}
+
 // Of what was passed before that was noted (FORMAT.md, "Limits"): a start frees it as done. That it
 // still stands in the file is not enough.
 void World::forgive_unknown_room() {
