@@ -1,7 +1,5 @@
 // Every include of the program is one that its room may have.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,10 +8,12 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using punchline::testing::read_file;
 
 const fs::path kSource = PUNCHLINE_SOURCE_DIR;
 
@@ -22,12 +22,6 @@ struct Room {
   std::set<std::string> libraries;  ///< "kernel" stands for all C headers.
 };
 using Rooms = std::map<std::string, Room>;
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path);
-  REQUIRE(in);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// The words in backquotes.
 std::vector<std::string> quoted(const std::string& text) {
@@ -50,7 +44,7 @@ std::vector<std::string> cells(const std::string& line) {
 /// Rows `| room | rooms | libraries | words |`, of which each may use rooms above it alone.
 Rooms read_table() {
   Rooms table;
-  std::istringstream lines(text_of(kSource / "agent/ARCHITECTURE.md"));
+  std::istringstream lines(read_file(kSource / "agent/ARCHITECTURE.md"));
   for (std::string line; std::getline(lines, line);) {
     const auto row = cells(line);
     if (row.size() != 5 || quoted(row[1]).size() != 1) continue;
@@ -95,7 +89,7 @@ bool is_allowed(const std::string& include, const std::string& name, const Room&
 std::vector<std::string> includes_of(const fs::path& path) {
   static const std::string kInclude = "#include ";
   std::vector<std::string> found;
-  std::istringstream lines(text_of(path));
+  std::istringstream lines(read_file(path));
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(kInclude)) continue;
     const auto end = line.find_first_of(">\"", kInclude.size() + 1);

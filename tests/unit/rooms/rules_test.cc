@@ -3,26 +3,21 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using punchline::testing::read_file;
 using Rules = std::set<std::string>;
 
 const fs::path kSource = PUNCHLINE_SOURCE_DIR;
-
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path);
-  REQUIRE(in);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// The first group of each match.
 void add_matches(const std::string& text, const std::regex& pattern, Rules& rules) {
@@ -32,7 +27,7 @@ void add_matches(const std::string& text, const std::regex& pattern, Rules& rule
 
 /// Rows `| R3 | ...` and paragraphs `**R7.** ...`.
 Rules rules_of_the_format() {
-  const auto text = text_of(kSource / "buffer/FORMAT.md");
+  const auto text = read_file(kSource / "buffer/FORMAT.md");
   Rules rules;
   add_matches(text, std::regex(R"((?:^|\n)\| ([A-Z][0-9]+) \|)"), rules);
   add_matches(text, std::regex(R"(\*\*([A-Z][0-9]+)\.)"), rules);
@@ -45,7 +40,7 @@ Rules rules_in(const char* folder, const std::string& extension, const std::rege
   for (const auto& entry : fs::recursive_directory_iterator(kSource / folder)) {
     if (entry.path().extension() != extension) continue;
     Rules texts;
-    add_matches(text_of(entry.path()), outer, texts);
+    add_matches(read_file(entry.path()), outer, texts);
     for (const auto& text : texts)
       add_matches(text, inner, rules);
   }
