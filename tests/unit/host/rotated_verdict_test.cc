@@ -260,7 +260,8 @@ TEST_CASE("L7: where no look is known all that is likely is undated, of any age"
 TEST_CASE("a look in a time to come makes all that is likely new, and takes none", "[L3]") {
   auto ahead = sought();
   ahead.seen_ns = kNow + 1;
-  const auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), GENERATE(kOld, kNew, kNow + 2));
+  const auto changed = GENERATE(values<std::int64_t>({kOld, kNew, kNow + 2}));
+  const auto file = stranger(GENERATE("app.buf.1", "app.buf.old"), changed);
   CHECK(verdict_on(file, ahead) == Verdict::unseen);
 }
 
