@@ -397,8 +397,9 @@ ExitCode Run::end(ExitCode code) {
   }
   const bool all_sent = !tell_what_stays();
   if (!saved) return ExitCode::io;
-  const bool has_failed = stopping_.asked() && config_.on_stop == OnStop::drain && !all_sent;
-  return has_failed ? ExitCode::temporary : code;
+  const bool was_to_drain = stopping_.asked() && config_.on_stop == OnStop::drain;
+  const bool has_missed = config_.once && code == ExitCode::ok && buffers_->has_rotated_left();
+  return (was_to_drain && !all_sent) || has_missed ? ExitCode::temporary : code;
 }
 
 bool Run::tell_what_stays() {

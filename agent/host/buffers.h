@@ -112,6 +112,7 @@ class Buffers {
   void tell_of_earlier(const Held& held);
   bool note_failure(std::size_t index, const OpenFailure& failure, std::string_view then);
   void look_for_rotated(std::size_t index);
+  void search_for_rotated(std::size_t index);
   void tell_of_closed(const BufferConfig& config, const std::vector<FoundBeside>& found);
   void tell_of_unknown(const BufferConfig& config, const std::vector<FoundBeside>& found);
   std::set<FileId> known_files() const;

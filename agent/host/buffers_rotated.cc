@@ -49,6 +49,11 @@ std::string other_name_of(PosixFile& file) {
 
 // At a start, and when a file was replaced: it may have been so twice since anybody looked.
 void Buffers::look_for_rotated(std::size_t index) {
+  search_for_rotated(index);
+  note_seen(config_.buffers[index]);
+}
+
+void Buffers::search_for_rotated(std::size_t index) {
   const auto& config = config_.buffers[index];
   if (is_quarantine(config)) return;
   const auto live = std::find_if(held_.begin(), held_.end(), [&](const auto& held) {
@@ -79,7 +84,6 @@ void Buffers::look_for_rotated(std::size_t index) {
     const auto opened_ns = nanoseconds((*live)->opened);
     if (can_be_now(opened_ns / 1'000'000)) seen = LastLook(opened_ns);
   }
-  note_seen(config);
 }
 
 void Buffers::tell_of_closed(const BufferConfig& config, const std::vector<FoundBeside>& found) {
@@ -195,7 +199,7 @@ void Buffers::note_seen_at_end(const Held& held) {
   const auto now = filesystem_now();
   const auto same = held.buffer.file->same_file_as_path();
   if (held.replaced || held.rotated || !same || !*same || is_quarantine(held.config)) return;
-  look_for_rotated(static_cast<std::size_t>(&held.config - config_.buffers.data()));
+  search_for_rotated(static_cast<std::size_t>(&held.config - config_.buffers.data()));
   looked_[&held.config] = now;
   note_seen(held.config);
 }

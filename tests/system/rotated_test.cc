@@ -561,26 +561,55 @@ TEST_CASE("forwarded, and moved out of the folder: a stop says that no start loo
   }
 }
 
+/// `two` comes into a file that has the name while the agent does not look, and is beside it then.
+void rotate_and_undo(const Outage& place, Process& frozen) {
+  frozen.signal(SIGSTOP);
+  fs::rename(place.buffer, place.beside("away"));
+  place.append("two\n");
+  fs::rename(place.buffer, place.beside("app.buf.1"));
+  fs::rename(place.beside("away"), place.buffer);
+  frozen.signal(SIGCONT);
+}
+
+// Whether the agent has looked once more before it ends is chance: what it tells must be true.
 TEST_CASE("rotated and undone while an agent does not look: its stop looks once more") {
   const Outage place;
   place.append("one\n");
+  auto setup = place.setup;
+  const bool drains = GENERATE(false, true);
+  if (drains) setup.before = {"env", "PUNCHLINE_ON_STOP=drain", "PUNCHLINE_STOP_TIMEOUT=3s"};
   {
-    Agent agent(place.setup);
+    Agent agent(setup);
     REQUIRE(eventually(seconds(20), [&] { return place.delivered() == "one\n"; }));
     REQUIRE(eventually(seconds(20), [&] { return place.is_look_noted(); }));
-    agent.process().signal(SIGSTOP);
-    fs::rename(place.buffer, place.beside("away"));
-    place.append("two\n");
-    fs::rename(place.buffer, place.beside("app.buf.1"));
-    fs::rename(place.beside("away"), place.buffer);
-    agent.process().signal(SIGCONT);
-    CHECK(agent.stop().code == 0);
-    INFO(agent.log());
-    if (place.delivered() == "one\n")
-      CHECK_THAT(agent.log(), Contains("stays in 1 rotated file, " + place.beside("app.buf.1")));
+    place.broker->set_leader("t", 0, -1);
+    rotate_and_undo(place, agent.process());
+    CHECK(agent.stop().code == (drains ? 75 : 0));
+    const auto log = agent.log();
+    INFO(log);
+    if (log.find(place.beside("app.buf.1") + " was this buffer") == std::string::npos)
+      CHECK_THAT(log, Contains("stays in 1 rotated file, " + place.beside("app.buf.1")));
+    else
+      CHECK_THAT(log, Contains(place.beside("app.buf.1") + " holds data of it"));
   }
+  place.broker->set_leader("t", 0, 1);
   CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == "one\ntwo\n");
+}
+
+TEST_CASE("rotated and undone during --once: it does not end as if all were delivered") {
+  const Outage place;
+  place.append("one\n");
+  place.broker->set_leader("t", 0, -1);
+  auto setup = place.setup;
+  setup.more = {"--once", "--timeout", "60"};
+  Process once(run_command(setup));
+  REQUIRE(eventually(seconds(20), [&] { return place.is_look_noted(); }));
+  rotate_and_undo(place, once);
+  place.broker->set_leader("t", 0, 1);
+  const auto code = once.finish(seconds(60)).code;
+  INFO(once.err());
+  CHECK(code == (place.delivered() == "one\ntwo\n" ? 0 : 75));
 }
 
 TEST_CASE("those that wait for their turn are found though they get other names meanwhile") {
