@@ -193,6 +193,9 @@ Status AppendWriter::write_batch() {
   forget(records);
   if (!torn.empty()) {
     if (auto taken = take_back(last_write_.begin + kept, torn); !taken) return taken;
+    // The block of the torn piece and the next one reach the disk in any order, and a power cut could
+    // leave the piece as it was, with what is appended after it.
+    if (auto synced = file_->sync(); !synced) return synced;
   }
   // A short write does not say why. The next one does, if there is a record it can be tried with.
   if (records == 0) return Error::from_errno(ENOSPC, "append to " + file().path());

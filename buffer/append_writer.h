@@ -50,7 +50,8 @@ std::string text_of(const WriterLimits& limits);
 /// newline, so its records never become part of a line that an earlier writer left unfinished. If a
 /// write is short, the torn piece of a record is taken back: it is overwritten in place with NULs
 /// (and in lines a newline). It is never cut off with ftruncate(2), which would remove records that
-/// others have appended after it. The record is then written again, never continued.
+/// others have appended after it. That is synced, and the record is then written again, never
+/// continued.
 ///
 /// Any number of writers, in any number of processes, can have the same buffer open. One object
 /// belongs to one thread. A caller with a file-size limit must ignore SIGXFSZ (setrlimit(2)).

@@ -115,6 +115,16 @@ TEST_CASE("what others append before a torn record is taken back stays, and is r
   }
 }
 
+TEST_CASE("a torn record is taken back on the disk too before anything is appended after it", "[P2]") {
+  Writing at(Format::lines);
+  at.add("before");
+  REQUIRE(at.writer->flush().ok());
+  at.add("one");
+  at.target->cut_next(3);
+  CHECK_FALSE(at.writer->flush().ok());
+  CHECK(at.file.durable().text() == std::string("\nbefore\n\n\0\n", 11));
+}
+
 TEST_CASE("beside an agent that has another lock file nothing torn is taken back", "[P3]") {
   Writing at(Format::lines);
   at.add("before");
