@@ -1,19 +1,14 @@
 #include "agent/host/buffers.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <cerrno>
 #include <span>
-#include <system_error>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
-#include "agent/config/key_sources.h"
-#include "agent/core/key_rule.h"
+#include "agent/host/last_look.h"
 #include "buffer/base/counted.h"
-#include "buffer/base/timestamp.h"
-#include "buffer/crc32c.h"
 #include "buffer/host.h"
 
 namespace punchline {
@@ -23,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kLookDelay = 1s;
 constexpr Duration kNamesDelay = 10ms;
+constexpr Duration kRetryDelay = 1s;
 
 /// Keeps what is said until it is clear whether it is news.
 class Draft final : public Log {
@@ -39,100 +35,74 @@ class Draft final : public Log {
 
 }  // namespace
 
+Buffers::Buffers(Parts parts, const Config& config) : parts_(parts), config_(config) {
+  for (const auto& each : config.buffers) {
+    entries_.push_back({each, parts.metrics.add_buffer(each.path, each.topic),
+                        LockRequest(LockFile::path_for(each.path)),
+                        RotatedSearch(each, config, parts.log)});
+  }
+}
+
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
-  std::vector<std::pair<std::size_t, OpenFailure>> failures;
-  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
-    const auto& config = config_.buffers[i];
-    auto& metrics = parts_.metrics.add_buffer(config.path, config.topic);
+  std::vector<std::pair<Entry*, OpenFailure>> failures;
+  for (auto& entry : entries_) {
     const Opening opening{config_.fence, nullptr, {}, config_.once};
-    const auto failure = open_one(config, metrics, opening, now, parts_.log);
+    const auto failure = open_one(entry, opening, now, parts_.log);
     if (!failure) {
-      tell_of_earlier(*held_.back());
+      tell_of_earlier(entry);
       continue;
     }
     if (config_.once) return failure;
-    failures.emplace_back(i, *failure);
+    failures.emplace_back(&entry, *failure);
   }
   const bool any_open = !held_.empty();
-  for (const auto& [i, failure] : std::span(failures).subspan(any_open ? 0 : 1)) {
-    note_failure(i, failure,
+  for (const auto& [entry, failure] : std::span(failures).subspan(any_open ? 0 : 1)) {
+    note_failure(*entry, failure,
                  any_open ? "the others go on, and it is tried again each second"
                           : "no buffer can be opened");
   }
   if (!any_open) return failures.front().second;
-  for (std::size_t i = 0; i < config_.buffers.size(); ++i)
-    look_for_rotated(i);
+  for (auto& entry : entries_)
+    look_for_rotated(entry);
   take_rotated(now);
   return std::nullopt;
 }
 
-void Buffers::tell_of_earlier(const Held& held) {
-  const auto& config = held.config;
+/// Of the file that was opened last.
+void Buffers::tell_of_earlier(const Entry& entry) {
+  const auto& config = entry.config;
   if (const auto kept = set_aside_before(config))
     parts_.log.warning("{}: {}", config.path, kept->text());
   tell_of_orphans(config, parts_.log);
-  const auto lost = noted_losses(*held.buffer.file);
+  const auto lost = noted_losses(*held_.back()->buffer.file);
   if (lost && is_any(*lost))
     parts_.log.warning("{}: lost in earlier runs: {}; {}", config.path, text_of(*lost),
                        kForgetLosses);
 }
 
 // True: it is news.
-bool Buffers::note_failure(std::size_t index, const OpenFailure& failure, std::string_view then) {
-  auto& buffer = parts_.metrics.buffers[index];
-  const bool is_named = failure.text.find(buffer.path) != std::string::npos;
-  const auto text = is_named ? failure.text : buffer.path + ": " + failure.text;
-  if (text == buffer.trouble.get()) return false;
-  buffer.trouble.set(text);
+bool Buffers::note_failure(Entry& entry, const OpenFailure& failure, std::string_view then) {
+  const auto& path = entry.config.path;
+  const bool is_named = failure.text.find(path) != std::string::npos;
+  const auto text = is_named ? failure.text : path + ": " + failure.text;
+  if (text == entry.metrics.trouble.get()) return false;
+  entry.metrics.trouble.set(text);
   parts_.log.error("{}; {}", text, then);
   return true;
 }
 
-std::optional<OpenFailure> Buffers::open_one(const BufferConfig& config, BufferMetrics& metrics,
-                                             const Opening& opening, TimePoint now, Log& log) {
+std::optional<OpenFailure> Buffers::open_one(Entry& entry, const Opening& opening, TimePoint now,
+                                             Log& log) {
   const bool rotated = !opening.path.empty();
-  const auto before = filesystem_now();
-  auto held = std::make_unique<Held>(
-      Held{config, metrics, make_key_source(config), {}, {}, {}, nullptr, rotated, rotated, now});
-  if (!config.is_quarantine) {
-    held->quarantine = std::make_unique<QuarantineFile>(
-        config.path, PosixFile::Creation{config.mode, config.group});
-  }
-  if (auto failure = open_buffer(config, opening, log, held->buffer)) return failure;
-  if (auto failure = find_old_keys(*held)) return failure;
-  held->losses = std::make_unique<LossAccount>(*held->buffer.file, metrics);
-  if (const auto lost = held->buffer.lost_bytes; lost > 0)
-    held->losses->add_unread(LossReason::truncated, lost);
-  held->opened = before;
+  auto held = std::make_unique<HeldFile>(entry.config, entry.metrics, parts_.log, rotated, now);
+  if (auto failure = held->open(opening, log)) return failure;
   add_pipe(*held, now);
   watch(*held);
   held_.push_back(std::move(held));
   return std::nullopt;
 }
 
-// What waits keeps the keys by which it was first sent, or it could come to a partition that has
-// later records.
-std::optional<OpenFailure> Buffers::find_old_keys(Held& held) {
-  const auto& spread = held.buffer.checkpoint->spread();
-  const auto rule = key_rule_of(held.config);
-  if (spread.stripe_bytes == 0 || spread.key_rule == rule) return std::nullopt;
-  auto before = held.config;
-  if (set_key_rule(before, spread.key_rule)) {
-    held.old_keys = make_key_source(before);
-    return std::nullopt;
-  }
-  const auto left = bytes_behind_front(*held.buffer.file);
-  const bool is_free = held.config.order == Order::relaxed || (left && *left == 0) ||
-                       spread.topic_checksum != crc32c(held.config.topic);
-  if (is_free) return std::nullopt;
-  return OpenFailure{ExitCode::config,
-                     held.config.path +
-                         ": key_constant or key_json is another than when what waits in it was "
-                         "first sent, and too long to be remembered: set it as it was until that "
-                         "is delivered, or order to relaxed"};
-}
-
-void Buffers::add_pipe(Held& held, TimePoint now) {
+void Buffers::add_pipe(HeldFile& held, TimePoint now) {
   auto pipe = std::make_unique<Pipe>(
       Pipe::Parts{*held.buffer.file, *held.buffer.checkpoint, parts_.sink, parts_.pool,
                   held.metrics, *held.losses, parts_.log, held.quarantine.get(), held.keys.get(),
@@ -142,7 +112,7 @@ void Buffers::add_pipe(Held& held, TimePoint now) {
   parts_.forwarder.add(std::move(pipe));
 }
 
-void Buffers::watch(const Held& held) {
+void Buffers::watch(const HeldFile& held) {
   if (!parts_.watch.available()) return;
   const auto id = held.pipe->owner();
   for (const auto& watched : {parts_.watch.add_name(id, held.config.path),
@@ -167,7 +137,7 @@ bool Buffers::wake_grown_quarantines() {
   for (auto& held : held_) {
     if (!held->config.is_quarantine) continue;
     const auto facts = held->buffer.file->facts();
-    if (!facts || facts->size == std::exchange(held->size, facts->size)) continue;
+    if (!facts || facts->size == std::exchange(held->size_woken, facts->size)) continue;
     held->pipe->wake();
     any = true;
   }
@@ -181,19 +151,19 @@ void Buffers::look(TimePoint now) {
   if (names_changed_ && now >= names_due_) look_at_names(now);
   if (now < look_due_) return;
   look_due_ = now + kLookDelay;
-  let_go_if([&](Held& held) { return is_lost(held); });
+  let_go_if([&](HeldFile& held) { return is_lost(held); });
   for (auto& held : held_) {
-    look_at_quarantine(*held);
-    if (!config_.once) look_at_name(*held, now);
+    held->look_at_quarantine();
+    if (!config_.once) held->look_at_name(now, config_.once);
   }
-  let_go_if([&](Held& held) { return is_spent(held, now); });
+  let_go_if([&](HeldFile& held) { return is_spent(held, now); });
   look_for_rotated_again(now);
   if (!config_.once) take_new_files(now, Missing::any);
 }
 
 // All are judged before the first goes, since to judge one may mean to look at the others.
-void Buffers::let_go_if(const std::function<bool(Held&)>& is_done) {
-  std::set<const Held*> done;
+void Buffers::let_go_if(const std::function<bool(HeldFile&)>& is_done) {
+  std::set<const HeldFile*> done;
   for (const auto& held : held_)
     if (is_done(*held)) done.insert(held.get());
   for (const auto* held : done) {
@@ -205,12 +175,11 @@ void Buffers::let_go_if(const std::function<bool(Held&)>& is_done) {
 
 // Where another agent has taken it over there is nothing here that may still be noted or freed. A
 // look that fails otherwise says nothing: one that was deleted would be gone with what waits in it.
-bool Buffers::is_lost(Held& held) {
+bool Buffers::is_lost(HeldFile& held) {
   const auto ours = held.buffer.lock->look();
   if (ours || ours.error().kind() != ErrorKind::busy) return false;
   lost_one_ = true;
-  looked_.erase(&held.config);  // what was seen is the other's to note
-  unnoted_.erase(&held.config);
+  entry_of(held).rotated.forget_look();
   parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
   held.metrics.set_state(BufferState::starting);
   return true;
@@ -218,23 +187,14 @@ bool Buffers::is_lost(Held& held) {
 
 // Its state is of another file by now, and must not be found by the next start: so that is settled
 // at once, and once more when the reports for what was in flight are in.
-void Buffers::follow_truncation(Held& held, TimePoint now) {
-  if (!held.settled_anew) held.settled_anew = settle_anew(held, now).has_value();
+void Buffers::follow_truncation(HeldFile& held, TimePoint now) {
+  if (!held.settled_anew) held.settled_anew = held.settle_anew(now).has_value();
   if (held.settled_anew && held.pipe->is_due_anew(now)) begin_anew(held, now);
 }
 
-std::optional<std::unique_ptr<Checkpoint>> Buffers::settle_anew(Held& held, TimePoint now) {
-  auto checkpoint = settle_again(held.config, *held.buffer.file,
-                                 held.settled_anew ? nullptr : &parts_.log);
-  if (checkpoint) return std::move(*checkpoint);
-  parts_.log.error("{}: {}; trying again", held.config.path, checkpoint.error().message());
-  held.anew_due = now + kLookDelay;
-  return std::nullopt;
-}
-
 // Reports that are still to come for the old pipe free nothing, and are heard no more.
-bool Buffers::begin_anew(Held& held, TimePoint now) {
-  auto checkpoint = settle_anew(held, now);
+bool Buffers::begin_anew(HeldFile& held, TimePoint now) {
+  auto checkpoint = held.settle_anew(now);
   if (!checkpoint) return false;
   held.settled_anew = false;
   held.pipe->give_up(LossReason::truncated);
@@ -252,85 +212,44 @@ void Buffers::look_at_names(TimePoint now) {
   names_changed_ = false;
   names_due_ = now + kNamesDelay;
   for (auto& held : held_)
-    look_at_name(*held, now);
+    held->look_at_name(now, config_.once);
   take_new_files(now, Missing::renamed);
 }
 
-void Buffers::look_at_name(Held& held, TimePoint now) {
-  auto& buffer = held.buffer;
-  if (!buffer.is_named && buffer.checkpoint->attributes_supported())
-    buffer.is_named = note_name(held.config, config_.once, *buffer.file).ok();
-  if (held.replaced) tell_if_gone(held);
-  if (held.rotated) return;
-  const auto same = held.buffer.file->same_file_as_path();
-  if (!same || *same != held.replaced) return;
-  held.replaced = !*same;
-  held.busy = now;
-  if (*same) return parts_.log.info("{}: has its name again", held.config.path);
-  parts_.log.warning("{}: {}; a new file under the name is taken at once", held.config.path,
-                     fate_of(held));
-  const auto facts = held.buffer.file->facts();
-  held.is_gone = facts && !facts->has_name;
-}
-
-// It had another name until now, by which a later start would have found it.
-void Buffers::tell_if_gone(Held& held) {
-  const auto facts = held.buffer.file->facts();
-  if (held.is_gone || !facts || facts->has_name) return;
-  held.is_gone = true;
-  if (!held.pipe->drained())
-    parts_.log.warning("{}: {} was {}", held.config.path, held.buffer.file->path(), fate_of(held));
-}
-
-// Requeue, or a pipe of its own, moves its front beside us.
-void Buffers::look_at_quarantine(Held& held) {
-  const auto path = quarantine_path(held.config.path);
-  struct statx found {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_CTIME, &found) < 0) {
-    held.quarantine_changed_ns = 0;
-    return held.metrics.quarantine_bytes.set(0);
-  }
-  const auto changed = nanoseconds(found.stx_ctime);
-  if (changed == std::exchange(held.quarantine_changed_ns, changed)) return;
-  const auto file = PosixFile::open(path);
-  if (!file) return;
-  if (const auto left = bytes_behind_front(**file)) held.metrics.quarantine_bytes.set(*left);
-}
-
 void Buffers::take_new_files(TimePoint now, Missing which) {
-  for (std::size_t i = 0; i < config_.buffers.size(); ++i) {
-    const auto& config = config_.buffers[i];
-    const auto is_held = [&](bool replaced) {
-      return std::any_of(held_.begin(), held_.end(), [&](const auto& held) {
-        return &held->config == &config && held->replaced == replaced;
-      });
-    };
-    if (is_held(false) || (which == Missing::renamed && !is_held(true))) continue;
+  for (auto& entry : entries_) {
+    if (file_of(entry, false) || (which == Missing::renamed && !file_of(entry, true))) continue;
     Draft draft;
-    auto& trouble = parts_.metrics.buffers[i].trouble;
-    auto& request =
-        requests_.try_emplace(&config, LockFile::path_for(config.path)).first->second;
-    const Opening opening{config_.fence, &request, {}, config_.once};
-    const auto failure = open_one(config, parts_.metrics.buffers[i], opening, now, draft);
-    if (failure && request.is_undecided()) continue;
+    const Opening opening{config_.fence, &entry.request, {}, config_.once};
+    const auto failure = open_one(entry, opening, now, draft);
+    if (failure && entry.request.is_undecided()) continue;
     if (failure) {
-      if (note_failure(i, *failure, "trying again each second")) draft.say(parts_.log);
+      if (note_failure(entry, *failure, "trying again each second")) draft.say(parts_.log);
       continue;
     }
     draft.say(parts_.log);
-    if (!trouble.get().empty()) tell_of_earlier(*held_.back());
+    auto& trouble = entry.metrics.trouble;
+    if (!trouble.get().empty()) tell_of_earlier(entry);
     trouble.set("");
-    look_for_rotated(i);
+    look_for_rotated(entry);
   }
 }
 
-bool Buffers::is_spent(Held& held, TimePoint now) {
+/// The one that has its buffer's name, or one that has lost it. nullptr: none is open.
+const HeldFile* Buffers::file_of(const Entry& entry, bool replaced) const {
+  const auto found = std::find_if(held_.begin(), held_.end(), [&](const auto& held) {
+    return &held->config == &entry.config && held->replaced == replaced;
+  });
+  return found == held_.end() ? nullptr : found->get();
+}
+
+bool Buffers::is_spent(HeldFile& held, TimePoint now) {
   const auto facts = held.buffer.file->facts();
   const bool has_grown = facts && std::exchange(held.size_seen, facts->size) != facts->size;
   if (has_grown || held.pipe->has_work_left()) held.busy = now;
-  if (!held.replaced || !is_quiet(held, now)) return false;
+  if (!held.replaced || !held.is_quiet(now)) return false;
   held.pipe->finish(now);
-  if (!save_orphan(held, Source::kept)) {
+  if (!held.save_orphan(Source::kept)) {
     held.busy = now;  // again in a while
     return false;
   }
@@ -340,7 +259,7 @@ bool Buffers::is_spent(Held& held, TimePoint now) {
                   unfinished == 0 ? ""
                                   : "; " + counted(unfinished, "byte") +
                                         " at its end are no whole record, and stay there");
-  unnoted_.insert(&held.config);
+  entry_of(held).rotated.note_later();
   return true;
 }
 
@@ -349,59 +268,193 @@ bool Buffers::finish(TimePoint now) {
   for (auto& held : held_) {
     held->pipe->finish(now);
     if (held->pipe->shrunk()) finish_anew(*held, now);
-    tell_of_new_name(*held);
-    const bool saved = save_orphan(*held, Source::given_up);
+    held->tell_of_new_name();
+    const bool saved = held->save_orphan(Source::given_up);
     const bool may_have_name = !held->replaced && !held->buffer.file->facts();
     if (!saved && !may_have_name) held->pipe->give_up(LossReason::deleted);
     all = saved && all;
-    note_losses_at_end(*held);
-    note_seen_at_end(*held);
+    held->note_losses_at_end();
+    look_at_end(*held);
   }
   return all;
 }
 
-void Buffers::finish_anew(Held& held, TimePoint now) {
+void Buffers::finish_anew(HeldFile& held, TimePoint now) {
   if (!begin_anew(held, now)) return held.pipe->give_up(LossReason::truncated);
   held.pipe->finish(now);
 }
 
-// On the file that has the name now, where one does: nobody finds the other any more.
-void Buffers::note_losses_at_end(Held& held) {
-  if (held.losses->is_noted()) return;
-  const auto file = PosixFile::open(held.config.path);
-  const auto noted = !held.replaced ? held.losses->store_on(*held.buffer.file)
-                     : file         ? held.losses->store_on(**file)
-                                    : Status(file.error());
-  if (noted) return;
-  parts_.log.error("{}: what was lost is not noted: {}", held.config.path, noted.error().message());
+
+// At a start, and when a file was replaced: it may have been so twice since anybody looked.
+void Buffers::look_for_rotated(Entry& entry) {
+  const auto* live = file_of(entry, false);
+  entry.rotated.look(known_files(), live ? std::optional(live->opened) : std::nullopt);
+  note_look(entry);
 }
 
-bool Buffers::save_orphan(Held& held, Source source) {
-  auto& file = *held.buffer.file;
-  auto& checkpoint = *held.buffer.checkpoint;
-  const auto facts = file.facts();
-  const auto end = checkpoint.space().end();
-  if (!facts || !end) {
-    parts_.log.error("{}: nobody knows whether it was deleted, and what it holds is not saved: {}",
-                     held.config.path, (facts ? end.error() : facts.error()).message());
-    return false;
+/// What could not be looked at before, and what could not be noted.
+void Buffers::look_for_rotated_again(TimePoint now) {
+  for (auto& entry : entries_) {
+    if (entry.rotated.is_unnoted()) note_look(entry);
+    look_for_moved(entry);
+    if (entry.rotated.is_due_again(now)) look_for_rotated(entry);
   }
-  if (facts->has_name || *end <= checkpoint.front()) return true;
-  // Mounted alone (a container's), it is deleted elsewhere and still here, until it is unmounted.
-  const auto same = file.same_file_as_path();
-  if (same && *same) source = Source::kept;
-  const auto path = orphan_path(held.config.path, to_string(checkpoint.state().uuid));
-  if (source == Source::given_up && held.buffer.reserve != nullptr)
-    (void)held.buffer.reserve->give_up();  // room for the copy
-  const auto saved = save_rest(checkpoint, path, held.config, source);
-  if (saved) {
-    parts_.log.warning("{}: was deleted with data in it: that is in {} now; {}", held.config.path,
-                       *saved, how_to_forward(*saved, held.config));
-    return true;
+}
+
+/// Those that wait for their turn may get other names meanwhile, or none.
+void Buffers::look_for_moved(Entry& entry) {
+  const auto moved = entry.rotated.take_moved();
+  if (moved.empty()) return;
+  look_for_rotated(entry);
+  const auto known = known_files();
+  for (const auto& file : moved)
+    if (known.count(file.id) == 0) entry.rotated.tell_of_gone(file);
+}
+
+/// Files may have come and gone under the name, and the one that was open be back. All that was
+/// renamed by now was seen to be, if the path still leads to the file.
+void Buffers::look_at_end(const HeldFile& held) {
+  const auto now = filesystem_now();
+  const auto same = held.buffer.file->same_file_as_path();
+  if (held.replaced || held.rotated || !same || !*same) return;
+  auto& entry = entry_of(held);
+  entry.rotated.look(known_files(), held.opened);
+  entry.rotated.set_looked(now);
+  note_look(entry);
+}
+
+/// Nothing is left that a start would have to find by that time: not in a file whose state does not
+/// stand in it yet, nor in one that has lost its name.
+void Buffers::note_look(Entry& entry) {
+  entry.rotated.note(std::all_of(held_.begin(), held_.end(), [&](const auto& held) {
+    if (&held->config != &entry.config) return true;
+    const bool is_left = (held->replaced || held->rotated) && !held->pipe->drained();
+    return held->buffer.checkpoint->is_stored() && !is_left;
+  }));
+}
+
+/// Forwarded already, or about to be.
+std::set<FileId> Buffers::known_files() const {
+  std::set<FileId> known;
+  for (const auto& held : held_)
+    if (const auto id = file_id(*held->buffer.file)) known.insert(*id);
+  for (const auto& entry : entries_)
+    for (const auto& file : entry.rotated.waiting())
+      known.insert(file.id);
+  return known;
+}
+
+// A few at a time, however many there are: each has descriptors of its own.
+void Buffers::take_rotated(TimePoint now) {
+  if (now < rotated_due_) return;
+  for (auto& entry : entries_) {
+    auto& waiting = entry.rotated.waiting();
+    while (!waiting.empty() && has_place_for(entry)) {
+      const auto taken = take_rotated(entry, waiting.front(), now);
+      if (taken == Taken::undecided) {
+        rotated_due_ = now + kRetryDelay;
+        break;
+      }
+      waiting.pop_front();
+      if (taken == Taken::moved) {
+        look_for_rotated(entry);
+        break;
+      }
+      note_look(entry);
+    }
   }
-  parts_.log.error("{}: was deleted, and what it holds cannot be saved: {}", held.config.path,
-                   saved.error().message());
-  return false;
+}
+
+/// Each buffer has one, whatever the others wait for.
+bool Buffers::has_place_for(const Entry& entry) const {
+  constexpr std::ptrdiff_t kAtOnceMax = 16;
+  const auto open = [&](auto counts) { return std::count_if(held_.begin(), held_.end(), counts); };
+  return open([](const auto& held) { return held->rotated; }) < kAtOnceMax ||
+         open([&](const auto& held) {
+           return held->rotated && &held->config == &entry.config;
+         }) == 0;
+}
+
+Buffers::Taken Buffers::take_rotated(Entry& entry, RotatedSearch::Waiting& file, TimePoint now) {
+  if (file.has_moved()) return Taken::moved;
+  const auto& path = entry.config.path;
+  const Opening opening{config_.fence, &file.request, file.path, config_.once};
+  const auto failure = open_one(entry, opening, now, parts_.log);
+  if (failure && file.request.is_undecided()) return Taken::undecided;
+  entry.rotated.set_taken(file.path, !failure);
+  if (failure) {
+    parts_.log.warning("{}: {} was this buffer once; it is not forwarded: {}", path, file.path,
+                       failure->text);
+    return Taken::no;
+  }
+  const auto& held = *held_.back();
+  if (config_.once) (void)held.pipe->limit_to_present();
+  const auto left = bytes_behind_front(*held.buffer.file);
+  if (left && *left == 0) {
+    parts_.log.info("{}: {} was this buffer, and a producer may still have it open: it is read "
+                    "until none has",
+                    path, file.path);
+    return Taken::yes;
+  }
+  parts_.log.warning(
+      "{}: {} was this buffer, and holds {} bytes behind what is known to be delivered: they are "
+      "forwarded now. Do not rotate a buffer: it frees itself",
+      path, file.path, left ? *left : 0);
+  return Taken::yes;
+}
+
+bool Buffers::has_rotated_left() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const auto& entry) { return !entry.rotated.waiting().empty(); });
+}
+
+bool Buffers::has_untaken() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) {
+    return entry.rotated.has_unknown() || entry.rotated.has_untaken();
+  });
+}
+
+bool Buffers::has_unread() const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return !entry.rotated.waiting().empty() || entry.rotated.has_unknown() ||
+           !unread_under_name(entry.config).empty();
+  });
+}
+
+bool Buffers::tell_of_unread() const {
+  bool any = false;
+  for (const auto& entry : entries_) {
+    any = entry.rotated.tell_of_rest() || any;
+    const auto unread = config_.once ? "" : unread_under_name(entry.config);
+    if (unread.empty()) continue;
+    any = true;
+    parts_.log.warning("{}: not delivered, stays in the buffer: {}", entry.config.path, unread);
+  }
+  return any;
+}
+
+/// What waits in the file that has the buffer's name and is not open here: a buffer that could not
+/// be opened, or one that has come since somebody last looked. "" for nothing.
+std::string Buffers::unread_under_name(const BufferConfig& config) const {
+  struct stat found {};
+  const bool is_missing = ::stat(config.path.c_str(), &found) < 0;
+  if (is_missing && (errno == ENOENT || errno == ENOTDIR)) return "";
+  if (!is_missing && (!S_ISREG(found.st_mode) || found.st_size == 0)) return "";
+  if (const auto id = file_id(config.path); id && is_held(*id)) return "";
+  const auto file = PosixFile::open(config.path);
+  const auto left = file ? bytes_behind_front(**file) : file.error();
+  if (!left) return "nobody knows how much: " + left.error().message();
+  return *left == 0 ? "" : counted(*left, "byte");
+}
+
+bool Buffers::is_held(const FileId& id) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const auto& held) { return file_id(*held->buffer.file) == id; });
+}
+
+Buffers::Entry& Buffers::entry_of(const HeldFile& held) {
+  return *std::find_if(entries_.begin(), entries_.end(),
+                       [&](const auto& entry) { return &entry.config == &held.config; });
 }
 
 }  // namespace punchline
