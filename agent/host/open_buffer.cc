@@ -140,8 +140,11 @@ std::optional<OpenFailure> take_lock(const BufferConfig& config, const Opening& 
 void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
   if (!opened.checkpoint->attributes_supported()) return;
   const auto standing = opened.file->attribute(kLimitsAttribute);
-  const bool blocks = config.when_full == WhenFull::block;
-  const WriterLimits limits{config.record_bytes_max, blocks ? config.bytes_max : 0};
+  const bool blocks = config.when_full == WhenFull::block && config.bytes_max > 0;
+  // A block is freed only as a whole: writers would wait for ever for what is done in the last one.
+  const auto held_min = 2 * opened.limits.block_bytes;
+  const WriterLimits limits{config.record_bytes_max,
+                            blocks ? std::max(config.bytes_max, held_min) : 0};
   const bool is_default = limits == WriterLimits{};
   if (is_default && standing && !standing->has_value()) return;
   const auto noted = is_default ? opened.file->remove_attribute(kLimitsAttribute)

@@ -78,6 +78,22 @@ TEST_CASE("block: who waits hears that the limit was raised") {
   CHECK(inspect(place.buffer).waiting_records == 30'000);
 }
 
+TEST_CASE("block: with less than a block of the filesystem no writer waits for what is delivered") {
+  Place place;
+  place.setup.before = {"env", "PUNCHLINE_BYTES_MAX=1", "PUNCHLINE_WHEN_FULL=block"};
+  place.append("");
+  Agent agent(place.setup);
+  REQUIRE(agent.drains());
+  for (int i = 0; i < 20; ++i) {
+    write_file(place.folder.file("input"), std::string(300, 'x') + "\n");
+    auto command = punchline({"append", place.buffer});
+    command.stdin_path = place.folder.file("input");
+    REQUIRE(run(command, seconds(20)).exit.code == 0);
+    REQUIRE(agent.drains());
+  }
+  CHECK(agent.stop().code == 0);
+}
+
 TEST_CASE("block: who waits can be interrupted") {
   Full place("block");
   auto append = place.append_lines(30'000);
