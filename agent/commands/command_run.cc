@@ -366,8 +366,7 @@ std::optional<ExitCode> Run::outcome_of_stop(TimePoint now) {
   }
   if (!stopping_.is_over(now, forwarder_->settled())) return std::nullopt;
   if (!config_.once) return ExitCode::ok;
-  const bool drained = forwarder_->drained() && !buffers_->has_rotated_left();
-  return drained ? once_outcome() : ExitCode::temporary;
+  return forwarder_->drained() ? once_outcome() : ExitCode::temporary;
 }
 
 ExitCode Run::once_outcome() const {
