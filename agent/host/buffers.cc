@@ -180,8 +180,10 @@ bool Buffers::is_lost(HeldFile& held) {
   if (ours || ours.error().kind() != ErrorKind::busy) return false;
   lost_one_ = true;
   entry_of(held).rotated.forget_look();
-  parts_.log.error("{}; it is not forwarded from here any more", ours.error().message());
+  const auto text = ours.error().message() + "; it is not forwarded from here any more";
+  parts_.log.error("{}", text);
   held.metrics.set_state(BufferState::starting);
+  held.metrics.trouble.set(text);
   return true;
 }
 
@@ -349,7 +351,7 @@ void Buffers::take_rotated(TimePoint now) {
   if (now < rotated_due_) return;
   for (auto& entry : entries_) {
     auto& waiting = entry.rotated.waiting();
-    while (!waiting.empty() && has_place_for(entry)) {
+    while (!waiting.empty() && has_place_for(entry, waiting.front(), now)) {
       const auto taken = take_rotated(entry, waiting.front(), now);
       if (taken == Taken::undecided) {
         rotated_due_ = now + kRetryDelay;
@@ -365,14 +367,22 @@ void Buffers::take_rotated(TimePoint now) {
   }
 }
 
-/// Each buffer has one, whatever the others wait for.
-bool Buffers::has_place_for(const Entry& entry) const {
+/// Each buffer has one, whatever the others wait for. Files of which nothing is left stay for as
+/// long as somebody has them open, and take no place of those that hold something.
+bool Buffers::has_place_for(const Entry& entry, const RotatedSearch::Waiting& file,
+                            TimePoint now) const {
   constexpr std::ptrdiff_t kAtOnceMax = 16;
-  const auto open = [&](auto counts) { return std::count_if(held_.begin(), held_.end(), counts); };
-  return open([](const auto& held) { return held->rotated; }) < kAtOnceMax ||
-         open([&](const auto& held) {
-           return held->rotated && &held->config == &entry.config;
-         }) == 0;
+  constexpr std::ptrdiff_t kOpenMax = 256;
+  std::ptrdiff_t open = 0, at_work = 0, of_entry = 0;
+  for (const auto& held : held_) {
+    if (!held->rotated) continue;
+    const bool may_go_soon = now < held->busy + 2 * kLookDelay;
+    const bool counts = file.is_empty || held->pipe->has_work_left() || may_go_soon;
+    ++open;
+    at_work += counts ? 1 : 0;
+    of_entry += counts && &held->config == &entry.config ? 1 : 0;
+  }
+  return of_entry == 0 || (at_work < kAtOnceMax && open < kOpenMax);
 }
 
 Buffers::Taken Buffers::take_rotated(Entry& entry, RotatedSearch::Waiting& file, TimePoint now) {
@@ -405,7 +415,7 @@ Buffers::Taken Buffers::take_rotated(Entry& entry, RotatedSearch::Waiting& file,
 
 bool Buffers::has_rotated_left() const {
   return std::any_of(entries_.begin(), entries_.end(),
-                     [](const auto& entry) { return !entry.rotated.waiting().empty(); });
+                     [](const auto& entry) { return entry.rotated.has_waiting(); });
 }
 
 bool Buffers::has_untaken() const {
@@ -416,7 +426,7 @@ bool Buffers::has_untaken() const {
 
 bool Buffers::has_unread() const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
-    return !entry.rotated.waiting().empty() || entry.rotated.has_unknown() ||
+    return entry.rotated.has_waiting() || entry.rotated.has_unknown() ||
            !unread_under_name(entry.config).empty();
   });
 }

@@ -58,7 +58,7 @@ class Buffers {
   bool wake_grown_quarantines();
   /// Another agent has taken over one of the buffers, which is not forwarded here any more.
   bool has_lost_one() const { return lost_one_; }
-  /// Files that were a buffer still wait to be taken.
+  /// Files that were a buffer, and hold something, still wait to be taken.
   bool has_rotated_left() const;
   /// Some of them could not be taken.
   bool has_untaken() const;
@@ -99,7 +99,7 @@ class Buffers {
   void note_look(Entry& entry);
   void take_rotated(TimePoint now);
   Taken take_rotated(Entry& entry, RotatedSearch::Waiting& file, TimePoint now);
-  bool has_place_for(const Entry& entry) const;
+  bool has_place_for(const Entry& entry, const RotatedSearch::Waiting& file, TimePoint now) const;
   std::set<FileId> known_files() const;
 
   void let_go_if(const std::function<bool(HeldFile&)>& is_done);

@@ -8,21 +8,34 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "buffer/base/timestamp.h"
 #include "buffer/descriptor.h"
+#include "buffer/state.h"
 #include "buffer/wall_time.h"
 
 namespace punchline {
 namespace {
 
-// On the lock file: decimal nanoseconds since the epoch, one time or two (Noted).
+// On the lock file: decimal nanoseconds since the epoch, one time or two (Noted), and " @" with that
+// file's identity, since a lock file that was copied says nothing about the files beside it.
+// Programs before this one have noted none.
 constexpr std::string_view kSeenAttribute = "user.punchline.seen";
+constexpr std::string_view kIdentityMark = " @";
 constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /// When agents have looked, as a lock file says: the last time, and one that lay in a time to come
 /// by then, as the clock was behind. Empty: none has, or it could not be noted.
 using Noted = std::vector<std::int64_t>;
+
+Result<std::string> identity_of(const Descriptor& file) {
+  const auto facts = file.facts();
+  if (!facts) return facts.error();
+  const bool is_told = (facts->stx_mask & STATX_BTIME) != 0;
+  const auto birth_ns = is_told ? nanoseconds(facts->stx_btime) : 0;
+  return std::string(kIdentityMark) + std::to_string(fold_identity(facts->stx_ino, birth_ns));
+}
 
 /// Errors: it cannot be looked at.
 Result<Noted> noted_looks(const std::string& lock_path) {
@@ -37,7 +50,13 @@ Result<Noted> noted_looks(const std::string& lock_path) {
     return noted.error();
   }
   if (!*noted) return Noted();
-  std::istringstream words(**noted);
+  const auto at = (*noted)->find(kIdentityMark);
+  if (at != std::string::npos) {
+    const auto identity = identity_of(*file);
+    if (!identity) return identity.error();
+    if ((*noted)->substr(at) != *identity) return Noted();
+  }
+  std::istringstream words((*noted)->substr(0, at));
   Noted looks{std::istream_iterator<std::int64_t>(words), {}};
   return words.eof() ? looks : Noted();
 }
@@ -77,8 +96,9 @@ LastLook note_look(const std::string& lock_path, struct timespec looked) {
   auto text = std::to_string(looked_ns);
   if (!looks.empty()) text += ' ' + std::to_string(*std::max_element(looks.begin(), looks.end()));
   looks.push_back(looked_ns);
-  if (const auto file = Descriptor::open(lock_path, kLockFileFlags); file)
-    (void)file->set_attribute(kSeenAttribute, text);
+  const auto file = Descriptor::open(lock_path, kLockFileFlags);
+  const auto identity = file ? identity_of(*file) : file.error();
+  if (identity) (void)file->set_attribute(kSeenAttribute, text + *identity);
   return last_of(looks);
 }
 

@@ -72,10 +72,6 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   if (!left) return left.error();
   auto noted = file.attribute(kNameAttribute);
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted.error();
-  const auto lock_path = LockFile::path_for(file.path());
-  const bool has_lock_file = ::access(lock_path.c_str(), F_OK) == 0;
-  const auto own_look = has_lock_file ? last_look(lock_path) : LastLook();
-  if (!own_look) return own_look.error();
   return Beside{
       .name = name,
       .noted_name = noted ? std::move(*noted) : std::nullopt,
@@ -85,8 +81,7 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
       .born_ns = facts->birth_ns,
       .modified_ns = facts->modified_ns,
       .changed_ns = nanoseconds(changed->stx_ctime),
-      .has_lock_file = has_lock_file,
-      .own_look_ns = *own_look,
+      .has_lock_file = ::access(LockFile::path_for(file.path()).c_str(), F_OK) == 0,
       .is_open = [&file]() -> std::optional<bool> {
         const auto nobody = file.nobody_writes();
         return nobody ? std::optional(!*nobody) : std::nullopt;
@@ -163,7 +158,7 @@ Judged judge_open(PosixFile& file, const Candidate& candidate, const Sought& sou
   const bool is_newer = seen->state == Beside::State::newer;
   return {seen->modified_ns,
           {path, candidate.id, verdict_on(*seen, sought),
-           is_newer ? newer_version(file).message() : ""}};
+           is_newer ? newer_version(file).message() : "", seen->bytes_left == 0}};
 }
 
 /// Nothing where the name leads elsewhere by now.
@@ -253,8 +248,15 @@ Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file) {
   const auto noted = file.attribute(kNameAttribute);
   if (!noted) return noted.error();
   if (*noted == name) return {};
-  if (by_hand && *noted && was_rotated_from(config, **noted)) return {};
-  if (by_hand && !*noted) name = rotated_from(config).value_or(name);
+  if (!*noted) {
+    if (by_hand) name = rotated_from(config).value_or(name);
+    return file.set_attribute(kNameAttribute, name);
+  }
+  if (by_hand && was_rotated_from(config, **noted)) return {};
+  // Until it is delivered, a start of the buffer that it was must find it by that name.
+  const auto left = bytes_behind_front(file);
+  if (!left) return left.error();
+  if (*left > 0) return Error(ErrorKind::busy, 0, file.path() + " is not delivered yet");
   return file.set_attribute(kNameAttribute, name);
 }
 
@@ -304,7 +306,9 @@ void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>
         config.path, counted(count, "file"), undated.front(),
         count > 1 ? " to " + undated.back() : "", how_to_take_in(undated.front(), config));
   }
-  for (const auto& [path, id, verdict, why] : found) {
+  for (const auto& each : found) {
+    const auto& path = each.path;
+    const auto verdict = each.verdict;
     if (verdict == Verdict::copy) {
       log.warning("{}: {} is a copy of what was this buffer: what of it was not delivered before "
                   "is not known, and it is not forwarded: {}",

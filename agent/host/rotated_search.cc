@@ -7,6 +7,7 @@
 #include "agent/host/last_look.h"
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
+#include "buffer/checkpoint.h"
 #include "buffer/lock_file.h"
 #include "buffer/wall_time.h"
 
@@ -16,6 +17,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookAgainDelay = 5s;
+
+bool holds_something(const std::string& path) {
+  const auto file = PosixFile::open(path);
+  const auto left = file ? bytes_behind_front(**file) : file.error();
+  return left && *left > 0;
+}
 
 }  // namespace
 
@@ -38,10 +45,13 @@ void RotatedSearch::look(const std::set<FileId>& known, std::optional<struct tim
   auto& seen = seen_->second;
   auto found = find_rotated(config_, all_, seen);
   std::erase_if(found, [&](const auto& each) { return each.id && known.count(*each.id) > 0; });
-  for (const auto& [path, id, verdict, why] : found) {
-    if (verdict == Verdict::to_forward)
-      waiting_.push_back({path, *id, LockRequest(LockFile::path_for(config_.path))});
+  for (const auto& each : found) {
+    if (each.verdict == Verdict::to_forward) {
+      waiting_.push_back({each.path, *each.id, each.is_empty,
+                          LockRequest(LockFile::path_for(config_.path))});
+    }
   }
+  put_in_order();
   tell_of_closed(found);
   tell_of_unknown(found);
   std::erase_if(found, [&](const auto& each) {  // by whatever names it has had
@@ -55,28 +65,37 @@ void RotatedSearch::look(const std::set<FileId>& known, std::optional<struct tim
 }
 
 void RotatedSearch::tell_of_closed(const std::vector<FoundBeside>& found) {
-  for (const auto& [path, id, verdict, why] : found) {
-    if (verdict != Verdict::closed || !untaken_.insert(path).second) continue;
+  for (const auto& each : found) {
+    if (each.verdict != Verdict::closed || !untaken_.insert(each.path).second) continue;
     log_.error("{}: {} may have been this buffer, and is not forwarded: {}. Let the agent read and "
                "write it, and restart it",
-               config_.path, path, why);
+               config_.path, each.path, each.why);
   }
 }
 
 void RotatedSearch::tell_of_unknown(const std::vector<FoundBeside>& found) {
   std::set<std::string> unknown;
-  for (const auto& [path, id, verdict, why] : found) {
-    if (verdict != Verdict::unknown) continue;
-    unknown.insert(path);
-    if (unknown_.count(path) > 0) continue;
+  for (const auto& each : found) {
+    if (each.verdict != Verdict::unknown) continue;
+    unknown.insert(each.path);
+    if (unknown_.count(each.path) > 0) continue;
     log_.error("{}: whether it was rotated, and something of it is left, cannot be seen: {}; "
                "looking again each {} s",
-               config_.path, why, kLookAgainDelay / 1s);
+               config_.path, each.why, kLookAgainDelay / 1s);
   }
   unknown_ = std::move(unknown);
 }
 
+// An empty one is only kept for what a producer may still write to it, for ever perhaps.
+void RotatedSearch::put_in_order() {
+  std::stable_partition(waiting_.begin(), waiting_.end(),
+                        [](const auto& file) { return !file.is_empty; });
+}
+
 std::vector<RotatedSearch::Waiting> RotatedSearch::take_moved() {
+  for (auto& file : waiting_)
+    if (file.is_empty) file.is_empty = !holds_something(file.path);
+  put_in_order();
   const auto moved = std::stable_partition(waiting_.begin(), waiting_.end(),
                                            [](const auto& file) { return !file.has_moved(); });
   std::vector<Waiting> taken(std::make_move_iterator(moved),
@@ -101,7 +120,7 @@ void RotatedSearch::set_taken(const std::string& path, bool is_taken) {
 void RotatedSearch::note(bool is_rest_safe) {
   is_unnoted_ = false;
   if (is_quarantine_ || !looked_) return;
-  if (has_unknown() || !rest().empty() || !is_rest_safe) {
+  if (has_unknown() || !rest().empty() || !waiting_.empty() || !is_rest_safe) {
     is_unnoted_ = true;
     return;
   }
@@ -138,7 +157,7 @@ bool RotatedSearch::tell_of_rest() const {
 std::vector<std::string> RotatedSearch::rest() const {
   std::vector<std::string> paths(untaken_.begin(), untaken_.end());
   for (const auto& file : waiting_)
-    paths.push_back(file.path);
+    if (!file.is_empty) paths.push_back(file.path);
   return paths;
 }
 

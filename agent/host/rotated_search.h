@@ -28,6 +28,7 @@ class RotatedSearch {
   struct Waiting {
     std::string path;
     FileId id;
+    bool is_empty;  ///< Nothing is left of it, but records may still come.
     LockRequest request;
 
     /// Its path leads elsewhere by now, or nowhere.
@@ -45,10 +46,13 @@ class RotatedSearch {
   /// All that was rotated before this time has been looked at.
   void set_looked(struct timespec looked) { looked_ = looked; }
 
-  /// Oldest first. The caller takes out what it has taken, or cannot take.
+  /// Those that hold something first, each kind oldest first. The caller takes out what it has
+  /// taken, or cannot take.
   std::deque<Waiting>& waiting() { return waiting_; }
   const std::deque<Waiting>& waiting() const { return waiting_; }
-  /// Takes out those that have other names by now, or none.
+  /// Some of them hold something.
+  bool has_waiting() const { return !waiting_.empty() && !waiting_.front().is_empty; }
+  /// Looks at those that wait. Takes out those that have other names by now, or none.
   std::vector<Waiting> take_moved();
   /// One of these was found nowhere any more.
   void tell_of_gone(const Waiting& file);
@@ -74,6 +78,7 @@ class RotatedSearch {
   bool tell_of_rest() const;
 
  private:
+  void put_in_order();
   void tell_of_closed(const std::vector<FoundBeside>& found);
   void tell_of_unknown(const std::vector<FoundBeside>& found);
   std::vector<std::string> rest() const;

@@ -34,9 +34,9 @@ bool is_since_look(std::int64_t time_ns, const Sought& sought) {
   return !sought.seen_ns || is_since(time_ns, *sought.seen_ns);
 }
 
-/// It has an agent of its own, and so is another buffer; not where that was of an earlier file.
+/// An agent of its own has had it, before agents noted the buffer's name on a file.
 bool is_another_buffer(const Beside& file) {
-  return file.has_lock_file && !(file.own_look_ns && file.born_ns > *file.own_look_ns);
+  return file.has_lock_file && file.state != Beside::State::none;
 }
 
 /// The time of the last look says nothing: the clock was ahead, or is behind.

@@ -29,10 +29,9 @@ struct Beside {
   std::int64_t born_ns = 0;      ///< 0: the filesystem does not tell.
   std::int64_t modified_ns = 0;
   std::int64_t changed_ns = 0;
+  /// It may be another buffer, or the lock file may be left from a file that was forwarded by hand
+  /// under this name.
   bool has_lock_file = false;
-  /// When an agent of its own has last looked, as noted on its lock file. That lock file may be
-  /// left from a file that was forwarded by hand under this name.
-  std::optional<std::int64_t> own_look_ns = {};
   /// Whether somebody has it open for writing; empty if the kernel does not tell. Called only if it
   /// matters: it takes a lease, which keeps an opener waiting for a moment.
   std::function<std::optional<bool>()> is_open = {};

@@ -21,7 +21,7 @@ struct Outage : Place {
   /// An agent has noted on the lock file when it has looked.
   bool is_look_noted() const { return !noted_look().empty(); }
   std::string noted_look() const {
-    std::string text(32, '\0');
+    std::string text(64, '\0');
     const auto bytes = ::getxattr((buffer + ".agent").c_str(), "user.punchline.seen", text.data(),
                                   text.size());
     text.resize(bytes < 0 ? 0 : static_cast<std::size_t>(bytes));

@@ -4,7 +4,9 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -161,7 +163,7 @@ TEST_CASE("a live buffer that has an agent of its own is left to that, under any
   const auto other = place.beside(GENERATE("app.buf.2", "app-2.buf"));
   write_file(other, "another's\n");
   write_file(other + ".agent", "");
-  if (GENERATE(true, false)) older_agent_has(place, other);
+  older_agent_has(place, other);
   const auto once = place.once();
   INFO(once.err);
   CHECK_THAT(once.err, !Contains(other));
@@ -306,7 +308,7 @@ TEST_CASE("of several names of one file one that a rotation gives is enough") {
   place.append("one\n");  // into a file that no agent has ever seen
   place.rename_to("app.buf.1");
   for (int i = 0; i < 70; ++i)
-    fs::create_hard_link(place.beside("app.buf.1"), place.beside("app.buf.x" + std::to_string(i)));
+    fs::create_hard_link(place.beside("app.buf.1"), place.beside("app.buf-x" + std::to_string(i)));
   const auto once = place.once();
   INFO(once.err);
   CHECK(once.exit.code == 0);
@@ -559,6 +561,62 @@ TEST_CASE("forwarded, and moved out of the folder: a stop says that no start loo
     CHECK(agent.stop().code == 0);
     CHECK(orphans_in(place.folder.path()).size() == 1);
   }
+}
+
+TEST_CASE("the lock file of one that was forwarded by hand hides none that was born before that",
+          "[L3]") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("app.buf.1");
+  auto by_hand = place.setup;
+  by_hand.buffer = place.beside("app.buf.1");
+  REQUIRE(run_once(by_hand).exit.code == 0);
+  place.append("two\n");  // into a file that no agent has ever had
+  fs::rename(place.beside("app.buf.1"), place.beside("app.buf.2"));
+  place.rename_to("app.buf.1");
+  const auto once = place.once();
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err, Contains(place.beside("app.buf.1") + " was made since an agent"));
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("who forwards a file by hand, and cannot, does not take the buffer's name from it",
+          "[L1]") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  place.rename_to("old-app.buf");
+  auto by_hand = place.setup;
+  by_hand.buffer = place.beside("old-app.buf");
+  by_hand.brokers = "127.0.0.1:1";
+  if (GENERATE(true, false)) {
+    by_hand.more = {"--once", "--timeout", "1"};
+    CHECK(run(run_command(by_hand)).exit.code == 69);
+  } else {
+    Agent agent(by_hand);
+    CHECK(agent.logs("old-app.buf: "));
+    CHECK(agent.stop().code == 0);
+  }
+  CHECK(place.once().exit.code == 0);
+  CHECK(place.delivered() == "one\n");
+}
+
+TEST_CASE("files that are only kept open hold up neither those that hold something nor --once",
+          "[L1]") {
+  const Outage place;
+  place.append("one\n");
+  place.agent_dies();
+  std::vector<std::ofstream> producers;  // that never look whether the name still leads to their file
+  for (int i = 22; i > 1; --i)
+    producers.emplace_back(place.beside("app.buf." + std::to_string(i)), std::ios::app);
+  write_file(place.beside("app.buf.1"), "two\n");
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  const auto delivered = place.delivered();
+  CHECK(occurrences(delivered, "one\n") == 1);
+  CHECK(occurrences(delivered, "two\n") == 1);
 }
 
 /// `two` comes into a file that has the name while the agent does not look, and is beside it then.

@@ -6,9 +6,11 @@
 
 #include "buffer/base/timestamp.h"
 #include "tests/support/catch.h"
+#include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
 using namespace punchline;
+using punchline::testing::run;
 using punchline::testing::TempDir;
 using punchline::testing::write_file;
 
@@ -72,4 +74,23 @@ TEST_CASE("a first look by a clock that cannot be right is none") {
   const struct timespec epoch { 100, 0 };
   CHECK(note_look(lock.path, epoch) == std::nullopt);
   CHECK(*last_look(lock.path) == std::nullopt);
+}
+
+// All beside the copy was made since, and would be taken for what was rotated.
+TEST_CASE("a lock file that was copied with its attributes knows no look", "[L7]") {
+  const LockFilePath lock;
+  REQUIRE(note_look(lock.path, filesystem_now()).has_value());
+  const auto copy = lock.folder.file("copy.agent");
+  REQUIRE(run({.argv = {"cp", "-a", lock.path, copy}}).exit.code == 0);
+  CHECK(last_look(lock.path)->has_value());
+  CHECK(*last_look(copy) == std::nullopt);
+  CHECK(note_look(copy, filesystem_now()).has_value());
+  CHECK(last_look(copy)->has_value());
+}
+
+TEST_CASE("a look of a program that noted no lock file with it counts", "[L2]") {
+  const LockFilePath lock;
+  const auto now_ns = nanoseconds(filesystem_now());
+  lock.note(std::to_string(now_ns));
+  CHECK(*last_look(lock.path) == now_ns);
 }
