@@ -42,7 +42,7 @@ std::string other_name_of(PosixFile& file) {
   const auto facts = file.facts();
   if (!facts || !facts->has_name) return "";
   return " (it has another name, a hard link of inode " + std::to_string(facts->inode) +
-         ", where nobody looks for it: find it and forward it too, -b)";
+         ", where nobody looks for it: find it, and forward it with run --once -b)";
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ std::string HeldFile::where_to() const {
   if (!name) return other_name_of(*buffer.file);
   const auto* later = is_looked_for(*name, *buffer.file, config)
                           ? ", and a later start finds it there"
-                          : ", where no later start looks for it: forward it too (-b) then";
+                          : ", where no later start looks for it: forward it with run --once -b then";
   return " (it is " + *name + " now" + later + "; do not rotate a buffer: it frees itself)";
 }
 
@@ -182,7 +182,7 @@ void HeldFile::tell_of_new_name() const {
     return log.error("{}: was deleted with data in it that is not delivered{}", config.path, other);
   }
   if (!is_looked_for(*name, file, config)) {
-    return log.warning("{}: was renamed with data in it that is not delivered: forward {} too",
+    return log.warning("{}: was renamed with data in it that is not delivered: forward {} too, with run --once -b",
                        config.path, *name);
   }
   log.warning("{}: {} holds data of it that is not delivered: the next start forwards it",

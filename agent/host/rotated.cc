@@ -324,7 +324,7 @@ void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>
       log.warning(
           "{}: {} was made since an agent has last looked, and may hold records of this buffer "
           "that were never delivered: look into it, and take them in with '{}' (of a buffer in "
-          "frames: unpack it and forward it too, -b). Do not rotate a buffer: it frees itself",
+          "frames: unpack it and forward it with run --once -b). Do not rotate a buffer: it frees itself",
           config.path, path, how_to_take_in(path, config));
     }
   }

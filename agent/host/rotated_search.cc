@@ -106,7 +106,7 @@ std::vector<RotatedSearch::Waiting> RotatedSearch::take_moved() {
 
 void RotatedSearch::tell_of_gone(const Waiting& file) {
   log_.error("{}: {} was this buffer, and was deleted or moved elsewhere before its turn came: what "
-             "it held is lost if it has no other name; find it and forward it too, -b",
+             "it held is lost if it has no other name; find it, and forward it with run --once -b",
              config_.path, file.path);
 }
 

@@ -49,7 +49,7 @@ TEST_CASE("a rename while the agent runs is told at once, with where it went and
   SECTION("into another folder") {
     fs::create_directory(place.beside("old"));
     fs::rename(place.buffer, place.beside("old/app.buf.1"));
-    REQUIRE(agent.logs("now, where no later start looks for it: forward it too (-b) then"));
+    REQUIRE(agent.logs("now, where no later start looks for it: forward it with run --once -b then"));
   }
   CHECK(agent.stop().code == 0);
 }

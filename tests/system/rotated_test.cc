@@ -608,8 +608,10 @@ TEST_CASE("files that are only kept open hold up neither those that hold somethi
   place.append("one\n");
   place.agent_dies();
   std::vector<std::ofstream> producers;  // that never look whether the name still leads to their file
-  for (int i = 22; i > 1; --i)
-    producers.emplace_back(place.beside("app.buf." + std::to_string(i)), std::ios::app);
+  for (int i = 40; i > 1; --i) {
+    auto& file = producers.emplace_back(place.beside("app.buf." + std::to_string(i)), std::ios::app);
+    if (i % 2 == 0) file << "of " << i << std::endl;
+  }
   write_file(place.beside("app.buf.1"), "two\n");
   const auto once = place.once();
   INFO(once.err);
@@ -617,6 +619,7 @@ TEST_CASE("files that are only kept open hold up neither those that hold somethi
   const auto delivered = place.delivered();
   CHECK(occurrences(delivered, "one\n") == 1);
   CHECK(occurrences(delivered, "two\n") == 1);
+  CHECK(occurrences(delivered, "of ") == 20);
 }
 
 /// `two` comes into a file that has the name while the agent does not look, and is beside it then.
