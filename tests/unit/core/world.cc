@@ -187,6 +187,7 @@ void World::cut_power(Unsynced unsynced, std::mt19937& random) {
   forgive_unsynced(appended_);
   forgive_unsynced(undeliverable_);
   if (room_bytes > 0) forgive_unsynced(strays_);
+  if (format == Format::lines) forgive_rest_after_fence();
   file.cut_power(unsynced, random);
   ++cuts_;
   reopen();
@@ -199,6 +200,18 @@ void World::boot_after_torn_collapse() {
   ++boot;
   if (own_offset || begins_anew) ++torn_collapses_;
   reopen();
+}
+
+// Of a record that was written into room across a fence, what is after it may be all that outlives
+// (FORMAT.md, "Limits"). A fence stands where the room ended once.
+void World::forgive_rest_after_fence() {
+  constexpr std::uint64_t kSectorBytes = 512;
+  for (const auto& [payload, each] : appended_) {
+    const auto end = room_ends_.upper_bound(each.position);
+    if (end == room_ends_.end() || end->value() % kSectorBytes != 0) continue;
+    const auto at = *end - each.position;
+    if (at < payload.size()) rests_.insert(payload.substr(at));
+  }
 }
 
 void World::forgive_unsynced(Known& known) {

@@ -181,6 +181,7 @@ class World {
   bool is_stray_kept(const std::string& payload) const;
   bool is_kept_in_two(std::string_view bytes) const;
   void forgive_unsynced(Known& known);
+  void forgive_rest_after_fence();
   void note_arrivals();
   Position standing_front();
   bool is_set_aside(const std::string& payload) const;
@@ -189,6 +190,7 @@ class World {
   Known undeliverable_;
   Known strays_;
   std::unordered_set<std::string> rests_;  // of lines written over in part, or behind NULs
+  std::set<Position> room_ends_;
   bool spread_changed_ = false;
   std::vector<std::size_t> noted_;  // how much of each partition's log
   std::unique_ptr<Metrics> metrics_;

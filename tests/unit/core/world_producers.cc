@@ -25,6 +25,7 @@ void World::make_room(std::uint64_t bytes) {
   if (offset_ + bytes <= file.size() || room_end_ < UINT64_MAX) return;
   const auto end = offset_ + bytes + room_bytes;
   const auto from = file.size();
+  room_ends_.insert(Position(file.collapsed_bytes() + from));
   if (allocates_room && offset_ <= from) {
     file.producer_writes(from, std::string(end - from, '\0'));
   } else {
