@@ -373,16 +373,23 @@ bool Buffers::has_place_for(const Entry& entry, const RotatedSearch::Waiting& fi
                             TimePoint now) const {
   constexpr std::ptrdiff_t kAtOnceMax = 16;
   constexpr std::ptrdiff_t kOpenMax = 256;
-  std::ptrdiff_t open = 0, at_work = 0, of_entry = 0;
+  struct Files {
+    std::ptrdiff_t open = 0;
+    std::ptrdiff_t at_work = 0;
+  };
+  Files all, own;
   for (const auto& held : held_) {
     if (!held->rotated) continue;
     const bool may_go_soon = now < held->busy + 2 * kLookDelay;
     const bool counts = file.is_empty || held->pipe->has_work_left() || may_go_soon;
-    ++open;
-    at_work += counts ? 1 : 0;
-    of_entry += counts && &held->config == &entry.config ? 1 : 0;
+    for (auto* files : {&all, &held->config == &entry.config ? &own : nullptr}) {
+      if (files == nullptr) continue;
+      ++files->open;
+      files->at_work += counts ? 1 : 0;
+    }
   }
-  return of_entry == 0 || (at_work < kAtOnceMax && open < kOpenMax);
+  if (own.open == 0) return true;
+  return all.open < kOpenMax && (all.at_work < kAtOnceMax || own.at_work == 0);
 }
 
 Buffers::Taken Buffers::take_rotated(Entry& entry, RotatedSearch::Waiting& file, TimePoint now) {
