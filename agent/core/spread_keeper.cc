@@ -1,9 +1,16 @@
 #include "agent/core/spread_keeper.h"
 
+#include <chrono>
+
 #include "buffer/base/counted.h"
 #include "buffer/space.h"
 
 namespace punchline {
+namespace {
+
+constexpr Duration kSilenceMax = std::chrono::seconds(5);
+
+}  // namespace
 
 bool SpreadKeeper::stands(TimePoint now) {
   auto& lanes = parts_.lanes;
@@ -12,7 +19,8 @@ bool SpreadKeeper::stands(TimePoint now) {
   if (told == lanes.count() && !parts_.partitions.is_old()) return true;
   const bool may_wait = lanes.count() > 0 && told >= lanes.count();
   if (may_wait && waits_by_old()) return true;
-  if (lanes.in_flight() > 0) return false;
+  // A partition that answers nothing would hold up all others: they go on by the old one.
+  if (lanes.in_flight() > 0) return may_wait && lanes.silent_since(now - kSilenceMax) > 0;
   const auto wanted = parts_.partitions.wanted(told);
   const auto spread = lanes.count() == 0 ? first(wanted) : wanted;
   if (lanes.count() > 0 && !finishes_old(wanted, now)) return false;

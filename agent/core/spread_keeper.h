@@ -24,8 +24,9 @@ namespace punchline {
 ///
 /// It may change only while nothing is in flight. Then everything that is not done is gone through
 /// again. Before that, lanes that lag catch up by the old spread: by the new one their records
-/// could come to a partition that has later ones. If partitions are gone there is nothing to wait
-/// for: they take nothing any more. One thread.
+/// could come to a partition that has later ones. While a partition with records in flight answers
+/// nothing for five seconds, the others go on by the old spread too. If partitions are gone there
+/// is nothing to wait for: they take nothing any more. One thread.
 class SpreadKeeper {
  public:
   /// All must outlive it.

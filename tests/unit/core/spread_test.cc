@@ -100,6 +100,39 @@ TEST_CASE("another stripe, and the topic has more partitions as well") {
   CHECK(stored_stripe(world) == 1024);
 }
 
+TEST_CASE("partitions are added while one has records on their way and answers nothing") {
+  World world(2, 54);
+  world.open();
+  append_numbers(world, 0, 20);
+  world.drain();
+  world.sink.mute = {0};
+  append_numbers(world, 20, 20);
+  for (int i = 0; i < 5; ++i) {
+    world.advance(std::chrono::milliseconds(200));
+    world.turn();
+  }
+  REQUIRE(world.pipe().in_flight() > 0);
+  world.sink.set_partitions(3);
+  const auto go_on = [&](int from) {
+    append_numbers(world, from, 40);
+    const auto before = world.metrics().records_confirmed.get();
+    for (int i = 0; i < 100; ++i) {
+      world.advance(std::chrono::milliseconds(100));
+      world.turn();
+    }
+    return world.metrics().records_confirmed.get() > before;
+  };
+  CHECK(go_on(40));
+  CHECK(go_on(80));
+  CHECK(world.metrics().partitions.get() == 2);
+  world.sink.mute = {};
+  append_numbers(world, 120, 40);
+  world.drain();
+  CHECK(world.metrics().partitions.get() == 3);
+  world.check_all_arrived();  // in order
+  world.check_honest();
+}
+
 TEST_CASE("another key at a start, or none, or the first: what waits keeps its partitions") {
   World world(2, 54);
   world.keys = GENERATE(static_cast<const KeySource*>(&kUnits), nullptr);
