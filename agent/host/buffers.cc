@@ -183,7 +183,7 @@ bool Buffers::is_lost(HeldFile& held) {
   const auto text = ours.error().message() + "; it is not forwarded from here any more";
   parts_.log.error("{}", text);
   held.metrics.set_state(BufferState::starting);
-  held.metrics.trouble.set(text);
+  if (!held.replaced) held.metrics.trouble.set(text);  // until it is opened again
   return true;
 }
 
