@@ -62,7 +62,7 @@ Client client_for(const KafkaProperties& properties, const std::string& server,
 struct Asked {
   std::unique_ptr<KafkaConnections> connections = std::make_unique<KafkaConnections>();
   Client client = nullptr;  // ends before its connections
-  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;  // of the last question
+  std::int32_t code = RD_KAFKA_RESP_ERR_NO_ERROR;  // the most telling one so far
 };
 
 /// All that have not answered yet are asked within so long, each for its part: one that is away
@@ -82,9 +82,11 @@ std::string cluster_of(rd_kafka_t* client) {
 bool answers(Asked& asked, std::chrono::milliseconds wait) {
   rd_kafka_t* client = asked.client.get();
   const rd_kafka_metadata_t* metadata = nullptr;
-  asked.code = rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
-  if (asked.code == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
-  return asked.code == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
+  const auto code =
+      rd_kafka_metadata(client, 0, nullptr, &metadata, static_cast<int>(wait.count()));
+  asked.code = more_telling(asked.code, code);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
 }
 
 /// What it said last, in plain words; that all brokers are down only where it said nothing else.
@@ -102,6 +104,10 @@ std::string failure_of(rd_kafka_t* client) {
 }
 
 }  // namespace
+
+std::int32_t more_telling(std::int32_t code, std::int32_t later) {
+  return code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE ? code : later;
+}
 
 std::string why_not(const std::string& said, std::int32_t code, std::span<const KafkaPeer> peers) {
   if (!said.empty()) return said;

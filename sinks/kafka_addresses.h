@@ -22,8 +22,12 @@ struct KafkaAddress {
   std::string failure = {};  ///< If nobody answered: why, if that is known.
 };
 
-/// What librdkafka said last, else what is seen of the connections, else what the `code` of the
-/// last question tells. Pure.
+/// The code that tells more about a broker, of two questions: that it does not know the question
+/// stands against all that comes `later`, which may have had a millisecond only. Pure.
+std::int32_t more_telling(std::int32_t code, std::int32_t later);
+
+/// What librdkafka said last, else what the `code` of the questions tells, else what is seen of the
+/// connections. Pure.
 std::string why_not(const std::string& said, std::int32_t code, std::span<const KafkaPeer> peers);
 
 /// Sleeps between two questions. A question to a port that understands none of them fails at once,

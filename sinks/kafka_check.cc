@@ -136,14 +136,15 @@ int milliseconds_to(Clock::time_point deadline) {
 KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
                         Clock::time_point deadline, Sayings& sayings,
                         std::vector<KafkaBroker>& known) {
-  std::int32_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::int32_t telling = RD_KAFKA_RESP_ERR_NO_ERROR;
   // Each waits longer than the one before: a slow cluster answers, too.
   for (auto wait = kQuestion;; wait = std::min(2 * wait, kQuestionMax)) {
     const auto asked = Clock::now();
     const auto wait_ms = std::min(milliseconds_to(deadline), static_cast<int>(wait.count()));
     const rd_kafka_metadata_t* metadata = nullptr;
-    failure = rd_kafka_metadata(client, 0, nullptr, &metadata, wait_ms);
-    if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const auto code = rd_kafka_metadata(client, 0, nullptr, &metadata, wait_ms);
+    telling = more_telling(telling, code);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const auto brokers = static_cast<std::uint64_t>(metadata->broker_cnt);
       for (const auto& each : std::span(metadata->brokers, brokers))
         known.push_back({each.id, server_name(each.host, each.port)});
@@ -159,7 +160,7 @@ KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
     pause_until(std::min(asked + kStep, deadline));
   }
   hear(client, sayings);
-  return {false, "no broker answers: " + why_not(sayings.last, failure, connections.peers())};
+  return {false, "no broker answers: " + why_not(sayings.last, telling, connections.peers())};
 }
 
 /// Nothing where the brokers neither gave nor denied one in time.

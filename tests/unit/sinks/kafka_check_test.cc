@@ -1,5 +1,7 @@
 #include "sinks/kafka_check.h"
 
+#include <librdkafka/rdkafka.h>
+
 #include "sinks/kafka_addresses.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sinks/controller_port.h"
@@ -121,6 +123,14 @@ TEST_CASE("a controller's port is told as such in time, and asked a few times on
   CHECK(check->broker.text.find("no broker answers: what answers at this port is no broker that "
                                 "takes records (a controller's port?)") == 0);
   CHECK(processors.passed() < std::chrono::seconds(1));
+}
+
+TEST_CASE("what a port answers stands, though the last question had no time for an answer") {
+  const std::int32_t unknown = RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+  const std::int32_t late = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  CHECK(more_telling(unknown, late) == unknown);
+  CHECK(more_telling(late, unknown) == unknown);
+  CHECK(more_telling(late, RD_KAFKA_RESP_ERR__TRANSPORT) == RD_KAFKA_RESP_ERR__TRANSPORT);
 }
 
 TEST_CASE("a controller's port among the addresses is asked a few times only") {
