@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/support/eventually.h"
+#include "tests/support/occurrences.h"
 #include "tests/system/place.h"
 
 namespace punchline::testing {
@@ -128,6 +129,29 @@ TEST_CASE("an agent that was stopped for long lets go of what was taken over mea
   CHECK(Shared::confirms(agent, 2));
   CHECK(agent.stop().code == 0);
   CHECK(shared.delivered() == "one\ntwo\nthree\nfour\n");
+}
+
+TEST_CASE("a file that lost its name, and is taken over then, is no trouble of the buffer", "[W6]") {
+  const Shared shared;
+  shared.append("one\n");
+  shared.broker->set_leader("t", 0, -1);
+  Agent agent(shared.setup);
+  REQUIRE(agent.logs("fresh"));
+  fs::rename(shared.buffer, shared.buffer + ".1");
+  shared.append("two\n");
+  REQUIRE(eventually(seconds(20), [&] { return occurrences(agent.log(), ": fresh, ") == 2; }));
+  agent.process().signal(SIGSTOP);
+  Agent other(shared.apart);
+  REQUIRE(other.logs("resumed"));
+  agent.process().signal(SIGCONT);
+  REQUIRE(agent.logs("was taken over by pid " + std::to_string(other.process().pid())));
+  shared.broker->set_leader("t", 0, 1);
+  CHECK(Shared::confirms(agent, 1));
+  CHECK(Shared::confirms(other, 1));
+  CHECK_THAT(agent.page("/status"), Contains("\"trouble\": null"));
+  CHECK(agent.page("/readyz") == "ok\n");
+  CHECK(agent.stop().code == 0);
+  CHECK(other.stop().code == 0);
 }
 
 TEST_CASE("run --once that was taken over ends with 75") {
