@@ -23,7 +23,7 @@ Error other_format(const std::string& path, Format standing, Format wanted) {
           path + ": is a buffer in format " + name_of(standing) + ", not " + name_of(wanted)};
 }
 
-/// The number behind `key` in a text of such words; nothing if there is none.
+/// The number after `key` in `text`, a list of words. Empty if there is none, or if it is 0.
 std::optional<std::uint64_t> number_in(std::string_view text, std::string_view key) {
   const auto at = text.find(key);
   if (at == std::string_view::npos) return std::nullopt;
@@ -86,8 +86,8 @@ Result<std::unique_ptr<AppendWriter>> AppendWriter::open(std::unique_ptr<AppendF
   return writer;
 }
 
-/// The agent lets go of a file without a name once it has been quiet for a minute, and what is
-/// written then nobody reads.
+/// A buffer that was deleted or renamed is not written to: the agent lets go of it once it has been
+/// quiet for a minute, and nobody reads what is written to it after that.
 Status AppendWriter::still_named() {
   const auto same = has_its_name();
   if (!same) return same.error();
@@ -137,7 +137,7 @@ Status AppendWriter::add(const FrameRecord& record) {
 }
 
 Status AppendWriter::flush() {
-  // Ends: each turn writes a record at least, or fails.
+  // Terminates: each turn writes at least one record, or fails.
   while (!ends_.empty()) {
     if (auto named = still_named(); !named) return named;
     if (auto written = settled_ ? write_batch() : write_first_batch(); !written) return written;
@@ -145,7 +145,9 @@ Status AppendWriter::flush() {
   return {};
 }
 
-/// A collapse moves everything. Only an agent with this lock file, or with none, lets us be.
+/// Overwriting relies on bytes staying at their offsets, and a collapse moves all of them. Our hold
+/// keeps out only an agent that uses the same lock file. An agent without a lock file never
+/// collapses.
 Status AppendWriter::may_overwrite(const Hold& hold) {
   const auto text = file().attribute(kHolderAttribute);
   if (!text || !*text) return {};
@@ -157,7 +159,8 @@ Status AppendWriter::may_overwrite(const Hold& hold) {
   return Error(ErrorKind::busy, 0, "its agent's lock file is not the one that is seen here");
 }
 
-/// Two writers may both have found an empty file.
+/// Two writers may find the same empty file. So the format is looked at once more, and the first
+/// record written, under the lock (P5).
 Status AppendWriter::write_first_batch() {
   auto hold = file_->hold_offsets(patience_);
   if (!hold) return hold.error();
@@ -178,6 +181,9 @@ Status AppendWriter::decide() {
   return written;
 }
 
+// Writes the whole batch with one append. If that is short, the records that are whole count as
+// written, and what it left of the next one is taken back before anything else is appended (P2,
+// P4).
 Status AppendWriter::write_batch() {
   const auto landed = file_->append(batch_);
   if (!landed) return landed.error();
@@ -193,11 +199,13 @@ Status AppendWriter::write_batch() {
   forget(records);
   if (!torn.empty()) {
     if (auto taken = take_back(last_write_.begin + kept, torn); !taken) return taken;
-    // The block of the torn piece and the next one reach the disk in any order, and a power cut could
-    // leave the piece as it was, with what is appended after it.
+    // The block of the torn piece and the block after it can reach the disk in either order.
+    // Without this sync a power cut could leave the piece as it was, followed by what is appended
+    // later.
     if (auto synced = file_->sync(); !synced) return synced;
   }
-  // A short write does not say why. The next one does, if there is a record it can be tried with.
+  // A short write does not say why it was short. If it has written a record, the next write tells;
+  // if not, the disk is taken to be full.
   if (records == 0) return Error::from_errno(ENOSPC, "append to " + file().path());
   return {};
 }
@@ -209,7 +217,8 @@ Status AppendWriter::take_back(Offset at, std::string_view torn) {
                      " bytes remain at offset " + std::to_string(at.value()) + " of " + file().path() +
                      ")");
   };
-  // No collapse while we write, and look whether there was one before.
+  // The hold keeps a collapse away while we write. Whether there was one before is seen from the
+  // bytes.
   const auto hold = deciding_ ? Result<Hold>(Hold()) : file_->hold_offsets(patience_);
   if (!hold) return failed(hold.error());
   if (auto may = may_overwrite(deciding_ ? deciding_ : *hold); !may) return failed(may.error());
@@ -226,7 +235,7 @@ Status AppendWriter::take_back(Offset at, std::string_view torn) {
 
 void AppendWriter::forget(std::size_t records) {
   if (records == 0) return;
-  // In lines the newline of the last one begins what is left.
+  // In lines, what is left begins with the newline of the last record that is forgotten.
   const auto cut = ends_[records - 1] - (format_ == Format::lines ? 1 : 0);
   batch_.erase(0, cut);
   ends_.erase(ends_.begin(), ends_.begin() + static_cast<std::ptrdiff_t>(records));

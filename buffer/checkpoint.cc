@@ -13,13 +13,14 @@
 namespace punchline {
 
 Result<Position> Checkpoint::end() {
-  // The barrier comes first: an append under way is either in the size or begins behind it.
+  // The barrier comes first: an append that is under way is then either within the size or begins
+  // after it.
   if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
   return space_.end();
 }
 
-// Order: state, intent, front against synced, inode, size, fence. Each step relies on those before
-// it.
+// The order is: state, intent, front against synced, inode, size, fence (S1). Each step relies on
+// those before it.
 Result<StartReport> Checkpoint::start() {
   const auto bytes = file_.attribute(kStateAttribute);
   if (!bytes && bytes.error().kind() == ErrorKind::unsupported) supported_ = false;
@@ -40,7 +41,7 @@ Result<StartReport> Checkpoint::start() {
     case Decoded::ok:
       break;
   }
-  // From here on no older program begins to work on it.
+  // Once this is stored, no older program begins to work on the buffer.
   if (is_of_older_version(**bytes)) {
     const auto set = file_.set_attribute(kStateAttribute, encode(found));
     if (!set && set.error().kind() != ErrorKind::no_space) return set.error();
@@ -73,6 +74,8 @@ Result<StartReport> Checkpoint::start_without_state() {
   return report;
 }
 
+// The front is taken back to what is durable before anything is judged by it (S3). Only then is the
+// file compared with the state.
 Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport report) {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
@@ -136,7 +139,7 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
                             "before may follow");
   const bool copied = origin == Origin::copied;
   const auto format = copied ? state_.format : Format::none;
-  // What was torn is torn in a copy too; its positions begin at 0.
+  // What was torn in the original is torn in its copy too. Positions in the copy begin at 0.
   std::vector<Position> torn;
   for (const auto fence : fences())
     if (copied && fence > state_.base) torn.emplace_back(fence - state_.base);
@@ -157,7 +160,8 @@ void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::strin
   dirty_ = true;
 }
 
-// The boot is noted with or after the fence: a crash between the two sets another fence, harmless.
+// The boot is noted together with the fence or after it. A crash between the two only makes the
+// next start set one more fence, which does no harm (S11).
 Status Checkpoint::fence_and_close(StartReport& report) {
   const auto at = end();
   if (!at) return at.error();
@@ -175,10 +179,11 @@ Status Checkpoint::fence_and_close(StartReport& report) {
   if (!fences_stored || !stored) {
     report.warnings.push_back("the disk is full: the state could not be written, trying again");
   }
-  // Also, and just then, where the fence could not be stored: should we be killed before it is, its
-  // place is forgotten, and an open tail might be continued. The next start is of a new boot again.
-  // A frame proves itself: an unfinished one harms nobody. Where torn text has left it open which
-  // format this is, lines may follow; to frames the newline is a part of the damage.
+  // The tail is closed even if the fence could not be stored, and most of all then. If we are
+  // killed before the fence is stored, its place is forgotten, and a producer might continue an
+  // open tail. The next start counts as the first one after a boot again.
+  // In frames nothing is closed: a frame proves itself, and an unfinished one harms nobody. If torn
+  // text has left the format open, lines may follow. To frames the newline is a part of the damage.
   if (!report.fence_set || state_.format == Format::frames) return {};
   if (state_.format == Format::none && !torn_text_) return {};
   return close_tail(report);
@@ -204,7 +209,7 @@ Result<bool> Checkpoint::tail_is_unfinished(Position end) {
   char last = '\n';
   const auto read = space_.read_at(end - 1, {&last, 1});
   if (!read) return read.error();
-  return *read == 1 && last != '\n' && last != '\0';  // NULs may be room for what is to come
+  return *read == 1 && last != '\n' && last != '\0';  // NULs may be room
 }
 
 Status Checkpoint::close_tail(StartReport& report) {
@@ -222,7 +227,7 @@ Status Checkpoint::close_tail(StartReport& report) {
   }
   const char closing[2] = {'\0', '\n'};
   const auto closed = file_.append(closing);
-  // EFBIG: a file-size limit of ours (ulimit -f), no room for this process.
+  // EFBIG: our own file-size limit (ulimit -f) leaves no room for this process.
   const bool no_room =
       !closed && (closed.error().kind() == ErrorKind::no_space || closed.error().code() == EFBIG);
   if (!closed && !no_room) return closed.error();
@@ -234,7 +239,7 @@ void Checkpoint::load_fences() {
   const auto bytes = file_.attribute(kFencesAttribute);
   if (bytes && !bytes->has_value()) return;
   if (bytes && decode_fences(**bytes, space_.rules().fences) == Decoded::ok) return;
-  // Not readable: as careful as can be.
+  // The attribute cannot be read or does not check, so the whole file is read carefully.
   space_.rules().fences.clear();
   if (const auto at = end()) add_fence(*at);
 }
@@ -246,7 +251,7 @@ void Checkpoint::add_fence(Position at) {
   fences_dirty_ = true;
 }
 
-// Where a boot may take the front back to, what was torn must still be known.
+// A boot may take the front back to synced. What was torn from there on must still be known.
 void Checkpoint::drop_passed_fences() {
   const auto passed = supported_ ? std::min(state_.front, stored_synced_) : state_.front;
   auto& fences = space_.rules().fences;
@@ -324,7 +329,7 @@ Status Checkpoint::store() {
   return removed;
 }
 
-// Fences and salts come first: the state says that they are there.
+// Fences and salts are stored first, since the state implies that they are there.
 Status Checkpoint::store_state() {
   if (const auto fences = store_fences(); !fences) return fences;
   const auto salts =
@@ -332,7 +337,7 @@ Status Checkpoint::store_state() {
   if (!salts) return salts;
   const auto spread = store_changed(spread_dirty_, kPartitionsAttribute, encode_spread(spread_));
   if (!spread) return spread;
-  // Fences that could not be stored at start hold the boot back until now.
+  // If the fences could not be stored at the start, the boot was not noted then. It is noted now.
   if (state_.boot != facts_.boot) dirty_ = true;
   state_.boot = facts_.boot;
   if (!dirty_) return {};
@@ -351,9 +356,9 @@ void Checkpoint::note_stored() {
   dirty_ = false;
 }
 
-// Where the front may go back to after a boot: a line that goes on behind it would be read as two.
-// While the format is open that may be a line too. NULs at the end may be room, which its producer
-// may cut off again.
+// The position to which a boot may take the front back later. It is the end of a line, since a line
+// that crossed it would be read as two. That also goes for an open format: the bytes may be lines.
+// NULs at the end do not count. They may be room, which its producer may cut off again.
 Result<Position> Checkpoint::record_end(Position end) {
   if (end == state_.base) return end;
   std::array<char, 64 * 1024> memory;
@@ -367,6 +372,8 @@ Result<Position> Checkpoint::record_end(Position end) {
   return end - bytes + last + 1;
 }
 
+// The end is looked at before the sync, so that no byte appended after the sync began counts as
+// durable.
 Status Checkpoint::sync() {
   const auto file_end = end();
   if (!file_end) return file_end.error();
@@ -387,7 +394,7 @@ void Checkpoint::distrust() {
   if (const auto at = end()) add_fence(*at);
   state_.sync_failed = true;
   dirty_ = true;
-  (void)store();  // needs_store() brings it back
+  (void)store();  // needs_store() has it tried again
 }
 
 void Checkpoint::note_gap() {

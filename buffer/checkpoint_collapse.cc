@@ -1,4 +1,5 @@
-// The part of Checkpoint that collapses the file, and carries to its end what a crash cut off.
+// The part of Checkpoint that collapses the file, and that completes a collapse which a crash
+// interrupted.
 
 #include <utility>
 
@@ -6,7 +7,8 @@
 
 namespace punchline {
 
-// Before any offset is believed: a collapse may have been cut off in the middle.
+// Comes before any offset is believed, since a collapse may have been interrupted half-way (C4 to
+// C9).
 Status Checkpoint::settle_intent(State& found, StartReport& report) {
   const auto bytes = file_.attribute(kIntentAttribute);
   if (!bytes) return bytes.error();
@@ -34,7 +36,8 @@ Status Checkpoint::settle_intent(State& found, StartReport& report) {
   return {};
 }
 
-// Noted, done, noted as done: a crash between any two of these is settled by settle_intent().
+// The collapse is noted, done, and noted as done (C1). settle_intent() settles a crash between any
+// two of these.
 Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   constexpr std::uint64_t kNothing = 0;
   const bool sound = supported_ && !state_.gap_seen && !state_.sync_failed && !needs_store();
@@ -46,7 +49,7 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   if (state_.synced < state_.front) return kNothing;
   const auto hidden = hide_done_from(Offset((*worth_it)->bytes));
   if (!hidden) return hidden.error();
-  const auto intent = plan_collapse(file_, state_, limits);  // what has been appended meanwhile
+  const auto intent = plan_collapse(file_, state_, limits);  // with what was appended meanwhile
   if (!intent) return intent.error();
   if (!*intent) return kNothing;
   const auto noted = file_.set_attribute(kIntentAttribute, encode(**intent));
@@ -56,12 +59,13 @@ Result<std::uint64_t> Checkpoint::collapse(const CollapseLimits& limits) {
   space_.set_base(state_.base);
   dirty_ = intent_stands_ = true;
   free_from_ = (*intent)->settled_from();
-  (void)store();  // needs_store() brings it back
+  (void)store();  // needs_store() has it tried again
   return (*intent)->bytes;
 }
 
-// The rest of the record before the front will be what the file begins with: who reads that from 0,
-// since it is a copy or its state was lost, would take it for a record. In lines its newline stays.
+// The file is going to begin with the rest of the record before the front. A reader that starts at
+// 0, because the file is a copy or its state was lost, would take that rest for a record. So the
+// rest is zeroed; in lines its newline stays.
 Status Checkpoint::hide_done_from(Offset begin) {
   const auto kept = state_.format == Format::lines ? 1 : 0;
   const auto end = space_.offset_of(state_.front - kept);

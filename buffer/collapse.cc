@@ -32,7 +32,7 @@ bool sane(const CollapseIntent& intent) {
   return true;
 }
 
-/// All data from `from` on; nothing if there are too many segments, or none.
+/// All segments of data from `from` on. Empty if there are none, or too many.
 Result<std::optional<std::vector<OffsetRange>>> list_segments(BufferFile& file, Offset from) {
   std::optional<std::vector<OffsetRange>> segments(std::in_place);
   for (;;) {
@@ -55,8 +55,9 @@ struct Seam {
   std::optional<Offset> at;  ///< The hole that is still to be cut out begins here.
 };
 
-/// Nothing of the segments is there any more, though the file is as long as they were: an error of
-/// fdatasync had given them up and a power cut took them. All that comes now comes behind them.
+/// True if none of the segments is there any more, though the file is as long as they were. An
+/// error of fdatasync had given them up, and a power cut took them. All bytes that come now come
+/// after them.
 Result<bool> are_gone(BufferFile& file, const CollapseIntent& intent) {
   const auto data = file.next_data(0);
   if (!data) return data.error();
@@ -67,8 +68,8 @@ Result<bool> are_gone(BufferFile& file, const CollapseIntent& intent) {
   return Offset(facts->size) >= end;
 }
 
-/// Follows the segments from the first one on, each of which stands where it stood, or that much
-/// further down, or is broken in two with a hole of just that size between.
+/// Follows the segments from the first one on. Each of them is where it was, or `intent.bytes`
+/// further down, or broken in two with a hole of just that size in between.
 Result<Seam> find_seam(BufferFile& file, const CollapseIntent& intent) {
   const auto gone = are_gone(file, intent);
   if (!gone) return gone.error();
@@ -150,13 +151,13 @@ Result<std::optional<CollapseIntent>> plan_collapse(BufferFile& file, const Stat
   if (!facts) return facts.error();
   auto segments = list_segments(file, **data);
   if (!segments) return segments.error();
-  // At a hole's end the next append would begin a segment that nobody has listed.
+  // If the file ends in a hole, the next append would begin a segment that is not in the list.
   if (!segments->has_value() || (*segments)->back().end < Offset(facts->size)) return Plan();
-  // Room: its producer would go on at the old offset, perhaps in the middle of a record.
+  // Room: its producer would go on at the old offset, which may be in the middle of a record.
   char last = 0;
   const auto read = file.read_at(Offset(facts->size - 1), {&last, 1});
   if (!read) return read.error();
-  const bool is_done = state.base + facts->size <= state.front;  // NULs of ours
+  const bool is_done = state.base + facts->size <= state.front;  // the NULs are ours
   if (last == '\0' && !is_done) return Plan();
   intent.segments = std::move(**segments);
   std::uint64_t live = 0;

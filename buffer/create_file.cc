@@ -36,14 +36,14 @@ Result<gid_t> group_id(const std::string& group) {
   return found->gr_gid;
 }
 
-/// What a new file is to be like.
+/// The mode, owner and group that a new file gets.
 struct Rights {
   mode_t mode;
   uid_t owner;
   gid_t group;
 };
 
-/// fchmod(2) comes last: fchown(2) takes the set-id bits away.
+/// fchmod(2) comes last, since fchown(2) clears the set-id bits.
 Status set_rights(const Descriptor& file, const Rights& rights) {
   const bool keeps = rights.owner == kKeepOwner && rights.group == kKeepGroup;
   if (!keeps && ::fchown(file.fd(), rights.owner, rights.group) < 0) {
@@ -70,6 +70,8 @@ Result<bool> create_in_place(const std::string& path, const Rights& rights) {
   return true;
 }
 
+// The file gets its name when its rights are set, so nobody ever opens it with other rights.
+// Without O_TMPFILE or /proc it is created under its name, with mode 0600 at first.
 Result<bool> create(const std::string& path, const Rights& rights) {
   auto file = Descriptor::open_nameless(folder_of(path));
   if (!file && file.error().kind() == ErrorKind::unsupported) return create_in_place(path, rights);

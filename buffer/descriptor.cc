@@ -14,8 +14,8 @@
 namespace punchline {
 namespace {
 
-/// Calls again while a signal interrupts. The call must have done nothing when it says EINTR,
-/// which holds for all calls below (close(2) is not among them: it has closed even then).
+/// Repeats the call while a signal interrupts it. A call that fails with EINTR must have done
+/// nothing. That holds for all calls below. close(2) is not among them: it has closed even then.
 template <class Call>
 auto uninterrupted(Call call) {
   auto result = call();
@@ -25,8 +25,9 @@ auto uninterrupted(Call call) {
   return result;
 }
 
-/// Where the program was started with a standard descriptor closed, open(2) gives out that number,
-/// and what is printed or read there would go into the file. So: 3 or above. -1 stays -1.
+/// If the program was started with a standard descriptor closed, open(2) hands out that number, and
+/// whatever is printed to or read from it would go to the file. So the descriptor is moved to 3 or
+/// above. -1 stays -1.
 int above_standard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -84,7 +85,7 @@ Result<Descriptor> Descriptor::open(const std::string& path, int flags, mode_t m
   return Descriptor(fd, path);
 }
 
-// EISDIR from kernels that do not know O_TMPFILE, EOPNOTSUPP from filesystems.
+// O_TMPFILE fails with EISDIR on kernels that do not know it, and with EOPNOTSUPP on filesystems.
 Result<Descriptor> Descriptor::open_nameless(const std::string& folder) {
   auto file = open(folder, O_RDWR | O_TMPFILE, 0600);
   if (file || file.error().code() != EISDIR) return file;
@@ -95,6 +96,8 @@ std::string Descriptor::link() const {
   return "/proc/self/fd/" + std::to_string(fd_);
 }
 
+// The link in /proc also leads to a file that has lost its name. Without /proc the path is opened,
+// and must lead to the same inode.
 Result<Descriptor> Descriptor::reopen(int flags) const {
   const int fd =
       above_standard(uninterrupted([&] { return ::open(link().c_str(), flags | O_CLOEXEC); }));
@@ -127,7 +130,7 @@ Result<Descriptor::Filesystem> Descriptor::filesystem() const {
 }
 
 std::uint32_t Descriptor::inode_flags() const {
-  // The kernel stores 32 bits here, whatever the ioctl's number says of a long.
+  // The kernel stores 32 bits here, although the ioctl's number is made for a long.
   std::uint32_t flags = 0;
   return uninterrupted([&] { return ::ioctl(fd_, FS_IOC_GETFLAGS, &flags); }) < 0 ? 0 : flags;
 }
@@ -208,7 +211,7 @@ Status Descriptor::allocate(std::uint64_t bytes) const {
 }
 
 Status Descriptor::collapse(OffsetRange offsets) const {
-  // Never repeated: had it been done before a signal came, the second one would cut out data.
+  // Never repeated: if it had been done before a signal came, a second one would cut out data.
   const int done = ::fallocate(fd_, FALLOC_FL_COLLAPSE_RANGE, off(offsets.begin), length(offsets));
   if (done < 0) return error(errno, "collapse");
   return {};

@@ -24,8 +24,8 @@ constexpr std::size_t kAtBodyCheck = 32;
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();  // no key, a null value
 constexpr std::size_t kHeaderOverheadBytes = 6;  // 2 for the name's length, 4 for the value's
 
-/// No byte of it is NUL or the marker's first: a frame that lacks its last bytes is never completed
-/// by what stands behind it, which would cost the next frame its beginning.
+/// No byte of the tail is NUL or the first byte of the marker. So a frame that lacks its last bytes
+/// is never completed by what follows it, which would cost the next frame its beginning.
 std::uint32_t tail_of(std::uint32_t check) {
   return (check & 0x7f7f7f7fU) | 0x01010101U;
 }
@@ -63,7 +63,7 @@ FrameHead parse(std::string_view bytes) {
   return head;
 }
 
-/// Takes one header off `bytes`; false where they are not well-formed.
+/// Takes one header off `bytes`. False if it is not well-formed.
 bool take_header(std::string_view& bytes, FrameRecord::Header& header) {
   if (bytes.size() < kHeaderOverheadBytes) return false;
   const std::size_t name_bytes = get_number<std::uint16_t>(bytes, 0);

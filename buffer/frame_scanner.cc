@@ -15,10 +15,11 @@ std::size_t nuls_at(std::string_view bytes, std::size_t from) {
   return std::min(bytes.find_first_not_of('\0', from), bytes.size());
 }
 
-/// Where decode_frame() found none, all of it being there.
+/// What is known of bytes in which decode_frame() has found no frame, although all of it would be
+/// there.
 struct Unsound {
   bool torn = false;            ///< Its writer died, and others wrote on where it would have ended.
-  std::size_t frame_bytes = 0;  ///< Not 0: both ends are sound, what is between is not.
+  std::size_t frame_bytes = 0;  ///< Not 0: head and tail are sound, the bytes between are not.
 };
 Unsound look_closer(std::string_view bytes) {
   FrameHead head;
@@ -28,12 +29,13 @@ Unsound look_closer(std::string_view bytes) {
   return {false, head.frame_bytes};
 }
 
-/// Behind the last byte that is not NUL.
+/// The end of the last byte that is not NUL; 0 if there is none.
 std::size_t text_end(std::string_view bytes) {
   return bytes.find_last_not_of('\0') + 1;  // npos + 1 is 0
 }
 
-/// How much of `bytes` shows that no whole frame begins there: all text, and what would be a frame.
+/// How many of `bytes` show that no whole frame begins there: all of the text, and at least the
+/// bytes that would be the frame.
 std::size_t judged_in(std::string_view bytes) {
   FrameHead head;
   const bool is_head = decode_frame_head(bytes, head) == FrameFound::head;
@@ -46,7 +48,8 @@ void append_nuls(ByteRange range, std::vector<Item>& items, std::size_t first) {
   items.push_back({range, Item::Kind::room, SetAsideReason::none, 0, 0});
 }
 
-/// Where the first NUL run begins that is as long as a freed block, or fills the bytes.
+/// Where the first run of NULs begins that is as long as a freed block, or fills `bytes`. Their end
+/// if there is none.
 std::size_t long_nuls_in(std::string_view bytes) {
   for (auto at = bytes.find('\0'); at < bytes.size();) {
     const auto end = nuls_at(bytes, at);
@@ -94,7 +97,7 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
   if (!*holds) return ScanStep{from, ScanStep::End::more, 0};
   const auto unsound = look_closer(loaded->bytes);
   if (unsound.frame_bytes > 0) {
-    // N4: nothing in it is looked at, it may be a copy of frames.
+    // N4: nothing inside is looked at, since it may be a copy of frames.
     damage_ = Damage{from, from, true, SetAsideReason::damaged};
     return set_aside_to(from + unsound.frame_bytes, items);
   }
@@ -107,7 +110,7 @@ Result<FrameScanner::Loaded> FrameScanner::load(Position from, std::span<char> m
   return Loaded{from, {memory.data(), *read}, *read < memory.size()};
 }
 
-/// N1, N2, N3: what is whole in memory.
+/// N1, N2, N3: takes the items that are whole in memory.
 FrameScanner::Stop FrameScanner::decode(const Loaded& loaded, Position until, std::size_t items_max,
                                         std::vector<Item>& items) {
   const auto first = items.size();
@@ -130,7 +133,7 @@ FrameScanner::Stop FrameScanner::decode(const Loaded& loaded, Position until, st
   return stop;
 }
 
-/// A frame proves itself; NULs do not.
+/// NULs are read once more (R9). A frame proves itself.
 Result<bool> FrameScanner::nothing_holds(const Loaded& loaded, std::span<const Item> items) {
   for (const auto& item : items) {
     if (item.kind != Item::Kind::nothing && item.kind != Item::Kind::room) continue;
@@ -153,7 +156,7 @@ void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameH
                    static_cast<std::uint32_t>(at) + head.payload(), head.payload_bytes()});
 }
 
-/// N1. NULs up to the end of the file are nothing yet: a producer may have made them to write into.
+/// N1. NULs up to the end of the file are not passed: a producer may have made them to write into.
 Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::span<char> memory,
                                          std::vector<Item>& items) {
   const auto first = items.size();
@@ -178,8 +181,8 @@ Result<ScanStep> FrameScanner::pass_nuls(const Loaded& loaded, std::span<char> m
   return ScanStep{nuls.end, ScanStep::End::more, 0};
 }
 
-/// What `nuls` ends at, which grows up to there, a bounded piece of the way. The size is taken
-/// first: what is appended between the calls lies behind it.
+/// Tells what follows `nuls`, and extends `nuls` up to there. A call goes a bounded piece of the
+/// way. The size is asked for first: what is appended between the two calls comes after it.
 Result<FrameScanner::Behind> FrameScanner::look_behind(ByteRange& nuls, std::span<char> memory) {
   for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
     const auto end = space_.end();
@@ -197,7 +200,7 @@ Result<FrameScanner::Behind> FrameScanner::look_behind(ByteRange& nuls, std::spa
   return Behind::more_nuls;
 }
 
-/// A sound head whose frame is larger than the memory: its end tells whether it was torn.
+/// A sound head whose frame is larger than the memory. The tail tells whether the frame is torn.
 Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead& head,
                                           std::span<char> memory, std::vector<Item>& items) {
   const auto end = loaded.from + head.frame_bytes;
@@ -219,8 +222,8 @@ Result<ScanStep> FrameScanner::pass_large(const Loaded& loaded, const FrameHead&
 }
 
 /// N5: the file ends before the frame does. An append that was under way is whole once the barrier
-/// has been passed (BufferFile::next_data()); what is not whole then is the work of a writer that
-/// died, and is set aside when something follows it.
+/// has been passed (BufferFile::next_data()). A frame that is not whole then was left by a writer
+/// that died. It is set aside when something follows it.
 Result<ScanStep> FrameScanner::pass_incomplete(const Loaded& loaded, const FrameHead* head,
                                                std::span<char> memory, std::vector<Item>& items) {
   if (const auto barrier = space_.next_data(loaded.from); !barrier) return barrier.error();
@@ -231,6 +234,7 @@ Result<ScanStep> FrameScanner::pass_incomplete(const Loaded& loaded, const Frame
   return begin_damage(loaded.from, dead_below_fence(loaded.from), true, memory, items);
 }
 
+/// If a search for the end of this damage has begun already, it goes on where it was.
 Result<ScanStep> FrameScanner::begin_damage(Position at, bool proved, bool torn,
                                             std::span<char> memory, std::vector<Item>& items) {
   const auto searched_to = damage_ && damage_->begin == at ? damage_->searched_to : at + 1;
@@ -238,7 +242,7 @@ Result<ScanStep> FrameScanner::begin_damage(Position at, bool proved, bool torn,
   return search(memory, items);
 }
 
-/// N4: the next frame behind the damage, a bounded piece of the way.
+/// N4: looks for the next frame after the damage, a bounded piece of the way.
 Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>& items) {
   for (int piece = 0; piece < kPiecesPerStepMax; ++piece) {
     auto loaded = load(damage_->searched_to, memory);
@@ -253,7 +257,7 @@ Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>&
     damage_->searched_to = searched_to;
     if (*found) return set_aside_to(**found, items);
     if (!loaded->to_end) continue;
-    // Everything there is has been looked at; searched_to stands before what may become a head.
+    // Everything up to the end of the file has been looked at, up to bytes that may become a head.
     if (damage_->proved) {
       const auto looked_at = loaded->bytes.substr(0, damage_->searched_to - loaded->from);
       return set_aside_to(loaded->from + text_end(looked_at), items);
@@ -264,9 +268,10 @@ Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>&
   return ScanStep{damage_->begin, ScanStep::End::more, 0};
 }
 
-/// Where the damage ends: before the next frame, or before a NUL run as long as freed space. NULs
-/// right before a frame are freed space too. A piece never ends inside of a NUL run, so that no run
-/// is cut in two; and NULs up to the end of the file may be written into yet.
+/// Where the damage ends: before the next frame, or before a run of NULs as long as freed space.
+/// NULs right before a frame are freed space, too. Empty if it does not end here. `searched_to`
+/// never comes to lie inside a run of NULs, so no run is cut in two. NULs up to the end of the file
+/// are left out, since something may still be written into them.
 Result<std::optional<Position>> FrameScanner::end_in(const Loaded& loaded, Position& searched_to) {
   const auto nuls = text_end(loaded.bytes);
   const auto bytes = loaded.to_end ? loaded.bytes.substr(0, nuls) : loaded.bytes;
@@ -279,7 +284,7 @@ Result<std::optional<Position>> FrameScanner::end_in(const Loaded& loaded, Posit
   return std::optional<Position>{};
 }
 
-/// The first sound head in front of `limit`, or where one may begin that is not all there.
+/// The first sound head before `limit`, or the place where a head may begin that is not all there.
 Result<FrameScanner::HeadAt> FrameScanner::head_in(const Loaded& loaded, std::size_t limit) {
   const auto bytes = loaded.bytes;
   for (auto at = bytes.find(kFrameMarker.front()); at < limit;
@@ -295,7 +300,8 @@ Result<FrameScanner::HeadAt> FrameScanner::head_in(const Loaded& loaded, std::si
   return HeadAt{bytes.size(), false};
 }
 
-/// A head of this file whose frame ends as it says, or where the file does.
+/// True for a head with a salt of this file whose frame has its tail, or would end after the file
+/// does.
 Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
                                         const FrameHead& head) {
   const auto known = knows(head.salt);

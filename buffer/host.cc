@@ -36,7 +36,7 @@ std::string boot_text() {
 
 std::string random_token() {
   std::uint64_t number = 0;
-  // Cannot fail for so few bytes once the pool is up (getrandom(2)).
+  // getrandom(2) cannot fail for so few bytes once the pool is initialised.
   (void)getrandom(&number, sizeof number, 0);
   return hex(number);
 }

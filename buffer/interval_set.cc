@@ -17,7 +17,7 @@ void IntervalSet::clear() {
   last_ = map_.end();
 }
 
-// The usual case: [last) followed at once by range, and room before the next one.
+// The usual case: `range` begins where the last range ends, and does not touch the next one.
 bool IntervalSet::extend_last(ByteRange range) {
   if (last_ == map_.end() || last_->second != range.begin) return false;
   const auto after = std::next(last_);
@@ -34,7 +34,7 @@ std::uint64_t IntervalSet::insert(ByteRange range) {
   auto at = map_.upper_bound(range.begin);
   if (at != map_.begin() && std::prev(at)->second >= range.begin) --at;
   ByteRange joined = range;
-  while (at != map_.end() && at->first <= joined.end) {  // touching counts: ranges stay apart
+  while (at != map_.end() && at->first <= joined.end) {  // ranges that touch are joined
     joined.begin = std::min(joined.begin, at->first);
     joined.end = std::max(joined.end, at->second);
     bytes_ -= at->second - at->first;

@@ -19,13 +19,15 @@ Result<std::string> bytes_of(Space& space, ByteRange range) {
   return bytes;
 }
 
-/// The frame that may begin at or before `at`, whose marker is the same in the old one.
+/// Where the frame begins if `at` lies in its head, otherwise `at`. The first byte that has changed
+/// may come after the marker, which the old frame had too.
 std::size_t frame_begin(std::string_view bytes, std::size_t at) {
   const auto marker = bytes.substr(0, at + kFrameMarker.size()).rfind(kFrameMarker);
   return marker != std::string_view::npos && marker + kFrameHeadBytes > at ? marker : at;
 }
 
-/// Where the next frame begins: the end of this one may have the same bytes as the old one had.
+/// Where the next frame begins. The last byte that has changed may come before the end of its
+/// frame, since the old frame may have had the same bytes there.
 std::size_t frame_end(std::string_view bytes, std::size_t at) {
   return std::min(bytes.find(kFrameMarker, at + 1), bytes.size());
 }
@@ -80,7 +82,8 @@ Result<std::vector<ByteRange>> KeptBytes::overwritten(Space& space) {
   return found;
 }
 
-/// From the beginning of a line to the end of one, as places in `now`; in frames from that of one.
+/// The bytes that have changed, as places in `now`, from the beginning of a line to the end of one.
+/// In frames they begin where a frame does, if one can be found.
 IndexRange KeptBytes::changed(std::string_view now, Format format) const {
   const auto size = std::min(now.size(), bytes_.size());
   const auto differs = [&](std::size_t at) { return now[at] != bytes_[at] && now[at] != '\0'; };

@@ -100,19 +100,19 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
     if (!ended) return ended.error();
     if (!ended->has_value()) {
       const auto step = unfinished(*long_);
-      // A writer may take a failed record back by rewriting it in place (AppendWriter), so what
-      // could be such a record is looked at anew when nothing follows it. So are NULs at the end:
-      // their producer may write into them.
+      // A writer may take back a failed record by rewriting it in place (AppendWriter). So a line
+      // that could be such a record is read again from its beginning if nothing follows it. So are
+      // NULs at the end, since their producer may write into them.
       const bool may_be_taken_back = range.end == known_until && range.size() <= memory_bytes();
       if (may_be_taken_back || step.room_bytes > 0) long_.reset();
       return step;
     }
     if (!**ended) continue;
-    // Whatever comes of it, an error too: the next piece is not a part of it.
+    // The line is over whatever comes of it, even an error: the next piece is not a part of it.
     const auto line = *std::exchange(long_, std::nullopt);
     const auto holds = still_holds(line);
     if (!holds) return holds.error();
-    if (!*holds) return ScanStep{from, ScanStep::End::more, 0};  // written after it was read
+    if (!*holds) return ScanStep{from, ScanStep::End::more, 0};  // written to since it was read
     const auto item = verdict(line.shape);
     if (!item) return item.error();
     if (item->kind != Item::Kind::record) {
@@ -145,8 +145,8 @@ Result<std::optional<bool>> LineScanner::take_piece(std::span<char> memory) {
   return std::optional<bool>{true};
 }
 
-// The size is taken first: what is appended between the two calls lies behind it, so nothing but
-// hole is ever jumped.
+// The size is asked for first. What is appended between the two calls comes after it, so nothing
+// but a hole is ever skipped.
 Result<bool> LineScanner::skip_hole() {
   auto& shape = long_->shape;
   const auto end = space_.end();
@@ -158,7 +158,8 @@ Result<bool> LineScanner::skip_hole() {
   return data->has_value();
 }
 
-// Of later runs it is enough that no line has come into them.
+// The first run of NULs is read again. Of later runs it is enough to know that no newline was
+// written into them.
 Result<bool> LineScanner::still_holds(const LongLine& line) {
   const auto nul = space_.still_nul(line.nuls);
   if (!nul || !*nul || !line.has_more_nuls) return nul;

@@ -19,14 +19,15 @@ LineShape shape_of(Position at, std::span<const char> line) {
   return shape;
 }
 
-/// The newline behind room is an empty line of its own.
+/// The newline after room is an empty line of its own.
 Item nothing_in(ByteRange range, std::uint64_t nuls) {
   const bool is_room = nuls >= kGapBytesMin;
   if (is_room) range.end = range.begin + nuls;
   return {range, is_room ? Item::Kind::room : Item::Kind::nothing, SetAsideReason::none, 0, 0};
 }
 
-/// R2 as far as it is about a line in two; nothing for all others.
+/// The exception in R2: the part before the fence of a line that is read as two. Empty for any
+/// other line.
 std::optional<Item> part_at_fence(const ReadRules& rules, std::span<const char> line,
                                   const LineShape& shape) {
   if (!shape.has_text) return std::nullopt;
@@ -95,7 +96,7 @@ std::size_t decode_lines(const ReadRules& rules, Position at, std::span<const ch
     const auto line_bytes = static_cast<std::size_t>(newline - begin) + 1;
     const ByteRange range{at + done, at + done + line_bytes};
     const auto payload = static_cast<std::uint32_t>(done);
-    // The line nearly all lines are: read exactly, begins with text, fits.
+    // The usual case: a line that is read exactly, begins with text, and fits.
     if (range.begin >= careful_until && *begin != 0 && line_bytes > 1 &&
         line_bytes - 1 <= rules.record_bytes_max) {
       done += line_bytes;

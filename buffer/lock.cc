@@ -12,7 +12,7 @@
 namespace punchline {
 namespace {
 
-/// A process of this machine that is no longer there cannot be the holder.
+/// True if the holder was a process of this machine that no longer exists.
 bool is_gone(const LockHolder& holder) {
   return holder.host == host_name() && ::kill(holder.pid, 0) < 0 && errno == ESRCH;
 }
@@ -25,7 +25,7 @@ std::optional<LockHolder> noted_holder(const PosixFile& file) {
 }  // namespace
 
 Lock::~Lock() {
-  // While the lock is still ours, so that it cannot be a successor's attribute that goes.
+  // Removed while the lock is still held, so that it cannot be a successor's attribute.
   if (noted_ && may_change()) static_cast<void>(file_.remove_attribute(kHolderAttribute).ok());
 }
 
@@ -44,13 +44,14 @@ Error Lock::lost() const {
               " while this one did not answer"};
 }
 
-// Without a lock file nothing is collapsed but what a crash has interrupted, and no writer takes
-// anything back then.
+// Without a lock file nothing is collapsed, except that a collapse which a crash interrupted is
+// completed. While the intent for that is there, no writer takes anything back (P3).
 Result<Descriptor> Lock::hold_offsets() const {
   return lock_file_ ? lock_file_->hold(LockFile::Byte::offsets) : Descriptor();
 }
 
-// What stood there when the lock was granted was judged dead.
+// A holder that is still the one that was there when the lock was granted was judged dead then. It
+// is replaced.
 Status Lock::note() {
   const auto standing = file_.attribute(kHolderAttribute);
   if (standing && *standing && **standing == dead_) {
@@ -70,7 +71,8 @@ Status Lock::look() {
   return file_.remove_attribute(kAskAttribute);
 }
 
-// GETLK tells of one lock. What may hide a read lock of the older program is another read lock.
+// F_OFD_GETLK reports one lock only. The read lock of an older program can be hidden by another
+// read lock. So the holder that such a program notes, one without a token, counts too.
 bool Lock::is_held_by_older(const PosixFile& file) {
   const auto seen = file.descriptor().lock_on_byte(0);
   if (!seen || !*seen || (*seen)->is_for_writing) return false;

@@ -31,7 +31,7 @@ Result<LockFile> LockFile::on(const PosixFile& buffer, const PosixFile& lock_fil
 }
 
 Result<LockFile> LockFile::open(const PosixFile& buffer, const std::string& path) {
-  const auto alike = buffer.creation_alike();  // whoever may write the buffer may lock here
+  const auto alike = buffer.creation_alike();  // all who may write the buffer may lock here
   if (!alike) return alike.error();
   const auto made = PosixFile::create_if_missing(path, *alike);
   if (!made) return made.error();
@@ -58,7 +58,7 @@ bool LockFile::is_locked(Byte byte) const {
   return seen && seen->has_value();
 }
 
-// Two bytes for each inode number, of which the upper bits have no place in an off_t.
+// Two bytes for each inode number. The uppermost bits of the number have no place in an off_t.
 std::uint64_t LockFile::offset_of(Byte byte) const {
   constexpr std::uint64_t kInodesMask = (1ULL << 61) - 1;
   return (inode_ & kInodesMask) * 2 + (byte == Byte::offsets ? 1 : 0);

@@ -29,7 +29,7 @@ Error LockRequest::busy(const PosixFile& file, bool undecided) {
 Result<std::unique_ptr<Lock>> LockRequest::attempt(const PosixFile& file, Clock::time_point now) {
   const auto facts = file.descriptor().facts();
   if (!facts) return facts.error();
-  // A file under the same name may be another one by now.
+  // The name may lead to another file by now. Then the request begins anew.
   if (inode_ != facts->stx_ino) begin(facts->stx_ino);
   undecided_ = false;
   if (Lock::is_held_by_older(file)) return busy(file, false);
@@ -42,7 +42,8 @@ Result<std::unique_ptr<Lock>> LockRequest::attempt(const PosixFile& file, Clock:
   return claim(file, *found, now);
 }
 
-/// False where another has it.
+/// Locks the agent's byte. False if another process has it. True also if there is no lock file to
+/// be had.
 bool LockRequest::take_byte(const PosixFile& file) {
   auto opened = LockFile::open(file, lock_path_);
   const auto locked = opened ? opened->try_lock(LockFile::Byte::agent) : opened.error();
@@ -65,15 +66,15 @@ Result<LockRequest::Found> LockRequest::look_at_holder(const PosixFile& file,
   if (**standing == text_) return Found::us;
   claimed_at_.reset();
   const auto holder = decode_holder(**standing);
-  // An older program, which would have been seen by its own lock, or nonsense.
+  // Noted by an older program, whose own lock would have been seen, or not legible.
   if (!holder || holder->token.empty()) return Found::maybe_dead;
-  // It held the very byte that the kernel has given to us now.
+  // The holder had the very byte that the kernel has now locked for us (W3).
   if (lock_file_ && holder->lock == lock_file_->identity()) return Found::dead;
   if (holder->boot != boot_text()) return Found::maybe_dead;
   return challenge(file.descriptor(), **standing, now);
 }
 
-// Whoever's question it is that stands for so long unanswered: it proves the silence to all.
+// W5. A question that stays unanswered for so long proves the silence, whoever asked it.
 Result<LockRequest::Found> LockRequest::challenge(const Descriptor& file,
                                                   const std::string& holder,
                                                   Clock::time_point now) {
@@ -95,6 +96,9 @@ Result<LockRequest::Found> LockRequest::challenge(const Descriptor& file,
   return Found::alive;                                      // for all we know
 }
 
+// A holder that is not alive is replaced by ours. Only for one that is certainly dead (W3) is the
+// lock granted at once. Otherwise ours must still be there after kClaimMin, since another newcomer
+// may have done the same (W4, W5).
 Result<std::unique_ptr<Lock>> LockRequest::claim(const PosixFile& file, Found found,
                                                  Clock::time_point now) {
   const auto& attributes = file.descriptor();
@@ -117,7 +121,7 @@ Result<std::unique_ptr<Lock>> LockRequest::claim(const PosixFile& file, Found fo
       break;
   }
   if (const auto set = attributes.set_attribute(kHolderAttribute, text_); !set) {
-    // What stands there means nothing, and would be believed by those who have another lock file.
+    // The dead holder's note means nothing, and those who see another lock file would believe it.
     (void)attributes.remove_attribute(kHolderAttribute);
     return grant(file, false, set.error().message());
   }

@@ -10,7 +10,8 @@ bool is_new_boot(const State& state, const StartFacts& facts) {
   return state.boot != facts.boot || facts.force_fence;
 }
 
-// Of what was done behind the front only the file itself knew; who saw it happen tells more.
+// Which bytes above the front were done was known to the file alone. An agent that saw the
+// truncation happen says more.
 std::string gone_with(std::uint64_t bytes) {
   if (bytes == 0) return "";
   return "; of what waited in it up to " + std::to_string(bytes) +
@@ -37,7 +38,7 @@ Judged judge(const FoundState& found, const StartFacts& facts) {
     return {Origin::copied, 0, "a copy or a restored backup (inode or birth time differ)"};
   if (found.is_torn_collapse)
     return {Origin::damaged, 0, "a collapse was cut off, and the file is not as that left it"};
-  // In one boot the size cannot shrink, and over a boot what was synced stays.
+  // Within one boot the size cannot shrink, and bytes that were synced survive a boot.
   const bool is_too_short = found.end < std::max(front, state.synced);
   if (is_too_short || facts.truncated || !found.begins) {
     const auto kept = is_too_short ? std::max(front, found.end) : front;
@@ -52,7 +53,7 @@ Judged judge(const FoundState& found, const StartFacts& facts) {
 }
 
 Origin judge_without_state(std::int64_t birth_ns, bool supported, const StartFacts& facts) {
-  // Born later than now: the clock is behind, and so says nothing.
+  // A file born later than now: the clock is behind, and so proves nothing.
   const bool is_born_now =
       supported && birth_ns > facts.boot_time_ns && birth_ns <= facts.now_ns;
   return is_born_now && !facts.force_fence ? Origin::fresh : Origin::unknown;

@@ -38,8 +38,8 @@ Result<std::unique_ptr<PosixAppendFile>> PosixAppendFile::open(const std::string
 Result<OffsetRange> PosixAppendFile::append(std::string_view bytes) {
   const auto written = appending_.write_once(bytes);
   if (!written) return written.error();
-  // O_APPEND sets the descriptor's position to the end of what this very write has written, and
-  // nobody else uses the descriptor, so this is exact whatever others append meanwhile.
+  // O_APPEND sets the descriptor's position to the end of what this write has written. Nobody else
+  // uses the descriptor, so the position is exact whatever others append meanwhile.
   const auto end = appending_.where();
   if (!end) return end.error();
   return OffsetRange{*end - *written, *end};

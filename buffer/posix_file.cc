@@ -26,7 +26,7 @@ Status check_type(const std::string& path, mode_t mode) {
   return {};
 }
 
-/// Before opening, since opening a device or a FIFO may already do something.
+/// Comes before opening, since opening a device or a FIFO may already have an effect.
 Status check_name(const std::string& path) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) < 0) return Error::from_errno(errno, "open " + path);
@@ -73,7 +73,8 @@ Status check_fit(const Descriptor& file, const Descriptor::Filesystem& filesyste
   return check_owner(file, *facts);
 }
 
-/// statfs's f_bsize is the block of ext4, XFS, btrfs and tmpfs; elsewhere it may be anything.
+/// f_bsize of statfs(2) is the block size on ext4, XFS, btrfs and tmpfs. Elsewhere it may be
+/// anything.
 std::uint64_t sane_block_bytes(std::uint64_t reported) {
   constexpr std::uint64_t kMin = 512;
   constexpr std::uint64_t kMax = 64 * 1024;
@@ -81,8 +82,8 @@ std::uint64_t sane_block_bytes(std::uint64_t reported) {
   return sane ? reported : 4096;
 }
 
-/// `append` of an older program locks that byte of the buffer itself, which no other lock of anybody
-/// can overlap then. What else is locked there is none of our business.
+/// The `append` of an older program locks the byte at 2^62 of the buffer itself (W7). Nobody else's
+/// lock can overlap it then. What else is locked there is none of our business.
 bool older_writer_relies_on_offsets(const Descriptor& file) {
   const auto seen = file.lock_on_byte(1ULL << 62U);
   return seen && *seen && (*seen)->is_of_that_byte && (*seen)->is_for_writing;
@@ -199,7 +200,8 @@ Status PosixFile::append(std::span<const char> bytes) {
   auto written = appending_.write_once(bytes);
   if (!written) return written.error();
   if (*written == bytes.size()) return {};
-  // The rest of a short write does not say why; nearly always the disk is full (or a limit).
+  // A short write does not say why it was short. Nearly always the disk is full, or a limit is
+  // reached.
   return Error(ErrorKind::no_space, ENOSPC,
                "append to " + path() + " (" + std::to_string(*written) + " of " +
                    std::to_string(bytes.size()) + " bytes)");
@@ -227,6 +229,9 @@ Status PosixFile::sync_all() {
   return reading_.sync_all();
 }
 
+// Asks by taking a read lease and giving it back (fcntl(2), F_SETLEASE). If somebody opens the file
+// for writing in between, the kernel sends a signal. By default that is SIGIO, which would end the
+// process. SIGURG is ignored.
 Result<bool> PosixFile::nobody_writes() {
   if (::fcntl(reading_.fd(), F_SETSIG, SIGURG) < 0) return reading_.error(errno, "F_SETSIG on");
   if (::fcntl(reading_.fd(), F_SETLEASE, F_RDLCK) < 0) {

@@ -18,7 +18,8 @@ namespace {
 
 using Answer = Capability::Answer;
 
-// The file: data in [0, kBytes), of which kHole is punched. Multiples of every block size there is.
+// The trial file holds data in [0, kBytes), of which kHole is punched. Both are multiples of every
+// block size there is.
 constexpr std::uint64_t kBytes = 512 * 1024;
 constexpr OffsetRange kHole{128 * 1024, 384 * 1024};
 
@@ -53,7 +54,7 @@ constexpr std::uint32_t kInlineDataFlag = 0x10000000;
 
 constexpr const char* kNoPunch = "delivered data could not be freed";
 
-/// That reading it back gives NULs in the hole, 'x' around it, and the old size.
+/// True if the file reads as NULs in the hole and 'x' around it, and has its old size.
 Result<bool> reads_as_punched(const Descriptor& file) {
   std::vector<char> text(kBytes + 1);
   auto got = file.read_at(0, text);
@@ -98,7 +99,7 @@ Capability try_holes(const Descriptor& file) {
   return no("gives wrong answers here: holes are read through, which is slower");
 }
 
-/// The unit is asked for by trying: st_blksize says nothing of clusters (ext4 bigalloc).
+/// The unit is found by trying, since st_blksize says nothing of clusters (ext4 bigalloc).
 Capability try_collapse(const Descriptor& file, std::uint64_t unit_bytes, std::uint64_t& found) {
   for (; unit_bytes < kBytes; unit_bytes *= 2) {
     auto done = file.collapse({0, Offset(unit_bytes)});
@@ -113,7 +114,7 @@ Capability try_collapse(const Descriptor& file, std::uint64_t unit_bytes, std::u
   return no("works in no unit below " + in_kib(kBytes) + ": the file's logical size only grows");
 }
 
-/// ext4 decides by what is written first.
+/// The first write decides whether ext4 keeps the file in its inode, so one byte is written first.
 Capability try_appends(const Descriptor& file) {
   if (!file.write_at(0, std::string_view("x"))) return {Answer::unknown, "could not be tried"};
   if ((file.inode_flags() & kInlineDataFlag) == 0) return {Answer::yes, "are kept"};
@@ -133,7 +134,7 @@ Capability try_attributes(const Descriptor& file) {
   return {Answer::yes, "works"};
 }
 
-/// Without room for data: whether the calls are accepted at all.
+/// For a disk that has no room for data: tries whether the calls are accepted at all.
 void probe_without_data(const Descriptor& file, ProbeReport& report) {
   const Capability unknown{Answer::unknown, "cannot be tried: the disk is full"};
   report.holes = unknown;
@@ -160,7 +161,7 @@ Result<ProbeReport> report_on(const Descriptor& file) {
   return report;
 }
 
-/// What we know ourselves of how it punches; others may take the call and do nothing.
+/// True for the filesystems that we know to punch. Others may accept the call and do nothing.
 bool is_known_to_punch(std::string_view filesystem) {
   static constexpr std::string_view kKnown[] = {"ext4", "xfs", "btrfs", "tmpfs", "overlay"};
   return std::find(std::begin(kKnown), std::end(kKnown), filesystem) != std::end(kKnown);
@@ -168,7 +169,8 @@ bool is_known_to_punch(std::string_view filesystem) {
 
 constexpr const char* kNoTrial = "cannot be tried without a file beside it";
 
-/// Any error but that it cannot at all, as EFBIG so far behind, says nothing.
+/// Only `unsupported` says that punching does not work. Any other error proves nothing, such as
+/// EFBIG so far beyond the end.
 Capability ask_for_punch(const Descriptor& file, OffsetRange behind, std::string_view filesystem) {
   const auto punched = file.punch(behind);
   if (!punched && punched.error().kind() == ErrorKind::unsupported) {
@@ -179,7 +181,8 @@ Capability ask_for_punch(const Descriptor& file, OffsetRange behind, std::string
   return {Answer::unknown, "is accepted; whether blocks go back " + std::string(kNoTrial)};
 }
 
-/// EINVAL: it can, but not behind the end. The unit may be larger than a block (ext4 bigalloc).
+/// EINVAL means that it works, but not beyond the end of the file. The unit may be larger than a
+/// block (ext4 bigalloc).
 Capability ask_for_collapse(const Descriptor& file, OffsetRange behind, ProbeReport& report) {
   constexpr std::uint64_t kUnit = 1 << 20;
   const auto done = file.collapse(behind);
@@ -230,7 +233,7 @@ std::optional<std::string> forgetful_folder(const PosixFile& file) {
   return its->filesystem;
 }
 
-// Nobody appends so much meanwhile.
+// The calls are tried 4 GiB beyond the end of the file: nobody appends so much meanwhile.
 Result<ProbeReport> probe_file(const PosixFile& file) {
   const auto opened = file.descriptor().reopen(O_RDWR);
   if (!opened) return opened.error();
@@ -283,7 +286,7 @@ Result<ProbeReport> probe_folder(const std::string& folder) {
     return report;
   }
   report.punch = try_punch(*file);
-  // Where nothing can be punched there is no hole to seek.
+  // Where nothing can be punched, there is no hole to seek.
   report.holes = report.punch.missing() ? no("is of no use without punching") : try_holes(*file);
   const auto unit_bytes = std::clamp<std::uint64_t>(report.block_bytes, 512, kBytes / 2);
   report.collapse = try_collapse(*file, unit_bytes, report.collapse_unit_bytes);

@@ -10,7 +10,7 @@ Backoff::Millis Backoff::next() {
     delay *= 2;
   delay = std::min(delay, most_);
   ++failures_;
-  noise_ ^= noise_ << 13;  // xorshift32 (Marsaglia 2003): jitter needs no better
+  noise_ ^= noise_ << 13;  // xorshift32 (Marsaglia 2003), good enough for jitter
   noise_ ^= noise_ >> 17;
   noise_ ^= noise_ << 5;
   const auto half = delay / 2;

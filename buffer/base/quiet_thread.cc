@@ -21,7 +21,7 @@ Status start_detached(std::function<void()> body) {
 
 }  // namespace
 
-// A new thread has the mask of the one that starts it (pthread_sigmask(3)).
+// A new thread inherits the signal mask of the thread that starts it (pthread_sigmask(3)).
 Status start_quiet_thread(std::function<void()> body) {
   sigset_t all;
   sigset_t before;
