@@ -91,8 +91,8 @@ std::optional<QuarantineLabel> label_of(const std::vector<FrameRecord::Header>& 
   return label;
 }
 
-// The NULs of a whole line are the producer's: what is freed ends with a newline (F2), and one that
-// begins with as many as a gap may have is no whole one (R4).
+// The NULs of a whole line are its producer's own, and stay. Freed space ends with a newline (F2),
+// and a line that begins with as many NULs as a gap has is not whole (R4).
 std::string_view content_of(const QuarantineLabel& label, std::string_view stretch) {
   if (label.format == Format::frames) return stretch;
   if (stretch.ends_with('\n')) stretch.remove_suffix(1);

@@ -38,6 +38,8 @@ std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
   return punches;
 }
 
+// F1. A stretch before room is freed to the byte, in lines without the newline that closes it.
+// After the last room whole blocks are freed, and with them what comes before the first of them.
 std::vector<Reclaim::Punch> Reclaim::below(const View& view, std::uint64_t bytes_min) const {
   std::vector<Punch> punches;
   const auto end = closed_end(view.stored_front);
@@ -58,13 +60,14 @@ std::vector<Reclaim::Punch> Reclaim::below(const View& view, std::uint64_t bytes
   return punches;
 }
 
-// In lines the newline before the front stays: after a boot the front may go back, and the NULs
-// that were freed must not run into the first record that waits.
+// In lines the newline before the front stays. After a boot the front may go back, and NULs of
+// freed bytes must not run into the first record that waits.
 Position Reclaim::closed_end(Position front) const {
   return format_ == Format::frames || front <= freed_to_ ? front : front - 1;
 }
 
-// The newline before `from` belongs to what is not freed now, and closes it.
+// F2. The newline before the range is freed with it, unless the range begins at `from`: that
+// newline belongs to bytes that are not freed now, and closes them.
 ByteRange Reclaim::in_band(const View& view, ByteRange range, Position from) const {
   if (format_ == Format::frames) return range;
   if (range.begin > from && is_done(view, range.begin - 1)) range.begin -= 1;

@@ -13,10 +13,10 @@ namespace punchline {
 namespace {
 
 constexpr std::size_t kPieceBytes = 256 * 1024;
-/// Behind the largest record one that is whole begins, if there is any.
+/// More than the largest record has, so that one that is whole begins within it, if there is any.
 constexpr std::uint64_t kLookedAtBytesMax = 128 << 20;
 
-/// What decides for lines: see buffer/FORMAT.md, "Start". Takes the file piece by piece.
+/// Looks for what decides for lines (buffer/FORMAT.md, "Start"). Is handed the file piece by piece.
 class LinesSought {
  public:
   explicit LinesSought(Offset careful_end) : careful_end_(careful_end) {}
@@ -30,7 +30,7 @@ class LinesSought {
     if (end > at_) has_nul_ = true;
     at_ = end;
   }
-  /// `ahead` begins with `bytes` and goes on as far as is known.
+  /// `ahead` begins with `bytes` and goes on as far as the file has been read.
   void take(std::string_view bytes, std::string_view ahead) {
     for (std::size_t done = 0; done < bytes.size() && !found_;) {
       const auto end = std::min(bytes.find('\n', done), bytes.size());
@@ -46,14 +46,15 @@ class LinesSought {
  private:
   void take_text(std::string_view part, std::string_view ahead) {
     const auto text = leading_nuls(part);
-    // A newline can stand in the checksums of a head of which the rest is torn.
+    // A marker counts as a NUL: a newline can be in the checksums of a head whose rest is torn.
     has_nul_ = has_nul_ || part.find('\0') != std::string_view::npos ||
                part.find(kFrameMarker) != std::string_view::npos;
     if (text == part.size()) return;
     const bool first = !line_has_text_;
     has_text_ = line_has_text_ = true;
     if (!first) return;
-    // Where no crash was, and at the very beginning, where frames have NULs or a marker.
+    // Text is trusted where no crash was, and at the very beginning, where frames have NULs or a
+    // marker.
     const bool trusted = begin_ >= careful_end_ || (begin_ == 0 && !has_nul_);
     found_ = trusted && !may_begin_frame(ahead.substr(text));
   }

@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kSmallBytes = 4 * kBlockBytes;
-constexpr std::size_t kSegmentsMax = 64;  // in one read; what is behind them is read plainly
+constexpr std::size_t kSegmentsMax = 64;  // in one read; the bytes after them are read plainly
 
-/// Whether any block is only NULs.
+/// True if any block is only NULs.
 bool has_hole(Offset from, std::span<const char> bytes) {
   auto at = static_cast<std::size_t>(block_after(from, kBlockBytes) - from);
   for (; at + kBlockBytes <= bytes.size(); at += kBlockBytes) {
@@ -27,13 +27,13 @@ bool has_hole(Offset from, std::span<const char> bytes) {
   return false;
 }
 
-/// Data with a hole behind them and more data behind that.
+/// Data, followed by a hole and by more data.
 struct Segment {
   OffsetRange data;
   Offset next_data = 0;
 };
 
-/// Nothing where the file ends, or no hole begins before `end`.
+/// Empty if no hole begins before `end`, or if the file ends with the hole.
 Result<std::optional<Segment>> segment_at(const Descriptor& file, Offset at, Offset end) {
   const auto hole = file.next_hole(at);
   if (!hole) return hole.error();
@@ -55,11 +55,14 @@ Result<std::size_t> SparseReader::read_at(const Descriptor& file, Offset from,
   return read;
 }
 
-/// Reading ahead would fill the holes behind each piece of data with pages of zeroes.
+/// Reading ahead would fill the holes after each piece of data with pages of zeroes.
 void SparseReader::be_sparse(const Descriptor& file, bool sparse) {
   if (std::exchange(sparse_, sparse) != sparse) file.read_ahead(!sparse);
 }
 
+// Reads the data between the holes, and fills the holes in with NULs. One byte more than the data
+// is read each time. If that byte is not NUL, something has been written there since the hole was
+// seen, and the rest is read plainly.
 Result<std::size_t> SparseReader::read_segments(const Descriptor& file, Offset from,
                                                 std::span<char> into) {
   const auto end = from + into.size();

@@ -104,7 +104,8 @@ std::string encode(const State& state) {
 }
 
 Decoded decode(std::string_view bytes, State& state) {
-  // Version and checksum stand at the same place in all versions, over whatever else is there.
+  // Version and checksum are at the same places in all versions. The checksum covers whatever else
+  // is there.
   if (bytes.size() < kAtUuid || get_number<std::uint32_t>(bytes, kAtChecksum) != checksum(bytes)) {
     return Decoded::damaged;
   }
@@ -160,7 +161,7 @@ std::string encode_spread(const Spread& spread) {
   return bytes;
 }
 
-// Earlier programs wrote no more than count and topic.
+// Earlier programs wrote only the number of partitions and the topic.
 Decoded decode_spread(std::string_view bytes, Spread& spread) {
   const bool is_short = bytes.size() == kAtStripe;
   const bool is_long = bytes.size() >= kAtKeyRule && bytes.size() <= kAtKeyRule + kKeyRuleBytesMax;

@@ -1,4 +1,4 @@
-// What a file says of itself to those who do not hold its lock.
+// What can be read of a buffer without holding its lock.
 
 #include <algorithm>
 #include <limits>
@@ -54,8 +54,8 @@ Result<Format> standing_format(BufferFile& file) {
   if (stored->exists && stored->decoded == Decoded::ok && stored->state.format != Format::none) {
     return stored->state.format;
   }
-  // All of it may be torn: a state that does not know the format may be of an earlier boot, and a
-  // full disk have kept the fence out of it.
+  // All of the file may be torn: a state that does not know the format may come from an earlier
+  // boot, and a full disk may have kept the fence from being stored.
   const auto found = detect_format(file, std::numeric_limits<std::uint64_t>::max());
   if (!found) return found.error();
   return found->format;

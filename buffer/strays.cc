@@ -11,7 +11,7 @@
 namespace punchline {
 namespace {
 
-/// How many bytes of NULs, and newlines that close them.
+/// How many bytes at the beginning of `bytes` are NULs, or newlines that close them.
 std::size_t clean_in(std::string_view bytes) {
   std::size_t end = 0;
   while (end < bytes.size() && (bytes[end] == '\0' || bytes[end] == '\n')) {
@@ -20,7 +20,8 @@ std::size_t clean_in(std::string_view bytes) {
   return end;
 }
 
-/// Where the first run of NULs begins that no line has in it.
+/// Where the first run of NULs begins that is too long for a line. The end of `bytes` if there is
+/// none.
 std::size_t long_nuls_in(std::string_view bytes) {
   for (auto at = bytes.find('\0'); at < bytes.size();) {
     const auto end = at + leading_nuls(bytes.substr(at));
@@ -35,7 +36,7 @@ std::optional<ByteRange> explained_at(const StraySearch::Where& where, Position 
   return unfreed ? unfreed : where.known.find(at);
 }
 
-/// How many bytes the whole frames hold that `bytes` begin with.
+/// The length of the whole frames that `bytes` begin with.
 std::size_t frames_in(std::string_view bytes) {
   std::size_t end = 0;
   for (FrameHead head; decode_frame(bytes.substr(end), head) == FrameFound::frame;)
@@ -43,8 +44,9 @@ std::size_t frames_in(std::string_view bytes) {
   return end;
 }
 
-/// The stray that `bytes` begin with; they hold text, and go on in the file if `more`. Empty: it
-/// goes on behind them.
+/// The stray that `bytes`, which begin with text, begin with. `more`: the clean stretch goes on
+/// after them. Sets `ended` if the stray is a whole line or whole frames. Empty if it goes on after
+/// `bytes`.
 IndexRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {
   if (const auto frames = format == Format::frames ? frames_in(bytes) : 0; frames > 0) {
     ended = true;
@@ -89,7 +91,8 @@ Result<Position> StraySearch::find(const Where& where, std::size_t found_max,
   return where.range.end;
 }
 
-// A line that was written over the end of the data meanwhile goes on in what was a hole before.
+// A line that was written across the end of the data meanwhile goes on in what was a hole before.
+// Such a line is looked at once more.
 Status StraySearch::look_beyond(Position hole, ByteRange clean, std::vector<Stray>& found) {
   if (hole != clean.end || found.empty()) return {};
   const auto last = found.back();
@@ -103,7 +106,8 @@ Status StraySearch::look_beyond(Position hole, ByteRange clean, std::vector<Stra
   return {};
 }
 
-// Whether text stands before `at`, where this look has found none: a line was written over `at` since.
+// True if there is text right before `at`, where this look has found none. Then a line has been
+// written across `at` since.
 Result<bool> StraySearch::begins_before(Position at, const Where& where,
                                         const std::vector<Stray>& found) {
   if (at == where.range.begin || explained_at(where, at - 1)) return false;
@@ -114,6 +118,7 @@ Result<bool> StraySearch::begins_before(Position at, const Where& where,
   return *read == 1 && last != '\0' && last != '\n';
 }
 
+// Looks once more, from one piece before this place, and forgets the strays found from there on.
 void StraySearch::go_back(const Where& where, std::vector<Stray>& found) {
   looked_to_ -= std::min<std::uint64_t>(kPieceBytes, looked_to_ - where.range.begin);
   while (!found.empty() && found.back().range.end > looked_to_) {
@@ -122,6 +127,8 @@ void StraySearch::go_back(const Where& where, std::vector<Stray>& found) {
   }
 }
 
+// A stray that goes on after a piece is read again from its beginning, with the next piece. Only a
+// stray that is larger than a piece is cut.
 Status StraySearch::look_into(const Where& where, ByteRange clean, std::size_t found_max,
                               std::vector<Stray>& found) {
   memory_.resize(kPieceBytes);
@@ -135,7 +142,7 @@ Status StraySearch::look_into(const Where& where, ByteRange clean, std::size_t f
     }
     bytes_read_ += *read;
     auto bytes = std::string_view(memory_).substr(0, *read);
-    if (clean_in(bytes) < bytes.size()) {  // a line may have begun before what was read of it
+    if (clean_in(bytes) < bytes.size()) {  // its beginning may have been read as NULs (R9)
       const auto holds = space_.still_holds(looked_to_, bytes);
       if (!holds) return holds.error();
       if (!*holds) continue;

@@ -15,7 +15,7 @@
 namespace punchline {
 namespace {
 
-/// Of words that are commands of other programs; "" for any other.
+/// A hint for words that are commands of other programs. Empty for any other word.
 std::string meant_by(std::string_view word) {
   if (word == "help") return "it is \"punchline --help\"";
   if (word == "version") return "it is \"punchline --version\"";
@@ -61,7 +61,7 @@ class CommandLine {
   }
 
  private:
-  // CLI11 would only say that there has to be one.
+  // CLI11 would only say that a subcommand is required.
   void refuse_unknown_command(const std::string& word) const {
     if (word.empty() || word.front() == '-') return;
     std::vector<std::string> names;
@@ -76,7 +76,7 @@ class CommandLine {
                                            std::string(nearest(word, known)) + "\" (see --help)");
   }
 
-  // CLI11 names them in the order in which it took them off a stack.
+  // CLI11's own message names them in the order in which it took them off a stack.
   std::string extras() const {
     const auto words = app_.remaining(true);
     std::string text = app_.get_subcommands().front()->get_name();
@@ -110,7 +110,7 @@ class CommandLine {
     }
   }
 
-  // One value for all buffers: of two nobody could say which was meant for what.
+  // One value holds for all buffers. Of two values nobody could say which buffer each is meant for.
   void add_flags(const Option& option, const std::vector<std::string>& values) {
     const bool once = option.flag != "-b,--buffer" && option.flag != "-X";
     if (once && values.size() > 1) {

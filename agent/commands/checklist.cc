@@ -52,7 +52,7 @@ void check_file(PosixFile& file, Checklist& list) {
   check_lock(file, list);
 }
 
-// What run can do without is a note.
+// A capability that run can do without is only noted.
 void check_capability(const std::string& what, const Capability& capability, bool needed,
                       Checklist& list) {
   const auto text = what + ' ' + capability.sentence;
@@ -70,7 +70,8 @@ void check_creation(const BufferConfig& config, Checklist& list) {
   list.no(ExitCode::config, config.path + ": there is no group named " + group);
 }
 
-// What is set aside would stay in the buffer, where it is in the way of freeing. True if said.
+// Without a quarantine, what is set aside would stay in the buffer, in the way of freeing. True if
+// that is reported.
 bool no_quarantine(const BufferConfig& config, const Error& probed, Checklist& list) {
   if (config.is_quarantine || probed.kind() != ErrorKind::denied) return false;
   const auto path = quarantine_path(config.path);
@@ -81,7 +82,7 @@ bool no_quarantine(const BufferConfig& config, const Error& probed, Checklist& l
   return true;
 }
 
-// One that is there has to take more.
+// A quarantine that exists must be writable, as more will be appended to it.
 void check_quarantine_file(const BufferConfig& config, Checklist& list) {
   if (config.is_quarantine || !config.dead_letter_topic.empty()) return;
   const auto file = PosixFile::open(quarantine_path(config.path));

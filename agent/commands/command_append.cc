@@ -24,7 +24,8 @@ namespace {
 
 constexpr std::size_t kAskedEachBytes = 64 * 1024;
 
-/// What went in, what did not, and the words about it.
+/// Appends lines to a buffer, counts those that are refused or left out, and reports them on
+/// stderr.
 class Appending {
  public:
   Appending(AppendWriter& writer, const AppendOptions& options, EndingSignals& signals)
@@ -32,7 +33,7 @@ class Appending {
 
   /// False if nothing more can be written.
   bool take(const LineSplitter::Line& line);
-  /// Writes what waits; with --sync it is durable then.
+  /// Writes the records that wait. With --sync they are durable afterwards.
   bool settle();
   bool fail(const std::string& why);
   ExitCode outcome(bool interrupted) const;
@@ -57,11 +58,12 @@ class Appending {
   bool nul_told_ = false;
   bool clock_told_ = false;
   bool failed_ = false;
-  std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since it was asked whether there is room
+  std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since it was last looked for room
   ExitCode failed_as_ = ExitCode::io;
 };
 
-/// Where the operator wants writers to wait at a limit: until the agent has freed something.
+/// Waits where the operator wants writers to wait at a limit, until the agent has freed something.
+/// False if nothing more can be written.
 bool Appending::wait_for_room(const LineSplitter::Line& line) {
   constexpr int kLookMs = 100;
   unasked_bytes_ += line.bytes;
@@ -211,7 +213,8 @@ ExitCode Appending::outcome(bool interrupted) const {
   return refused_ > 0 ? ExitCode::data : ExitCode::ok;
 }
 
-/// What cannot be opened: unfit for a buffer, full, or not ours to write.
+/// The exit code for a file that cannot be opened: it is not fit for a buffer, the disk is full, or
+/// we may not write it.
 ExitCode exit_code_of(const Error& error) {
   if (error.kind() == ErrorKind::refused) return ExitCode::config;
   if (error.kind() == ErrorKind::no_space) return ExitCode::io;
@@ -250,7 +253,8 @@ ExitCode append_stdin(AppendWriter& writer, const AppendOptions& options) {
   LineSplitter lines(writer.record_bytes_max());
   std::vector<char> memory(256 * 1024);
   while (!signals.seen()) {
-    // Nothing there yet: what has been taken must not wait for what may come much later.
+    // No input is there yet: lines that were taken must not wait for lines that may come much
+    // later.
     if (!signals.readable(STDIN_FILENO, false) && !appending.settle()) break;
     if (signals.readable(STDIN_FILENO, true) && !pump(memory, lines, appending)) break;
   }
@@ -269,7 +273,7 @@ ExitCode command_append(const AppendOptions& options) {
                stderr);
     return ExitCode::usage;
   }
-  // Its number would be given to the next thing that is opened, and be read instead.
+  // The next file that is opened would get this number, and would be read instead.
   if (::fcntl(STDIN_FILENO, F_GETFD) < 0) {
     std::fputs("append: standard input is closed\n", stderr);
     return ExitCode::io;

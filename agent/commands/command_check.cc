@@ -40,7 +40,7 @@ void check_clock(const Config& config, Checklist& list) {
   if (const auto trouble = clock_trouble(*time / 1'000'000, config.clock)) list.note(*trouble);
 }
 
-// What `run` would give to the client, or nothing if it would refuse.
+// The properties that `run` would give to the client. Empty if it would refuse them.
 std::optional<KafkaProperties> check_properties(const Config& config, Checklist& list) {
   const auto settings = kafka_settings(config, kafka_reading());
   auto fit = settings

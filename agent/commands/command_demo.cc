@@ -31,7 +31,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kTopic = "punchline-demo";
 constexpr int kPartitions = 3;
-// The embedded broker keeps 5 MB a partition, so what waits while the agent is down stays below.
+// The embedded broker keeps 5 MB per partition. The lines that wait while the agent is down stay
+// below.
 constexpr std::uint64_t kLines = 150'000;
 constexpr std::uint64_t kLinesPerSecond = 15'000;
 constexpr seconds kAgentDown{1};
@@ -65,7 +66,7 @@ std::string place_for_files() {
   return ".";
 }
 
-/// A folder of its own that goes with the object.
+/// A folder of its own, which is removed with the object.
 class Folder {
  public:
   Folder() {
@@ -86,8 +87,8 @@ class Folder {
   std::filesystem::path path_;
 };
 
-/// SIGINT and SIGTERM as a question, so that folder and child are always cleared away. Made
-/// before any thread, so that all inherit the mask.
+/// Blocks SIGINT and SIGTERM and tells whether one has come, so that folder and child are always
+/// cleared away. Made before any thread, so that all threads inherit the mask.
 class Interruption {
  public:
   Interruption() {
@@ -124,7 +125,7 @@ Sizes sizes_of(const std::string& path) {
           static_cast<std::uint64_t>(found.st_blocks) * 512};
 }
 
-/// What the story is told with. All outlive the Demo.
+/// The objects that a Demo uses. All of them outlive it.
 struct Props {
   const DemoLines& lines;
   const Folder& folder;
@@ -164,7 +165,7 @@ class Demo {
   const std::string log_;
   DemoAccount account_;
   DemoProducer producer_;
-  std::optional<DemoProcess> agent_;  // nothing while there is none
+  std::optional<DemoProcess> agent_;  // empty while there is none
   std::string trouble_;               // why the story ended early
   ExitCode trouble_code_ = ExitCode::ok;
   std::uint64_t allocated_max_ = 0;

@@ -52,7 +52,7 @@ Result<std::string> uuid_of(const std::string& path) {
   return sound ? to_string(stored->state.uuid) : std::string();
 }
 
-/// What the entries go into: in the format the buffer has; an empty one takes lines.
+/// A writer for the entries, in the format of the buffer. An empty buffer takes lines.
 Result<std::unique_ptr<AppendWriter>> open_target(const std::string& path) {
   const auto file = PosixFile::open(path);
   if (!file) return file.error();
@@ -78,7 +78,7 @@ ExitCode command_requeue(const RequeueOptions& options, Log& log) {
   if (!uuid) return fail(exit_for(uuid.error()), uuid.error().message());
   auto target = open_target(*path);
   if (!target) return fail(exit_for(target.error()), target.error().message());
-  // It would be made otherwise.
+  // Otherwise it would be created.
   if (const auto there = PosixFile::open(options.quarantine); !there) {
     return fail(exit_for(there.error()), there.error().message());
   }

@@ -41,7 +41,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-/// A file with a secret may be complete by then.
+/// The pause after a file with a secret could not be read. The file may be complete by then.
 constexpr auto kReconnectPause = 5s;
 
 template <std::size_t kFigures>
@@ -140,7 +140,8 @@ std::optional<ExitCode> Run::allow_descriptors() {
   return std::nullopt;
 }
 
-// Refusals come before anything is created or locked, threads after the signals are masked.
+// Checks that can refuse the start come before anything is created or locked. Threads are started
+// after the signals are masked.
 std::optional<ExitCode> Run::open() {
   if (auto failed = allow_descriptors()) return failed;
   if (const auto opened = events_.open(watch_.fd()); !opened) {
@@ -191,7 +192,7 @@ std::optional<ExitCode> Run::open_buffers() {
 std::optional<ExitCode> Run::open_http() {
   if (!config_.http_listen) return std::nullopt;
   const auto listen = parse_listen_address(*config_.http_listen);
-  metrics_.heartbeat_ms.set(milliseconds_of(clock_now()));  // whoever asks before the first turn
+  metrics_.heartbeat_ms.set(milliseconds_of(clock_now()));  // for requests before the first turn
   auto http = serve_http(*listen, [this](std::string_view path) {
     return page_at(path, metrics_, milliseconds_of(clock_now()));
   });
@@ -209,7 +210,7 @@ ExitCode Run::go() {
   if (config_.once) {
     for (std::size_t i = 0; i < forwarder_->pipes(); ++i) {
       const bool is_configured = i < config_.buffers.size();  // else one that was rotated
-      // It takes what this run sets aside.
+      // A quarantine takes what this run sets aside, and so is not limited.
       if (is_configured && config_.buffers[i].is_quarantine) continue;
       const auto limited = forwarder_->pipe(i).limit_to_present();
       if (limited) continue;
@@ -251,14 +252,16 @@ void Run::look_at_wall_clock() {
   sink_->set_time_of(wall_clock_.time_of());
 }
 
-// What an outage or a burst has taken is not needed for long, by us as by the client.
+// Memory that an outage or a burst has taken is not needed for long, neither by us nor by the
+// client.
 void Run::give_memory_back(TimePoint now) {
   if (now < memory_due_) return;
   memory_due_ = now + 1min;
   if (pool_.trim() > 0) ::malloc_trim(0);
 }
 
-// Single appends come one event each; after one the next are left to gather for a millisecond.
+// Each append comes as an event of its own. After one, the next are left to gather for a
+// millisecond.
 void Run::wake_pipes() {
   const auto changed = watch_.drain();
   if (changed) {
@@ -277,8 +280,8 @@ void Run::hear(int signal) {
   if (!settles_) reconnect();
 }
 
-// For brokers that have moved, passwords and certificates that were changed: all of the connection
-// is made anew, since a file may hold something else under the same name.
+// For brokers that have moved, and for passwords and certificates that were changed. All of the
+// connection is made anew, since a file may hold something else under the same name.
 void Run::reconnect() {
   reconnect_due_ = TimePoint::max();
   try {
@@ -346,7 +349,7 @@ std::optional<ExitCode> Run::outcome(TimePoint now) {
   return outcome_of_refusal();
 }
 
-// With --once nobody waits until a topic is mended.
+// With --once the run does not wait until a topic is mended.
 std::optional<ExitCode> Run::outcome_of_refusal() {
   if (!forwarder_->all_drained_or_refused() || buffers_->has_rotated_left()) return std::nullopt;
   if (buffers_->wake_grown_quarantines()) return std::nullopt;
@@ -385,6 +388,7 @@ ExitCode Run::once_outcome() const {
   return lost || forwarder_->set_aside_records() > 0 ? ExitCode::data : ExitCode::ok;
 }
 
+// The last reports are taken before the buffers are finished: what they confirm is stored as done.
 ExitCode Run::end(ExitCode code) {
   if (!settles_) forwarder_->stop();
   forwarder_->take_last_deliveries(clock_now());

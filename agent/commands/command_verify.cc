@@ -18,7 +18,7 @@ Result<BufferView> view(PosixFile& file) {
   return view_buffer(file, *facts, Progress("verify"));
 }
 
-/// Nothing where there is no quarantine.
+/// Empty if there is no quarantine.
 Result<std::optional<BufferView>> view_quarantine(const std::string& buffer_path) {
   auto file = PosixFile::open(quarantine_path(buffer_path));
   if (!file && file.error().kind() == ErrorKind::not_found) return std::optional<BufferView>{};

@@ -49,8 +49,8 @@ ExitCode dispatch(const Arguments& arguments) {
       arguments);
 }
 
-// With one of them closed the next file opened would take its number, and what is printed would go
-// into a buffer.
+// If one of them were closed, the next file opened would take its number, and what is printed would
+// go into a buffer.
 void keep_standard_streams() {
   int fd = 0;
   do {
@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "punchline: %s\n", error.what());
     return static_cast<int>(error.code());
   } catch (const std::exception& error) {
-    // Out of memory, or a library's own: nothing of ours throws behind the config.
+    // Out of memory, or an exception of a library: none of our code throws after the config is
+    // loaded.
     std::fprintf(stderr, "punchline: %s\n", error.what());
     return static_cast<int>(punchline::ExitCode::io);
   }

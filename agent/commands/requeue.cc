@@ -38,7 +38,8 @@ Result<Requeue::Account> Requeue::go() {
   return account_;
 }
 
-// What has been given back by then is freed all the same, or it would come again with each try.
+// Entries that have been given back by then are freed all the same. Otherwise they would come again
+// with each try.
 Error Requeue::give_up(Error why) {
   if (settle()) freer_.finish(TimePoint{});
   return why;
@@ -91,7 +92,7 @@ Status Requeue::take_entry(const QuarantineLabel& label, std::string_view conten
                                                              : add_frame(label, content);
   if (!added) return added.error();
   if (!*added) return {};
-  // Each by itself: on a full disk it is known which are there.
+  // Each entry is flushed by itself, so on a full disk it is known which of them are there.
   if (const auto flushed = parts_.buffer.flush(); !flushed) return flushed;
   written_.push_back(range);
   return {};
@@ -134,7 +135,7 @@ Result<bool> Requeue::add_frame(const QuarantineLabel& label, std::string_view c
   return true;
 }
 
-// What was written into a buffer that was deleted meanwhile nobody will read, perhaps.
+// Perhaps nobody reads what was written to a buffer that was deleted meanwhile.
 Status Requeue::still_there() const {
   auto& file = parts_.buffer.file();
   const auto facts = file.facts();
@@ -144,6 +145,8 @@ Status Requeue::still_there() const {
                                                "it was last synced stays in the quarantine");
 }
 
+// Q4: an entry is freed in the quarantine only once it is durable in the buffer, and the buffer
+// still has a name.
 Status Requeue::settle() {
   if (written_.empty()) return {};
   if (const auto synced = parts_.buffer.sync(); !synced) return synced;

@@ -22,7 +22,7 @@ constexpr std::size_t kConfigBytesMax = 4 << 20;
   throw ConfigError(ExitCode::config, text);
 }
 
-// `byte` counts from 1; behind the end is a place too.
+// `byte` counts from 1, and can be one past the end.
 std::string line_and_column(std::string_view text, std::size_t byte) {
   const auto before = text.substr(0, byte == 0 ? 0 : byte - 1);
   const auto line = std::ranges::count(before, '\n') + 1;
@@ -32,7 +32,7 @@ std::string line_and_column(std::string_view text, std::size_t byte) {
   return std::to_string(line) + ':' + std::to_string(column + 1);
 }
 
-// The library quotes what it has read last, which may be a password without its closing quote.
+// The library quotes what it has read last. That may be a password without its closing quote.
 std::string without_quotation(std::string text) {
   const auto begin = text.find("; last read: '");
   if (begin == std::string::npos) return text;
@@ -48,7 +48,8 @@ std::string reason_of(const json::parse_error& error) {
   return without_quotation(colon == std::string::npos ? text : text.substr(colon + 2));
 }
 
-// What JSON does not allow and people write all the same; `byte` as above.
+// A hint at something that JSON does not allow and people write all the same; empty if there is
+// none. `byte` as above.
 std::string hint_at(std::string_view text, std::size_t byte) {
   if (byte == 0 || byte > text.size()) return "";
   const char met = text[byte - 1];
@@ -61,7 +62,7 @@ std::string hint_at(std::string_view text, std::size_t byte) {
   return "";
 }
 
-// The library keeps the last of two equal keys and says nothing.
+// Refuses two equal keys. The library would keep the last one and say nothing.
 class DuplicateKeys {
  public:
   explicit DuplicateKeys(const std::string& name) : name_(name) {}
@@ -99,7 +100,7 @@ RawValue raw_value(const json& value) {
   return {Kind::other, value.dump()};
 }
 
-// {"file": PATH} is no object for whoever takes it, but the place of the value.
+// {"file": PATH} is not an object to be taken as it is. It names the place of the value.
 RawValue property_value(const json& value) {
   if (value.is_object() && value.size() == 1 && value.contains("file") &&
       value.at("file").is_string()) {
@@ -108,7 +109,7 @@ RawValue property_value(const json& value) {
   return raw_value(value);
 }
 
-// To open a FIFO waits for its writer, perhaps for ever.
+// Opening a FIFO waits for its writer, perhaps for ever.
 void expect_regular(const std::string& path) {
   std::error_code none;
   const auto found = std::filesystem::status(path, none);

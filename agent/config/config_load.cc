@@ -29,7 +29,7 @@ struct Setting {
   const Option* option;
   RawValue value;
   std::string where;
-  ExitCode code;         // of a value that does not fit
+  ExitCode code;         // if the value does not fit
   std::string property;  // with option "*"
 };
 
@@ -80,8 +80,8 @@ std::optional<Setting> setting_of_file_variable(const std::string& name, const s
       &property_option(), {RawValue::Kind::file, path}, name, ExitCode::config, property};
 }
 
-/// A variable that is not ours is no error: for services named punchline and punchline-kafka
-/// Kubernetes makes PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
+/// A variable that is not ours is not an error. For services named punchline and punchline-kafka,
+/// Kubernetes sets PUNCHLINE_PORT, PUNCHLINE_KAFKA_SERVICE_HOST and the like.
 std::optional<Setting> setting_of_variable(const std::string& name, const std::string& value,
                                            const CheckProperty& check_property) {
   const RawValue raw{RawValue::Kind::untyped, value};
@@ -97,7 +97,7 @@ std::optional<Setting> setting_of_variable(const std::string& name, const std::s
   return setting_of_file_variable(name, value, check_property);
 }
 
-/// A property is not to come from two variables: their order in the environment means nothing.
+/// Refuses a property that comes from two variables: their order in the environment means nothing.
 class PropertiesOnce {
  public:
   void take(const Setting& setting) {
@@ -121,7 +121,7 @@ std::string ignored(const std::string& name) {
          std::string(nearest(name, known_variables()));
 }
 
-/// ${NAME} becomes the variable's value; a '$' of any other use stays.
+/// ${NAME} becomes the variable's value. Any other '$' stays.
 std::string expanded(const std::string& text, const Environment& environment,
                      const std::string& where) {
   std::string result;
@@ -167,7 +167,7 @@ void warn_of_sizes(const Config& config, std::vector<std::string>& warnings) {
   }
 }
 
-/// Whoever may list processes reads their arguments.
+/// Anybody who may list processes can read their arguments.
 void warn_of_visible_secrets(const std::vector<FlagValue>& flags,
                              std::vector<std::string>& warnings) {
   std::set<std::string> names;
@@ -234,7 +234,7 @@ class Loader {
     return convert(*setting.option, setting.value, setting.where, setting.code);
   }
 
-  // The value may be a secret: no text of an error has it.
+  // The value may be a secret, so no error text contains it.
   void take_property(const std::string& name, const RawValue& value, const std::string& where) {
     config_.kafka_files.erase(name);
     if (value.kind == RawValue::Kind::other || value.kind == RawValue::Kind::object) {
@@ -263,8 +263,8 @@ class Loader {
     option.field.set(config_, buffer, value);
   }
 
-  // --topic without -b would be ignored, which is not what its writer meant. In the environment
-  // it may stand for starts of another kind.
+  // --topic without -b would be ignored, which is not what its writer meant. In the environment it
+  // may be meant for starts of another kind, and is ignored.
   void apply_topic() {
     if (!added_topic_) return;
     if (added_.empty() && added_topic_->code == ExitCode::usage) {
@@ -274,7 +274,7 @@ class Loader {
       buffer.topic = added_topic_->value.text;
   }
 
-  // "No brokers given" does not help whoever wrote bootstrap.server.
+  // "No brokers given" does not help somebody who has written bootstrap.server.
   void refuse_misspelt_brokers() const {
     if (has_brokers(config_)) return;
     for (const auto& [name, value] : config_.kafka) {

@@ -69,7 +69,8 @@ void check_keys(const BufferConfig& buffer) {
   }
 }
 
-// Different spellings of one file come out alike; what does not exist yet is taken by its name.
+// Different spellings of a file's path come out alike. A file that does not exist yet is taken by
+// its name.
 std::string same_for_all_spellings(const std::string& path) {
   std::error_code error;
   const auto canonical = fs::weakly_canonical(fs::absolute(path, error), error);

@@ -8,12 +8,13 @@
 namespace punchline {
 namespace {
 
-/// Only these: no other property may change under a running client.
+/// True for a property that may change under a running client. No other may.
 bool is_credential(std::string_view property) {
   return property.starts_with("sasl.") || property.starts_with("ssl.");
 }
 
-/// What cannot be read any more stays as it was.
+/// The credentials as their files hold them now. One that cannot be read any more is left out, and
+/// so stays as it was.
 KafkaProperties read_anew(const std::map<std::string, std::string>& files) {
   KafkaProperties now;
   for (const auto& [name, path] : files) {
@@ -32,7 +33,8 @@ KafkaNeeds kafka_needs(const Config& config) {
   for (const auto& buffer : config.buffers) {
     needs.record_bytes_max = std::max<std::size_t>(needs.record_bytes_max, buffer.record_bytes_max);
   }
-  // What ChunkPool lends beyond its bound; the client is asked for twice what it is told here.
+  // What ChunkPool lends beyond its bound. The client is asked for twice the figure that is given
+  // here.
   const auto beyond = needs.record_bytes_max + config.buffers.size() * ChunkPool::kChunkBytes;
   needs.in_flight_bytes_max =
       std::max<std::size_t>(config.chunk_bytes_max, (config.chunk_bytes_max + beyond) / 2);

@@ -37,8 +37,8 @@ class Column final : public KeySource {
   char separator_;
 };
 
-// A number that is no integer of 64 bits becomes its text: as a double it would lose digits, and
-// different keys would become one.
+// A number that is not an integer of 64 bits becomes its text. As a double it would lose digits,
+// and different keys would become one.
 class NumbersAsText : public nlohmann::detail::json_sax_dom_parser<json> {
  public:
   using json_sax_dom_parser::json_sax_dom_parser;
@@ -68,7 +68,7 @@ class Json final : public KeySource {
   }
 
  private:
-  // "/a/x" of a record in which a is an array is an error to the library, and no key to us.
+  // "/a/x" of a record in which a is an array is an error to the library. To us it is no key.
   bool contains(const json& record) const {
     try {
       return record.contains(pointer_);

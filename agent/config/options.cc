@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
 constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
 
-/// What people write for the addresses of Kafka.
+/// Keys that people write for the addresses of Kafka.
 constexpr std::string_view kServers[] = {
     "broker",           "brokers",          "kafka_brokers",     "servers",
     "bootstrap",        "bootstrap_server", "bootstrap_servers", "bootstrap.server",

@@ -43,6 +43,8 @@ void Aside::settle(TimePoint now) {
   look_again(now);
 }
 
+// The copies of these stretches are durable, so the stretches are done now (Q1). Room at the
+// beginning of one is passed, not freed.
 void Aside::take_moved(const Quarantine::Settled& settled, TimePoint now) {
   auto& freer = parts_.freer;
   for (const auto& [range, text, checksum] : settled.moved) {
@@ -65,7 +67,8 @@ void Aside::take_moved(const Quarantine::Settled& settled, TimePoint now) {
   parts_.gauges.say(trouble, now);
 }
 
-// A chunk a turn, once all that waited has been moved. Each was counted when it was first met.
+// Looks again for stretches that the quarantine could not take when they were met, one chunk a
+// turn, once all that waited there has been moved. Each was counted when it was first met.
 void Aside::look_again(TimePoint now) {
   const auto range = quarantine_.overlooked(now);
   if (range.empty()) return;

@@ -21,13 +21,13 @@ BelowFront::BelowFront(Parts parts, const BufferConfig& config, std::uint32_t ow
 // In lines nobody can say what else was written there before.
 void BelowFront::look(TimePoint now) {
   auto& shrink = parts_.shrink;
-  // A copy of what is kept before the front is made before anybody can write over it unseen.
+  // The bytes that are kept before the front are copied before anybody can write over them unseen.
   if (parts_.lanes.in_flight() == 0 && strays().keeps_anew()) watch_.hurry(now);
   if (shrink.has_shrunk() || !watch_.is_due(now)) return;
   look_at_waiting(now);
   const auto found = watch_.look(now);
   if (!found) return parts_.gauges.say(found.error(), now);
-  if (strays().is_crossed()) return shrink.set_shrunk();  // begun anew, whole lines come out of it
+  if (strays().is_crossed()) return shrink.set_shrunk();  // read anew, it comes as whole lines
   if (!found->empty()) {  // or was it truncated, and appended to since?
     shrink.look(parts_.feeder.known());
     if (shrink.has_shrunk()) return;
@@ -36,14 +36,15 @@ void BelowFront::look(TimePoint now) {
     if (space_.format() == Format::frames) {
       take_stretch(stray);
     } else if (!parts_.aside.take_stray(stray.range)) {
-      return;  // when there is room
+      return;  // again when there is room
     }
     parts_.checkpoint.note_gap();
   }
   if (found->size() >= StrayWatch::kFoundMax) watch_.hurry(now);
 }
 
-// What is no frame may be a part of one that has come over another which is on its way.
+// Bytes that are no frame, beside one that is on its way, may be a part of a frame that was written
+// over that one. They are left to a later look.
 void BelowFront::take_stretch(const Stray& stray) {
   if (!stray.ended && frames_.has_beside(stray.range)) return;
   strays().note(stray.range);
@@ -51,7 +52,7 @@ void BelowFront::take_stretch(const Stray& stray) {
   frames_.add_settled(stray.range);
 }
 
-// A frame proves itself, and so is sent from where it stands; what is none is set aside.
+// A frame proves itself, and so is sent from where it is. Other bytes are set aside.
 bool BelowFront::feed(TimePoint now) {
   const auto stretch = frames_.first();
   const bool waits = parts_.feeder.is_catching_up() || parts_.outlet.is_held();
@@ -68,7 +69,8 @@ bool BelowFront::feed(TimePoint now) {
   return goes_on && frames_.first().has_value();
 }
 
-// What a frame is wrong about, as where it ends, may be anything: only what is done is touched.
+// A frame can be wrong about anything, for example about where it ends. So only bytes that are done
+// are touched.
 bool BelowFront::pass_item(ByteRange stretch, TimePoint now) {
   const auto& item = pass_.item();
   const auto range = item.range;
@@ -89,14 +91,14 @@ bool BelowFront::pass_item(ByteRange stretch, TimePoint now) {
   const bool is_whole = item.reason == SetAsideReason::oversize;
   if (is_text && !(is_whole ? parts_.aside.take_stray(inside) : pass_no_frame(inside)))
     return false;
-  if (!is_text) strays().forget(inside);  // NULs: what comes there is yet to be found
+  if (!is_text) strays().forget(inside);  // NULs: what comes there has yet to be found
   frames_.pass(inside);
   pass_.skip();
   return true;
 }
 
-// Where it was a frame when it was found, another may have come over it: what it is now, with what
-// stands beside it, is looked for again.
+// If it was a frame when it was found, another may have been written over it. What is there now,
+// and what is beside it, is looked for again.
 bool BelowFront::pass_no_frame(ByteRange range) {
   if (frames_.is_settled(range)) return parts_.aside.take_stray(range);
   strays().forget(range);
@@ -110,8 +112,8 @@ bool BelowFront::take(const Delivery& delivery, TimePoint now) {
   return !frames.empty() && frames.size() == delivery.records;
 }
 
-// What Kafka refuses again and again is set aside, be it alone or not: nothing waits for it. What
-// has come in the place of a frame meanwhile is looked at again.
+// A frame that Kafka refuses again and again is set aside, whether it was sent alone or not:
+// nothing waits for it. Bytes that have taken the place of a frame meanwhile are looked at again.
 void BelowFront::take_frame(const StrayFrames::Offered& frame, const Delivery& delivery,
                             TimePoint now) {
   const auto range = frame.range;
@@ -125,14 +127,14 @@ void BelowFront::take_frame(const StrayFrames::Offered& frame, const Delivery& d
   frames_.add(range);
 }
 
-// Who starts at offset 0 again writes over what waits as well.
+// A producer that starts at offset 0 again writes over records that wait, too (B6).
 void BelowFront::look_at_waiting(TimePoint now) {
   const auto changed = waiting_.look(space_, parts_.ledger.front());
   if (!changed) return parts_.gauges.say(changed.error(), now);
   if (!changed->empty()) tell_of_overwriting(*changed, now);
 }
 
-// How far it went on from there nobody knows.
+// Nobody knows how far the producer went on from there.
 void BelowFront::tell_of_overwriting(ByteRange range, TimePoint now) {
   parts_.losses.add(LossReason::overwritten, 0, range.size());
   if (now < overwriting_told_ + kOverwritingToldDelay) return;

@@ -32,7 +32,7 @@ void Dropper::drop(TimePoint now) {
   pass_.drop();
 }
 
-// What lies above everything read so far is counted as read on the way.
+// A record after everything that was read so far is counted as read, too.
 void Dropper::drop_item(const Item& item, TimePoint now) {
   const auto range = item.range;
   if (item.kind == Item::Kind::nothing) return parts_.freer.done(range, now);

@@ -26,7 +26,8 @@ Feeder::Feeder(Parts parts, const BufferConfig& config, std::uint32_t owner)
   main_.restart(parts.ledger.front());
 }
 
-// Who fell behind goes first, so that a lane is level again before the main pass moves on.
+// In strict order a lane that fell behind goes first, so that it is level again before the main
+// pass moves on.
 Feeder::Fed Feeder::feed(TimePoint now) {
   is_held_up_ = true;
   if (space_.format() == Format::none) return settle_format(now);
@@ -47,8 +48,8 @@ Feeder::Fed Feeder::feed_strict(TimePoint now) {
   return feed_main(now);
 }
 
-// The main pass reads on whatever lags, so that what is appended now is sent as soon as it can be;
-// the backlog takes the room that is left.
+// The main pass reads on whatever lags, so that records appended now are sent as soon as they can
+// be. The backlog takes the room that is left.
 Feeder::Fed Feeder::feed_relaxed(TimePoint now) {
   auto& lanes = parts_.lanes;
   if (parts_.tail.is_reached()) lanes.open(main_.at());  // what has settled since
@@ -58,7 +59,7 @@ Feeder::Fed Feeder::feed_relaxed(TimePoint now) {
   return live == Fed::more || backlog == Fed::more ? Fed::more : backlog;
 }
 
-// Nothing has been appended so far: the first record says in which format.
+// Nothing that decides the format has been appended so far. The first record says which it is.
 Feeder::Fed Feeder::settle_format(TimePoint now) {
   if (parts_.tail.rests(now)) return stay_at_end();
   if (const auto settled = parts_.checkpoint.settle_format(); !settled)
@@ -149,7 +150,7 @@ void Feeder::close_partial_line(TimePoint now) {
     parts_.gauges.say(closed.error(), now);
 }
 
-// It counts as waiting, while there is nothing to send.
+// The line counts as waiting although there is nothing to send.
 void Feeder::tell_of_partial_line(TimePoint now) {
   if (!parts_.tail.tells_unfinished(now)) return;
   parts_.log.info(
@@ -158,8 +159,9 @@ void Feeder::tell_of_partial_line(TimePoint now) {
       counted(main_.unfinished_bytes(), "byte waits", "bytes wait"));
 }
 
-// No line begins where one did: that of a producer which began at offset 0 goes across. And below
-// the front, where all is done, nobody knows any more where a fence stood.
+// If no line begins where one did, the line of a producer that began at offset 0 goes across (B5).
+// A pass that is below the front goes on at the front: all below is done, and nobody knows any more
+// where a fence was.
 Result<Pass::Fill> Feeder::fill(Pass& pass, Position until) {
   if (!pass.has_item(until)) {
     if (pass.at() < parts_.ledger.front()) pass.restart(parts_.ledger.front());
@@ -210,7 +212,7 @@ bool Feeder::pass_record(TimePoint now) {
     }
     if (!leave_behind(lane, now)) return false;
   }
-  // Its own pass will meet it again.
+  // The lane's own pass will meet it again.
   if (!seen) count_read(range, 1);
   main_.skip();
   return true;
@@ -221,9 +223,9 @@ void Feeder::count_read(ByteRange range, std::size_t records) {
   parts_.gauges.count_read(range, records);
 }
 
-// A lane that is full and hears nothing does not hold up others: those that do hear, and those that
-// have nothing left to hear of. Whether the latter are any better shows when they are given
-// something; where nobody answers all have something in flight soon, and the main pass stops.
+// A lane that is full and hears nothing does not hold up others: lanes that do hear, and lanes with
+// nothing in flight. Whether the latter are any better shows when they are given something. If
+// nobody answers, all of them soon have something in flight, and the main pass stops.
 bool Feeder::leave_behind(std::size_t lane, TimePoint now) {
   auto& lanes = parts_.lanes;
   const auto& at = lanes[lane];
@@ -238,14 +240,14 @@ Feeder::Fed Feeder::feed_lagging(TimePoint now) {
   if (catching_up_) return catch_up(*catching_up_, now);
   const auto& lanes = parts_.lanes;
   for (std::size_t i = 0; i < lanes.count(); ++i) {
-    // A backlog that is paced would else drain lane after lane.
+    // In turns: a backlog that is paced would otherwise drain lane after lane.
     const auto lane = is_relaxed() ? (next_lane_ + i) % lanes.count() : i;
     if (!lanes.is_due(lane, now)) continue;
     if (!parts_.outlet.takes(lane)) continue;
     const auto& at = lanes[lane];
     if (seeks_suspect(lane) && at.in_flight > 0) continue;
     const auto from = seeks_suspect(lane) ? at.suspects.begin : *at.resume();
-    // The front may have passed it, and the file been collapsed up to there.
+    // The front may have passed that place, and the file may have been collapsed up to the front.
     own_.restart(std::max(from, parts_.ledger.front()));
     catching_up_ = lane;
     next_lane_ = lane + 1;
@@ -254,8 +256,8 @@ Feeder::Fed Feeder::feed_lagging(TimePoint now) {
   return Fed::waiting;
 }
 
-// One chunk of a lagging lane: its records that are not done, up to where the main pass stands, or
-// where it took over.
+// One chunk of a lagging lane: offers its records that are not done, up to the place of the main
+// pass, or to where that took over.
 Feeder::Fed Feeder::catch_up(std::size_t lane, TimePoint now) {
   auto& lanes = parts_.lanes;
   const auto& at = lanes[lane];
@@ -300,7 +302,7 @@ Feeder::Fed Feeder::catch_up(std::size_t lane, TimePoint now) {
   return Fed::more;
 }
 
-// If the first of what was refused arrives now, the topic has been mended.
+// If the first of the refused records arrives now, the topic has been mended.
 Feeder::Fed Feeder::probe(TimePoint now) {
   is_held_up_ = true;
   auto& judge = parts_.refusals.judge();
@@ -326,7 +328,7 @@ Feeder::Fed Feeder::probe(TimePoint now) {
   return Fed::waiting;
 }
 
-// In relaxed order it is the backlog that drain_rate is for.
+// In relaxed order drain_rate is for the backlog alone.
 Outlet::Pace Feeder::pace(const Pass& pass, std::size_t lane) const {
   const bool is_limited = !is_relaxed() || (&pass != &main_ && !seeks_suspect(lane));
   return is_limited ? Outlet::Pace::limited : Outlet::Pace::free;
@@ -350,7 +352,8 @@ std::size_t Feeder::offer(Pass& pass, std::size_t lane, Position until, TimePoin
   return taken;
 }
 
-// What stands where something was set aside in its place, as in room that was written into since.
+// A record may be found where something was set aside before, as in room that was written into
+// since. Then that is taken back.
 void Feeder::count_found(std::span<const Record> sent) {
   auto& ledger = parts_.ledger;
   if (ledger.aside().empty()) return;
@@ -371,8 +374,8 @@ bool Feeder::is_settled(ByteRange range) const {
   return parts_.ledger.is_settled(range) || parts_.refusals.judge().holds(range);
 }
 
-// A lane that lags has nothing out from its resume position on, but where a report put that back
-// and others are still to come.
+// A lane that lags has nothing in flight from its resume position on, unless a report has put that
+// position back and other reports are still to come.
 bool Feeder::may_give_up(const Record& record) const {
   const auto begin = record.range().begin;
   if (begin >= main_.at()) return true;
@@ -410,7 +413,7 @@ void Feeder::forget() {
   own_.forget();
 }
 
-// What is below is done.
+// All that is below is done.
 void Feeder::collapsed() {
   for (auto* pass : {&main_, &own_})
     if (pass->at() < space_.base()) pass->restart(parts_.ledger.front());
