@@ -7,8 +7,10 @@ namespace punchline {
 namespace {
 
 constexpr int kTurnsWithoutWorkMax = 3;
-// Nobody knows what such a turn waits for: so that it does not take a whole core.
+// Brokers and topics are shown this often, and when the trouble changes.
 constexpr Duration kBrokersDelay = std::chrono::seconds(1);
+// After turns that did no work, nobody knows what the next one waits for. It must not take a whole
+// core.
 constexpr Duration kIdleTurnDelay = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -55,8 +57,8 @@ TimePoint Forwarder::turn(TimePoint now) {
   return due;
 }
 
-// What a turn has begun the next one may have to go on with at once. Not so where that does
-// nothing.
+// The next turn may have to go on at once with what this one has begun. If turns do no work, the
+// next one is put off.
 TimePoint Forwarder::unless_idle(TimePoint now) {
   const auto work = work_done();
   const bool has_worked = std::exchange(work_seen_, work) != work;
@@ -99,7 +101,7 @@ bool Forwarder::take_deliveries(TimePoint now) {
   return more;
 }
 
-// Each pipe has a bounded share, and another one begins each time: none starves.
+// Each pipe has a bounded share of a turn, and each turn begins with another pipe, so none starves.
 bool Forwarder::feed(TimePoint now) {
   bool more = false;
   for (std::size_t i = 0; i < pipes_.size(); ++i) {
@@ -131,7 +133,7 @@ void Forwarder::show_cluster() {
   metrics_.kafka_cluster.set(cluster_);
 }
 
-// A change while this run lasts was told by the sink.
+// A change during this run has been reported by the sink.
 void Forwarder::note_cluster(Pipe& pipe, TimePoint now) {
   if (cluster_.empty() || pipe.cluster() == cluster_) return;
   const bool first_of_run = pipe.cluster().empty();
@@ -158,7 +160,7 @@ void Forwarder::show_trouble(TimePoint now) {
   metrics_.kafka_trouble.set(trouble_);
 }
 
-// Who appends need not have been heard by now.
+// Appends that have come need not have been noticed by now, so the files are looked at.
 bool Forwarder::drained_by_files() {
   bool all = drained();
   for (auto& pipe : pipes_) {

@@ -10,7 +10,8 @@ constexpr int kRefusalsPerPlan = 4;  // for want of room: each costs btrfs a com
 constexpr std::uint64_t kWorthAtEndBytes = 64 * 1024;
 constexpr int kSegmentsMax = 1000;
 
-/// Where the data begin that end at `front`: what an earlier run left, where it did not say so.
+/// Where the data begin that end at `front`: what an earlier run left that has not noted how far it
+/// freed.
 Position last_data_before(Space& space, Position front) {
   auto at = space.base();
   for (int segment = 0; segment < kSegmentsMax; ++segment) {
@@ -43,8 +44,8 @@ Freer::Freer(Checkpoint& checkpoint, Ledger& ledger, FreerLimits limits, Reserve
   if (reserve != nullptr) reserve_due_ = TimePoint::min();
 }
 
-// What an earlier run confirmed and did not get round to free, or to cut off, counts as old, all
-// below it as clean.
+// Bytes that an earlier run confirmed, and did not get round to free or to cut off, count as not
+// freed yet. All below them counts as clean (B9).
 void Freer::begin_at(Position front) {
   const auto base = space_.base();
   const auto& freed = checkpoint_.freed();
@@ -115,7 +116,7 @@ std::vector<Trouble> Freer::settle(TimePoint now, Worth worth) {
   return troubles;
 }
 
-// Large ranges at once, others after a while if they are worth it.
+// Large ranges are freed at once, others after a while if they are worth it.
 void Freer::free_timely(TimePoint now, Worth worth, Troubles& troubles) {
   const auto unfreed = reclaim_.unfreed_bytes();
   if (now >= free_due_) {
@@ -128,15 +129,15 @@ void Freer::free_timely(TimePoint now, Worth worth, Troubles& troubles) {
   }
 }
 
-// A range of two blocks has a whole one in it.
+// A range of two blocks has a whole block in it.
 std::uint64_t Freer::least_bytes(Worth worth) const {
   if (worth == Worth::all) return 1;
   if (worth == Worth::large) return limits_.free_bytes_min;
   return std::min(limits_.free_bytes_min, 2 * limits_.block_bytes);
 }
 
-// A front that cannot be stored stays in memory: freeing goes on by the in-band rule above the
-// stored one, and storing is tried again each second.
+// A front that cannot be stored stays in memory. Freeing then goes on above the stored front, by
+// F2, and storing is tried again each second.
 void Freer::store_front(TimePoint now, Troubles& troubles) {
   const bool may_store = store_due_ == TimePoint::max() || now >= store_due_;
   if (ledger_.front() > checkpoint_.front() && may_store) {
@@ -168,7 +169,8 @@ void Freer::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches
   if (!punches.empty()) note_growth(now);
 }
 
-// A full btrfs refuses unaligned edges, which it would have to copy; at the limit of a quota all.
+// A full btrfs refuses edges that are not aligned, since it would have to copy them. At the limit
+// of a quota it refuses everything.
 void Freer::punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now,
                        Troubles& troubles) {
   punch_failed_ = false;
@@ -193,7 +195,7 @@ bool Freer::is_worth_reserve(Worth worth) const {
   return reclaim_.unfreed_bytes() >= (at_end ? kWorthAtEndBytes : limits_.reserve_worth_bytes);
 }
 
-// At once, since whoever appends wants the same room.
+// F3. Done at once, since producers that append want the same room.
 void Freer::free_by_reserve(TimePoint now, Worth worth, Troubles& troubles) {
   is_stuck_ = false;
   if (!no_room_ || !is_worth_reserve(worth)) return;
@@ -212,10 +214,10 @@ void Freer::take_reserve(TimePoint now) {
   reserve_due_ = has_reserve_ ? TimePoint::max() : now + limits_.reserve_delay;
 }
 
-// Where the file ended when a collapse was noted may be inside of a record, of which one half must
-// not be freed without the other. And as long as the state does not say that this is a buffer of
-// frames, its first frames do: whoever finds only what comes after them, torn perhaps, would take
-// it for lines.
+// The place where the file ended when a collapse was noted may be inside a record, and one half of
+// that record must not be freed without the other (C3). And as long as the stored state does not
+// say that this is a buffer of frames, its first frames do. A reader that finds only what comes
+// after them, torn perhaps, would take it for lines.
 Position Freer::free_from() const {
   const bool shows = space_.format() == Format::frames && !checkpoint_.format_stored();
   const auto noted = checkpoint_.free_from();
@@ -242,7 +244,8 @@ Status Freer::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   return freed;
 }
 
-// The lowest ranges go first, each only once the file itself says that it is done.
+// Ranges are forgotten when there are too many to remember: the lowest first, and each only once
+// the file itself says that it is done.
 void Freer::forget_ranges(TimePoint now, Troubles& troubles) {
   free_blocks(now, {}, reclaim_.unfreed().size() + 2, troubles);
   std::vector<ByteRange> remembered;  // by the file itself
@@ -254,6 +257,8 @@ void Freer::forget_ranges(TimePoint now, Troubles& troubles) {
     ledger_.forget(range);
 }
 
+// How far the buffer is clean is looked at before the sync: what becomes clean after that need not
+// be on disk when the sync has ended.
 void Freer::sync(TimePoint now, Troubles& troubles) {
   const auto clean = clean_to();
   const auto synced = checkpoint_.sync();
@@ -268,14 +273,15 @@ void Freer::sync(TimePoint now, Troubles& troubles) {
   sync_due_ = now + limits_.retry_delay;
 }
 
-// Not where the kernel has said that it cannot: the logical size grows on there.
+// Given up for good once the kernel has said that it cannot: the logical size grows on there.
 void Freer::collapse(TimePoint now, Troubles& troubles) {
   collapse_due_ = TimePoint::max();
   if (limits_.collapse.unit_bytes == 0 ||
       checkpoint_.stored_front() - space_.base() < limits_.collapse.bytes_min) {
     return;
   }
-  // Who writes into room would go on elsewhere. The front moves on, and with it this is due again.
+  // A producer that writes into room would go on elsewhere. This is due again when the front moves
+  // on.
   if (ledger_.has_room_above()) return;
   collapse_waits_ = !all_read_;
   if (collapse_waits_) return;
@@ -312,8 +318,8 @@ Position Freer::clean_to() const {
   return std::min(reclaim_.clean_to(), ledger_.front());
 }
 
-// Before anything is freed: who is killed before the first sync leaves holes above what was clean,
-// and what is done between them must not be taken for strays.
+// Comes before anything is freed. An agent that is killed before its first sync leaves holes above
+// what was clean, and bytes that are done between them must not be taken for strays.
 void Freer::note_freed_first() {
   freed_noted_ = true;
   if (!checkpoint_.freed()) checkpoint_.note_freed(clean_to(), 0);
@@ -324,6 +330,8 @@ void Freer::note_freed(Position clean) {
   checkpoint_.note_freed(clean, strays_.kept_checksum(clean));
 }
 
+// The front is stored before anything is freed (F5), and what is clean is looked at before the last
+// sync.
 std::vector<Trouble> Freer::finish(TimePoint now) {
   Troubles troubles;
   store_front(now, troubles);

@@ -53,8 +53,10 @@ Result<std::vector<Stray>> KnownStrays::find(std::size_t found_max) {
   return found;
 }
 
-// What its writer has gone on into is found as in what is clean, once it is not to be freed any
-// more. Frames of it are looked at soon: it grows with the front for as long as it waits.
+// A writer may have gone on from clean bytes into bytes that are done and not freed yet (B2, B3).
+// Those are then not to be freed any more, and so are searched like clean ones, until no more of
+// them are reached. In frames such a stray counts as ended, so that it is looked at soon: it grows
+// with the front for as long as it waits.
 Status KnownStrays::find_below(std::size_t found_max, std::vector<Stray>& found) {
   ByteRange below{std::clamp(looked_below_, space_.base(), ledger_.front()), ledger_.front()};
   const bool from_base = below.begin == space_.base();
@@ -75,12 +77,12 @@ Status KnownStrays::find_below(std::size_t found_max, std::vector<Stray>& found)
     const bool goes_on = next && next->begin < stray.range.end;
     stray.ended = stray.ended || (goes_on && space_.format() == Format::frames);
   }
-  // What was not looked at may have gone on into what is to be remembered.
+  // Strays that were not looked for may have gone on into the bytes that are to be remembered.
   if (from_base && looked_below_ == 0) remember_kept();
   return {};
 }
 
-// From the moment it is found, whoever takes it when.
+// Holds from the moment a stray is found, no matter who takes it when.
 void KnownStrays::leave_unfreed(ByteRange range) {
   if (range.end > reclaim_.freed_to()) reclaim_.leave(range);
 }
@@ -90,15 +92,16 @@ bool KnownStrays::is_crossed_at(Position at) {
   return begins && !*begins;
 }
 
-// Returns up to where it has looked.
+// Returns how far it has looked.
 Result<Position> KnownStrays::add(ByteRange range, std::size_t found_max,
                                     std::vector<Stray>& found) {
   return search_.find({range, reclaim_.unfreed(), strays_}, found_max, found);
 }
 
-// What a stray that ends at `end` may go on into, over others that are known: who begins at offset 0
-// once more writes over those. A frame has NULs in it, of which those at the end of what is clean
-// are not seen as a part of it.
+// The unfreed bytes that a stray which ends at `end` may go on into; empty if there are none.
+// Strays in between that are known are passed over, since a writer that begins at offset 0 once
+// more writes over them. In frames a few NULs are passed over, too: a frame may hold NULs, and
+// those at the end of clean bytes are not seen as a part of it.
 std::optional<ByteRange> KnownStrays::first_unfreed_behind(Position end) const {
   const auto nuls_max = space_.format() == Format::frames ? kGapBytesMin - 1 : 0;
   for (;;) {
@@ -112,7 +115,8 @@ std::optional<ByteRange> KnownStrays::first_unfreed_behind(Position end) const {
   }
 }
 
-// Where no copy tells how far a stray has gone on, all of that may be its.
+// B3. If no copy tells how far a stray has gone on, all of the bytes that it has reached may belong
+// to it.
 void KnownStrays::leave_reached(const std::vector<Stray>& found, IntervalSet& left) {
   for (const auto& stray : found) {
     const auto unfreed = first_unfreed_behind(stray.range.end);
@@ -124,7 +128,7 @@ void KnownStrays::leave_reached(const std::vector<Stray>& found, IntervalSet& le
   }
 }
 
-// From the first change of what is kept to the last.
+// B2. From the first change of the kept bytes to the last.
 Status KnownStrays::leave_overwritten(IntervalSet& left) {
   const auto changed = kept_.overwritten(space_);
   if (!changed) return changed.error();
@@ -155,8 +159,8 @@ void KnownStrays::forget(ByteRange range) {
   unsettled_.erase(range);
 }
 
-// From the newline before the stored front on it is as by F2: the NULs must not run into what a
-// start reads.
+// From the newline before the stored front on, a newline stays, as by F2 (B7): the NULs must not
+// run into what a start reads.
 void KnownStrays::settle(ByteRange range, std::uint32_t checksum) {
   settled_[range.begin] = {range, checksum};
   const bool may_be_read = range.end >= checkpoint_.stored_front();
@@ -170,7 +174,7 @@ void KnownStrays::settle(ByteRange range, std::uint32_t checksum) {
   reclaim_.give_back(range);
 }
 
-// Its writer may have begun at offset 0 once more while it waited to be zeroed.
+// The writer may have begun at offset 0 once more while its text waited to be zeroed.
 bool KnownStrays::was_written_since(ByteRange given_back) {
   bool was_written = false;
   auto at = settled_.lower_bound(given_back.begin);
@@ -210,8 +214,8 @@ bool KnownStrays::ends_a_line(Position end) {
   return read && *read == 1 && last == '\n';
 }
 
-// Who writes from offset 0 on passes the last block that is clean before he comes to what is not
-// freed yet. Room may lie between that and what was freed.
+// B4. A producer that writes from offset 0 on passes the last clean block before it comes to bytes
+// that are not freed yet. Room may lie between those bytes and what was freed.
 bool KnownStrays::is_written_below() {
   const auto unfreed = reclaim_.unfreed().next(reclaim_.freed_to());
   const auto begin = unfreed ? std::max(unfreed->begin, reclaim_.freed_to()) : 0;
@@ -223,7 +227,7 @@ bool KnownStrays::is_written_below() {
   return !looked || !found.empty();
 }
 
-// As far as a look can tell: none is there that has not been found before.
+// True if there is no stray that has not been found before, as far as a look can tell.
 bool KnownStrays::is_clean_below() {
   std::vector<Stray> found;
   const auto front = ledger_.front();
@@ -234,8 +238,9 @@ bool KnownStrays::is_clean_below() {
   return changed && changed->empty();
 }
 
-// Where one that is not kept elsewhere yet lies beyond what a start takes for clean, a start would
-// free it as done: it must find those before it in their place, or know better.
+// B8. If a stray that is not kept elsewhere yet lies beyond what is noted as clean, a start would
+// free it as done. So a start must find the strays before it in their place, unless more is noted
+// as clean.
 bool KnownStrays::must_hold() const {
   if (!reclaim_.has_given_back() || !checkpoint_.attributes_supported()) return false;
   const auto& freed = checkpoint_.freed();
@@ -243,7 +248,7 @@ bool KnownStrays::must_hold() const {
   return beyond && beyond->begin < ledger_.front();
 }
 
-// More than a block of it will be freed yet.
+// 0 (not known) if more than a block is kept: some of that will still be freed.
 std::uint32_t KnownStrays::kept_checksum(Position clean) const {
   const ByteRange kept{clean, ledger_.front()};
   const bool is_known =

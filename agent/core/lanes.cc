@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 using State = decltype(Lanes::Lane::state);
 
-/// Of one that is neither behind nor open: long ago.
+/// Long ago for a lane that is neither behind nor open.
 TimePoint due_of(const State& state) {
   if (const auto* behind = std::get_if<Lanes::Behind>(&state)) return behind->due;
   if (const auto* open = std::get_if<Lanes::Open>(&state)) return open->due;
@@ -92,7 +92,8 @@ void Lanes::note(Lane& lane, const Delivery& delivery) {
   lane.refusals = is_certain_refusal(delivery.code) ? kRefusalsMax : lane.refusals + 1;
 }
 
-// The sink halves what it takes until the suspect is alone, so there is an end to it.
+// The sink halves what it takes until the suspect is alone, so retrying without delay comes to an
+// end.
 Backoff::Millis Lanes::delay(Lane& lane, bool refused) {
   if (!refused || lane.refusals >= kRefusalsMax) return lane.backoff.next();
   return lane.refusals == 0 ? milliseconds{0} : kRefusalDelay;
@@ -115,7 +116,7 @@ bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
   return true;
 }
 
-// What an open lane has in flight may lie above what it left behind: that settles first.
+// Records that an open lane has in flight may be above its backlog. They settle first.
 void Lanes::leave_behind(std::size_t lane, Position resume, TimePoint due) {
   auto& at = lanes_[lane];
   if (at.is_settling() || (is_open(lane) && at.in_flight > 0)) return settle(at, resume, false);

@@ -10,7 +10,7 @@ constexpr Duration kRetryDelay = std::chrono::seconds(1);
 
 }  // namespace
 
-// All between two notes is one occasion.
+// All losses between two notes count as one occasion.
 void LossAccount::add(LossReason reason, std::uint64_t records, std::uint64_t bytes) {
   Losses more{};
   const bool is_first = loss_of(pending_, reason).times == 0;

@@ -6,7 +6,7 @@
 namespace punchline {
 namespace {
 
-// How many of `run` fit into `payload_bytes`; one always does.
+// How many records of `run` fit into `payload_bytes`. One always does.
 std::size_t fitting(std::span<const Record> run, std::size_t payload_bytes) {
   std::size_t bytes = 0;
   for (std::size_t count = 0; count < run.size(); ++count) {
@@ -37,8 +37,8 @@ std::size_t Outlet::partitions_told() const {
   return static_cast<std::size_t>(std::max(0, sink_.partition_count(route_)));
 }
 
-// What partitions that do not answer hold in memory must not be all there is, neither for the other
-// lanes nor for other pipes: the last quarter is for lanes that have nothing in flight.
+// Partitions that do not answer must not hold all of the memory: other lanes and other pipes need
+// some. The last quarter is for lanes that have nothing in flight.
 bool Outlet::may_hold_more(std::size_t lane) const {
   return lanes_[lane].in_flight == 0 || pool_.lent_bytes() <= pool_.bytes_max() / 4 * 3;
 }

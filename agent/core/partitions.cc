@@ -13,8 +13,8 @@ Spread Partitions::wanted(std::size_t count) const {
           key_rule_of(config_)};
 }
 
-// In relaxed order only the number of partitions matters: it does not keep the order of a key
-// across settings either.
+// In relaxed order only the number of partitions is kept: that order does not keep the order of a
+// key across settings either.
 Spread Partitions::first(const Spread& wanted, Spread noted, Position front, Position end) {
   if (noted.partitions == 0 || noted.partitions > wanted.partitions) return wanted;
   if (noted.topic_checksum != wanted.topic_checksum) return wanted;
@@ -44,7 +44,7 @@ Position Partitions::stripe_end(Position at) const {
   return Position((at.value() / spread_.stripe_bytes + 1) * spread_.stripe_bytes);
 }
 
-// Those without a key go to one partition, as they begin in one stripe.
+// Records without a key go to one partition, since they begin in one stripe.
 std::span<const Record> Partitions::of_one(std::span<const Record> run) const {
   if (spread_.partitions == 1) return run;
   const auto first = of(run.front());

@@ -5,7 +5,7 @@
 
 namespace punchline {
 
-// The format may be known only after the first looks.
+// The format may become known only after the first looks.
 Scanner& Pass::scanner() {
   if (scanner_ == nullptr || scanned_as_ != space_.format()) {
     scanned_as_ = space_.format();

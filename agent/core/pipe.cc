@@ -96,7 +96,7 @@ void Pipe::lose_in_flight() {
 Pipe::Fed Pipe::feed(TimePoint now) {
   if (truncation_.look_when_due(now) || !spread_.stands(now)) return feeder_.wait();
   if (freer_.must_pause()) {
-    // Freeing may wait for what stands below the front.
+    // Freeing may wait for what is below the front.
     if (!is_refused() && outlet_.is_open(now)) below_.feed(now);
     return feeder_.wait();
   }
@@ -117,6 +117,8 @@ void Pipe::hold(bool held) {
   outlet_.hold(held);
 }
 
+// The size is looked at before anything is stored or freed (E3). Once the file has shrunk, neither
+// is done.
 void Pipe::settle(TimePoint now) {
   below_.look(now);
   truncation_.tell();
@@ -165,7 +167,7 @@ void Pipe::finish(TimePoint now) {
   rest_ = look_for_rest();
 }
 
-// Of a file that was truncated all is new.
+// In a file that was truncated everything is new.
 Rest Pipe::look_for_rest() {
   const auto end = space_.end();
   if (!end) return {};

@@ -17,7 +17,7 @@ constexpr Duration kShowDelay = 1s;
 constexpr Duration kNoRoomToldDelay = 5min;
 constexpr int kSegmentsCountedMax = 1000;
 
-// What is written over while it waits may become more records than were read.
+// Bytes that are written over while they wait may become more records than were read.
 std::uint64_t without(const Figure& read, std::uint64_t settled,
                       const std::array<Figure, kSetAsideReasons>& set_aside) {
   for (const auto& each : set_aside)
@@ -101,7 +101,7 @@ void PipeGauges::note_set_aside(const Item& item, const std::string& why) {
   }
 }
 
-// Where a copy fails, that is told as a trouble of its own.
+// A copy that fails is reported as a trouble of its own.
 std::string PipeGauges::keeping_place(const Item& item) const {
   if (config_.is_quarantine) return "its place";
   const auto elsewhere = quarantine_path(path_);
@@ -139,7 +139,8 @@ void PipeGauges::look_at_size(std::uint64_t size) {
                                          : "the filesystem cannot, or it holds too much data");
 }
 
-// What is set aside in place does not go away by dropping what could be delivered.
+// With drop_oldest the stretches set aside in place do not count: they do not go away by dropping
+// records that could be delivered.
 void PipeGauges::look_at_limit(const Data& data) {
   if (config_.bytes_max == 0) return;
   const bool drops = config_.when_full == WhenFull::drop_oldest;
@@ -229,7 +230,7 @@ bool PipeGauges::show_now(std::uint64_t in_flight, TimePoint now) {
   if (end < front) return false;  // truncated: what it holds is for another pipe to show
   const bool grown = end != std::exchange(end_, end);
   tail_age_.note(end, now);
-  show_waiting();  // first: who has seen the size asks what waits of it
+  show_waiting();  // first: a reader that has seen the size asks how much of it waits
   logical_.set(facts->size);
   allocated_.set(facts->allocated_bytes);
   const auto data = data_from(front, *facts);
@@ -243,7 +244,8 @@ bool PipeGauges::show_now(std::uint64_t in_flight, TimePoint now) {
   return grown;
 }
 
-// The oldest of all counts: a greater age is shown at once, a smaller one where the age was ours.
+// The oldest of all counts. A greater age is shown at once, a smaller one only if the age shown was
+// ours.
 void PipeGauges::show_age(std::chrono::milliseconds age) {
   auto& oldest = parts_.metrics.oldest_unconfirmed_ms;
   const auto ours = static_cast<std::uint64_t>(std::exchange(age_, age).count());
@@ -251,13 +253,13 @@ void PipeGauges::show_age(std::chrono::milliseconds age) {
   if (now > oldest.get() || oldest.get() == ours) oldest.set(now);
 }
 
-// By the end last seen: at most a second old.
+// Computed from the end that was seen last, which is at most a second old.
 void PipeGauges::show_waiting() {
   waiting_.set(parts_.ledger.waiting_bytes(room_.end == end_ ? room_.begin : end_));
   if (waiting_.get() == 0) show_age(0ms);
 }
 
-// From the block of the front on; with very many segments the blocks allocated must do.
+// Counts from the block of `from` on. If there are very many segments, the allocated bytes must do.
 PipeGauges::Data PipeGauges::data_from(Position from, const FileFacts& facts) {
   auto& space = parts_.space;
   const auto end = space.base() + facts.size;

@@ -17,8 +17,8 @@ constexpr std::size_t kBytesPerTurnMax = 4 << 20;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr Duration kSyncDelayMax = std::chrono::minutes(1);
 
-/// The first byte of `range` that is not NUL, or its end. The hole of a gap may be far larger than
-/// the line behind it.
+/// The first byte of `range` that is not NUL, or its end. Holes are skipped: that of a gap may be
+/// far larger than the line after it.
 Result<Position> first_text(Space& space, ByteRange range) {
   std::array<char, 16 * 1024> piece;
   for (auto at = range.begin; at < range.end;) {
@@ -36,7 +36,8 @@ Result<Position> first_text(Space& space, ByteRange range) {
   return range.end;
 }
 
-/// Behind the last NULs that may be room of a producer, who may yet write there; 0: there are none.
+/// The end of the last NULs that may be room, into which their producer may still write. 0 if there
+/// are none.
 std::size_t behind_room(std::string_view bytes) {
   auto text = bytes.size();
   while (text > 0) {
@@ -89,6 +90,8 @@ void Quarantine::postpone(TimePoint now) {
   due_ = now + std::max(kRetryDelay, sync_delay_);
 }
 
+// A copy counts only once it has been synced (Q1). After a failed sync none of this turn's copies
+// is trusted: all of them are made again (Q2).
 Quarantine::Settled Quarantine::settle(TimePoint now) {
   Settled settled;
   if (!has_work(now)) return settled;
@@ -116,7 +119,8 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
     ledger_.release(waiting_.front().range);
     waiting_.pop_front();
   }
-  // They stay in place. A refused one would be offered again if it were forgotten.
+  // Stretches that are too large for a copy stay in place. They are held: a refused record would be
+  // offered again if it were forgotten.
   if (ledger_.held_ranges() < kWaitingMax) {
     for (const auto& range : too_large)
       ledger_.hold(range);
@@ -178,7 +182,7 @@ Result<std::uint64_t> Quarantine::copy(const Waiting& entry, Settled& settled,
   const auto label = label_of(entry);
   const auto added = store_->add(label, content_of(label, bytes));
   if (!added) return added.error();
-  // What was written into the room meanwhile is found there (FORMAT.md, "Below the front").
+  // Text that is written into the room meanwhile is found there (FORMAT.md, "Below the front").
   const auto behind = entry.reason == SetAsideReason::gap ? behind_room(bytes) : 0;
   settled.moved.push_back({entry.range, content->begin + behind, checksum});
   return bytes.size();

@@ -14,7 +14,7 @@ RefusalJudge::Noted RefusalJudge::note(const Refused& refused) {
   return records_.is_full() && !records_.has_condemned() ? Noted::blame : Noted::known;
 }
 
-// A broker whose clock was wrong takes records again once none of them lags.
+// A broker whose clock was wrong takes records again once no lane lags.
 RefusalJudge::Heard RefusalJudge::arrived(ByteRange range, std::size_t records, bool is_lagging) {
   rate_.arrived(records);
   if (records_.count() == 0) {
@@ -28,7 +28,7 @@ RefusalJudge::Heard RefusalJudge::arrived(ByteRange range, std::size_t records, 
   return is_theirs ? Heard::acquitted : Heard::condemned;
 }
 
-// How many they are tells, and whether the topic has ever taken anything.
+// The number of refused records tells, and whether the topic has ever taken anything.
 bool RefusalJudge::judge_by_rate() {
   if (records_.count() == 0) return false;
   const bool may_be_theirs = rate_.any_arrived() || records_.all_for_size();

@@ -33,8 +33,8 @@ bool Refusals::is_fault_of_clock(const Delivery& refused) {
   return true;
 }
 
-// Where the operator wants it: what has a time of its own goes once more without it, and before the
-// lane goes on.
+// If the operator wants it, a record with a time of its own is sent once more without that, before
+// the lane goes on.
 bool Refusals::retime(const Delivery& refused) {
   if (config_.timestamps == Timestamps::as_given || !is_refusal_of_time(refused.code)) return false;
   if (parts_.space.format() != Format::frames) return false;
@@ -47,7 +47,7 @@ bool Refusals::retime(const Delivery& refused) {
   return true;
 }
 
-// What the topic refused it takes now: all of it comes again, in order.
+// If the topic now takes a record that it refused, all of the refused ones come again, in order.
 void Refusals::note_arrival(const Delivery& arrived, TimePoint now) {
   auto& lanes = parts_.lanes;
   const auto from = judge_.unjudged() > 0 ? judge_.first_unjudged().range.begin : Position(0);
@@ -57,8 +57,8 @@ void Refusals::note_arrival(const Delivery& arrived, TimePoint now) {
     lanes.leave_behind(lane, from, now);
 }
 
-// What an earlier run has delivered, between records that it had to leave in place, speaks for the
-// topic as well.
+// Records that an earlier run delivered, between others that it had to leave in place, speak for
+// the topic as well.
 void Refusals::note_done_before(const Item& item) {
   constexpr std::uint64_t kFreedMin = 64;  // blank lines are shorter
   const bool is_new = item.range.begin >= parts_.ledger.read_to();

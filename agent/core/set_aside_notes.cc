@@ -11,7 +11,7 @@
 namespace punchline {
 namespace {
 
-/// "3 oversize, 1 refused"; nothing where one reason is all there is.
+/// "3 oversize, 1 refused". Empty if there is only one reason.
 std::string by_reason(const std::array<std::uint64_t, kSetAsideReasons>& counts) {
   std::string text;
   int reasons = 0;

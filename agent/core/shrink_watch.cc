@@ -37,7 +37,7 @@ void ShrinkWatch::look(const Known& known) {
   if (known.room.end == *end) end_seen_ = known.room.begin;
 }
 
-// Where it has not been read yet nobody knows how much of it is room.
+// As long as the end has not been read, nobody knows how much of it is room.
 bool ShrinkWatch::may_end_with_room(Position end) {
   std::array<char, 16> last{};
   if (end < std::max(end_seen_ + kGapBytesMin, space_.base() + last.size())) return false;

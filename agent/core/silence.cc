@@ -6,8 +6,8 @@ namespace punchline {
 
 using namespace std::chrono_literals;
 
-// What comes back from brokers that answer, as records do of which one is too large for the topic,
-// is on its way again.
+// Records that come back from brokers that answer are on their way again. A batch comes back, for
+// example, if one of its records is too large for the topic.
 bool Silence::is_stuck(Order order, TimePoint now) const {
   if (lanes_.count() == 0 || lanes_.all_silent_since(now - kSilentMax)) return true;
   const bool is_relaxed = order == Order::relaxed;
@@ -15,7 +15,7 @@ bool Silence::is_stuck(Order order, TimePoint now) const {
   return all_lag && !(sink_.is_up() && sink_.trouble().empty());
 }
 
-// A trouble that the sink knew accounts for the silence up to its end.
+// A trouble that the sink knew of accounts for the silence up to the end of that trouble.
 void Silence::tell(std::uint64_t waiting_bytes, TimePoint now) {
   const bool is_silent = lanes_.all_silent_since(now - kSilentMax);
   is_told_ = is_told_ && is_silent;

@@ -19,7 +19,7 @@ bool SpreadKeeper::stands(TimePoint now) {
   if (told == lanes.count() && !parts_.partitions.is_old()) return true;
   const bool may_wait = lanes.count() > 0 && told >= lanes.count();
   if (may_wait && waits_by_old()) return true;
-  // A partition that answers nothing would hold up all others: they go on by the old one.
+  // A partition that answers nothing would hold up all others, so they go on by the old spread.
   if (lanes.in_flight() > 0) return may_wait && lanes.silent_since(now - kSilenceMax) > 0;
   const auto wanted = parts_.partitions.wanted(told);
   const auto spread = lanes.count() == 0 ? first(wanted) : wanted;
@@ -32,7 +32,7 @@ bool SpreadKeeper::stands(TimePoint now) {
   parts_.metrics.partitions.set(count);
   lanes = Lanes(count, seed_);
   parts_.feeder.restart();
-  // In relaxed order all that is there counts as a backlog.
+  // In relaxed order everything that is there counts as a backlog.
   const bool has_backlog =
       config_.order == Order::relaxed && checkpoint.space().format() != Format::none;
   for (std::size_t lane = 0; has_backlog && lane < count; ++lane)
@@ -40,7 +40,7 @@ bool SpreadKeeper::stands(TimePoint now) {
   return true;
 }
 
-// What is done must not come again by the new one.
+// Records that are done must not come again by the new spread, so what is done is stored first.
 bool SpreadKeeper::finishes_old(const Spread& wanted, TimePoint now) {
   const auto before = parts_.lanes.count();
   if (wanted.partitions == before) {
@@ -62,7 +62,7 @@ bool SpreadKeeper::waits_by_old() const {
   return parts_.lanes.lagging() > 0 || (partitions.is_old() && is_behind);
 }
 
-// An agent that ended has left to the next one to send by its spread what was there.
+// Records that were there when an earlier agent ended are sent by the spread that it noted.
 Spread SpreadKeeper::first(const Spread& wanted) const {
   const auto end = parts_.checkpoint.space().end();
   if (!end) return wanted;

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// All but a part that is at most this long.
+// All of `whole` but one of `parts` equal parts, which is `rest_max` at most.
 Duration most_of(Duration whole, int parts, Duration rest_max) {
   return std::max(whole - whole / parts, whole - rest_max);
 }

@@ -21,7 +21,8 @@ Result<std::vector<Stray>> StrayWatch::look(TimePoint now) {
   return settled;
 }
 
-// Its writer may be in the middle of it.
+// A stray without an end is settled when it has not changed for 5 s: its writer may be in the
+// middle of it.
 bool StrayWatch::is_settled(const Stray& stray, TimePoint now) {
   const auto known = unended_.find(stray.range.begin);
   const bool stands = known != unended_.end() && known->second.end == stray.range.end;

@@ -6,8 +6,8 @@ void TailAge::note(Position end, TimePoint at) {
   if (!marks_.empty() && end <= marks_.back().end) return;
   marks_.push_back({end, at});
   if (marks_.size() <= kMarksMax) return;
-  // Every second mark goes, the older of each pair: ages become coarser, never too young by more
-  // than the time between two marks.
+  // Two marks become one, with the end of the newer and the time of the older. Ages become coarser,
+  // never too young by more than the time between two marks.
   std::deque<Mark> kept;
   for (std::size_t i = 1; i < marks_.size(); i += 2)
     kept.push_back({marks_[i].end, marks_[i - 1].at});

@@ -61,7 +61,8 @@ ByteRange Truncation::gone_for(LossReason reason) const {
   return {front, std::max(front, end ? *end : parts_.feeder.at())};
 }
 
-// Of those that were read, below what is gone: they come again.
+// The number of undelivered records before `until` that were read. They are not gone: they come
+// again.
 std::uint64_t Truncation::records_left(Position until) {
   const auto end = std::min(until, parts_.ledger.read_to());
   const auto is_left = [this](ByteRange record) { return !parts_.feeder.is_settled(record); };

@@ -26,7 +26,7 @@ bool is_text(std::string_view line) {
   });
 }
 
-// Nothing of a file with binary lines (wtmp, journal, compressed ones).
+// The lines of a text file. Empty for a file with binary lines (wtmp, journal, compressed files).
 std::vector<std::string> lines_of(const fs::path& path) {
   std::vector<std::string> lines;
   std::ifstream in(path, std::ios::binary);

@@ -16,7 +16,7 @@ namespace {
 constexpr int kCannotRun = 127;
 constexpr std::chrono::milliseconds kLookEvery{10};
 
-// What execve(2) takes: pointers into `texts`, which must outlive it.
+// The list of pointers that execve(2) takes. They point into `texts`, which must outlive it.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
   out.reserve(texts.size() + 1);
@@ -34,7 +34,8 @@ std::vector<std::string> environment_without_ours() {
   return kept;
 }
 
-// In the child: only calls that are allowed between fork and exec in a program with threads.
+// Runs in the child. Makes only calls that are allowed between fork and exec in a program with
+// threads.
 [[noreturn]] void become(pid_t parent, int log_fd, char** arguments, char** environment) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kCannotRun);  // it died before the call above

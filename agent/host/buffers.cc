@@ -20,7 +20,7 @@ constexpr Duration kLookDelay = 1s;
 constexpr Duration kNamesDelay = 10ms;
 constexpr Duration kRetryDelay = 1s;
 
-/// Keeps what is said until it is clear whether it is news.
+/// A log that keeps its lines until it is clear whether they are news.
 class Draft final : public Log {
  public:
   void write(LogLevel level, std::string_view text) override { lines_.emplace_back(level, text); }
@@ -68,7 +68,7 @@ std::optional<OpenFailure> Buffers::open(TimePoint now) {
   return std::nullopt;
 }
 
-/// Of the file that was opened last.
+/// Logs what earlier runs set aside, left or lost, for the file that was opened last.
 void Buffers::tell_of_earlier(const Entry& entry) {
   const auto& config = entry.config;
   if (const auto kept = set_aside_before(config))
@@ -80,7 +80,7 @@ void Buffers::tell_of_earlier(const Entry& entry) {
                        kForgetLosses);
 }
 
-// True: it is news.
+// True if the failure is news.
 bool Buffers::note_failure(Entry& entry, const OpenFailure& failure, std::string_view then) {
   const auto& path = entry.config.path;
   const bool is_named = failure.text.find(path) != std::string::npos;
@@ -131,7 +131,7 @@ void Buffers::wake(const std::vector<ChangeWatch::Id>& changed) {
   names_changed_ = names_changed_ || (parts_.watch.take_names_changed() && !config_.once);
 }
 
-// Nobody waits for inotify at the end of `run --once`.
+// `run --once` does not wait for inotify at its end, so the sizes are looked at.
 bool Buffers::wake_grown_quarantines() {
   bool any = false;
   for (auto& held : held_) {
@@ -161,7 +161,8 @@ void Buffers::look(TimePoint now) {
   if (!config_.once) take_new_files(now, Missing::any);
 }
 
-// All are judged before the first goes, since to judge one may mean to look at the others.
+// All files are judged before the first is let go, since judging one may mean looking at the
+// others.
 void Buffers::let_go_if(const std::function<bool(HeldFile&)>& is_done) {
   std::set<const HeldFile*> done;
   for (const auto& held : held_)
@@ -173,8 +174,9 @@ void Buffers::let_go_if(const std::function<bool(HeldFile&)>& is_done) {
   std::erase_if(held_, [&](const auto& held) { return done.contains(held.get()); });
 }
 
-// Where another agent has taken it over there is nothing here that may still be noted or freed. A
-// look that fails otherwise says nothing: one that was deleted would be gone with what waits in it.
+// If another agent has taken the file over (W6), nothing in it may be noted or freed from here any
+// more. A look that fails in another way proves nothing: a deleted file would be let go together
+// with what waits in it.
 bool Buffers::is_lost(HeldFile& held) {
   const auto ours = held.buffer.lock->look();
   if (ours || ours.error().kind() != ErrorKind::busy) return false;
@@ -187,14 +189,14 @@ bool Buffers::is_lost(HeldFile& held) {
   return true;
 }
 
-// Its state is of another file by now, and must not be found by the next start: so that is settled
-// at once, and once more when the reports for what was in flight are in.
+// The stored state does not fit the file any more, and the next start must not find it. So the
+// state is settled anew at once, and once more when the reports for all that was in flight are in.
 void Buffers::follow_truncation(HeldFile& held, TimePoint now) {
   if (!held.settled_anew) held.settled_anew = held.settle_anew(now).has_value();
   if (held.settled_anew && held.pipe->is_due_anew(now)) begin_anew(held, now);
 }
 
-// Reports that are still to come for the old pipe free nothing, and are heard no more.
+// Reports that are still to come for the old pipe free nothing, and are ignored.
 bool Buffers::begin_anew(HeldFile& held, TimePoint now) {
   auto checkpoint = held.settle_anew(now);
   if (!checkpoint) return false;
@@ -208,8 +210,8 @@ bool Buffers::begin_anew(HeldFile& held, TimePoint now) {
   return true;
 }
 
-// A name may be another file's, and yet another's, within a second: what is written into the one
-// between is seen only by who looks at once.
+// Within a second a name may belong to another file, and then to yet another one. What is written
+// into the file in between is seen only by looking at once.
 void Buffers::look_at_names(TimePoint now) {
   names_changed_ = false;
   names_due_ = now + kNamesDelay;
@@ -237,7 +239,8 @@ void Buffers::take_new_files(TimePoint now, Missing which) {
   }
 }
 
-/// The one that has its buffer's name, or one that has lost it. nullptr: none is open.
+/// The open file that has its buffer's name, or one that has lost it (`replaced`). nullptr if none
+/// is open.
 const HeldFile* Buffers::file_of(const Entry& entry, bool replaced) const {
   const auto found = std::find_if(held_.begin(), held_.end(), [&](const auto& held) {
     return &held->config == &entry.config && held->replaced == replaced;
@@ -287,14 +290,14 @@ void Buffers::finish_anew(HeldFile& held, TimePoint now) {
 }
 
 
-// At a start, and when a file was replaced: it may have been so twice since anybody looked.
+// Done at a start, and when a file was replaced: that may have happened twice since the last look.
 void Buffers::look_for_rotated(Entry& entry) {
   const auto* live = file_of(entry, false);
   entry.rotated.look(known_files(), live ? std::optional(live->opened) : std::nullopt);
   note_look(entry);
 }
 
-/// What could not be looked at before, and what could not be noted.
+/// Looks again at what could not be looked at before, and notes what could not be noted.
 void Buffers::look_for_rotated_again(TimePoint now) {
   for (auto& entry : entries_) {
     if (entry.rotated.is_unnoted()) note_look(entry);
@@ -303,7 +306,7 @@ void Buffers::look_for_rotated_again(TimePoint now) {
   }
 }
 
-/// Those that wait for their turn may get other names meanwhile, or none.
+/// Files that wait for their turn may get other names meanwhile, or lose theirs.
 void Buffers::look_for_moved(Entry& entry) {
   const auto moved = entry.rotated.take_moved();
   if (moved.empty()) return;
@@ -313,8 +316,8 @@ void Buffers::look_for_moved(Entry& entry) {
     if (known.count(file.id) == 0) entry.rotated.tell_of_gone(file);
 }
 
-/// Files may have come and gone under the name, and the one that was open be back. All that was
-/// renamed by now was seen to be, if the path still leads to the file.
+/// Files may have come and gone under the name, and the file that was open may be back. If the path
+/// still leads to that file, every file that was renamed by now has been seen.
 void Buffers::look_at_end(const HeldFile& held) {
   const auto now = filesystem_now();
   const auto same = held.buffer.file->same_file_as_path();
@@ -325,8 +328,9 @@ void Buffers::look_at_end(const HeldFile& held) {
   note_look(entry);
 }
 
-/// Nothing is left that a start would have to find by that time: not in a file whose state does not
-/// stand in it yet, nor in one that has lost its name.
+/// Notes the time of the look, provided that no file is left that a start would have to find by
+/// that time: none whose state is not stored on it yet, and none that has lost its name and is not
+/// delivered.
 void Buffers::note_look(Entry& entry) {
   entry.rotated.note(std::all_of(held_.begin(), held_.end(), [&](const auto& held) {
     if (&held->config != &entry.config) return true;
@@ -335,7 +339,7 @@ void Buffers::note_look(Entry& entry) {
   }));
 }
 
-/// Forwarded already, or about to be.
+/// The files that are forwarded already, or are about to be.
 std::set<FileId> Buffers::known_files() const {
   std::set<FileId> known;
   for (const auto& held : held_)
@@ -346,7 +350,7 @@ std::set<FileId> Buffers::known_files() const {
   return known;
 }
 
-// A few at a time, however many there are: each has descriptors of its own.
+// A few files at a time, however many there are: each has descriptors of its own.
 void Buffers::take_rotated(TimePoint now) {
   if (now < rotated_due_) return;
   for (auto& entry : entries_) {
@@ -367,8 +371,8 @@ void Buffers::take_rotated(TimePoint now) {
   }
 }
 
-/// Each buffer has one, whatever the others wait for. Files of which nothing is left stay for as
-/// long as somebody has them open, and take no place of those that hold something.
+/// Each buffer can always have one, whatever the others wait for. Files of which nothing is left
+/// stay for as long as somebody has them open, and take no place from those that hold something.
 bool Buffers::has_place_for(const Entry& entry, const RotatedSearch::Waiting& file,
                             TimePoint now) const {
   constexpr std::ptrdiff_t kAtOnceMax = 16;
@@ -450,8 +454,8 @@ bool Buffers::tell_of_unread() const {
   return any;
 }
 
-/// What waits in the file that has the buffer's name and is not open here: a buffer that could not
-/// be opened, or one that has come since somebody last looked. "" for nothing.
+/// How much waits in the file that has the buffer's name and is not open here: a buffer that could
+/// not be opened, or one that has come since the last look. Empty if nothing waits.
 std::string Buffers::unread_under_name(const BufferConfig& config) const {
   struct stat found {};
   const bool is_missing = ::stat(config.path.c_str(), &found) < 0;

@@ -5,7 +5,7 @@
 namespace punchline {
 namespace {
 
-// Counted in /proc/PID/fd: three ways to the file and the one to its lock file.
+// Counted in /proc/PID/fd: three for the file and one for its lock file.
 constexpr std::uint64_t kOfBuffer = 4;
 // Signals, timers, inotify, librdkafka's wake-ups, the log, one broker, one client of the pages.
 constexpr std::uint64_t kOfProcess = 24;
