@@ -54,8 +54,8 @@ void Chunk::release(std::uint32_t count) {
 }
 
 ChunkPool::~ChunkPool() {
-  // A chunk that a dying client may still read is better kept for ever than freed under it; kept
-  // where leak checkers see that it is meant.
+  // A chunk that a dying client may still read is better kept for ever than freed while it is read.
+  // It is kept where leak checkers see that this is meant.
   static auto* const kept = new std::vector<std::unique_ptr<Chunk>>;
   for (auto& chunk : chunks_) {
     if (chunk->holds() != 0) kept->push_back(std::move(chunk));
@@ -101,7 +101,7 @@ void ChunkPool::take_back(Chunk& chunk) {
     free_.push_back(&chunk);
     return;
   }
-  // Large ones are rare: their memory goes back at once.
+  // Large chunks are rare: their memory goes back at once.
   std::erase_if(chunks_, [&](const auto& held) { return held.get() == &chunk; });
 }
 

@@ -1,7 +1,7 @@
 #include "sinks/embedded_broker.h"
 
 #include <librdkafka/rdkafka.h>
-// The mock's header wants to come second.
+// The header of the mock has to come second.
 #include <utility>
 
 #include <librdkafka/rdkafka_mock.h>

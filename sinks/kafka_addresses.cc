@@ -41,7 +41,7 @@ std::vector<std::string> split(std::string_view list) {
   return parts;
 }
 
-/// nullptr where librdkafka does not accept the properties, or has no threads.
+/// nullptr if librdkafka does not accept the properties, or gets no threads.
 Client client_for(const KafkaProperties& properties, const std::string& server,
                   KafkaConnections& connections) {
   KafkaProperties all = connection_properties(properties);
@@ -65,8 +65,8 @@ struct Asked {
   std::int32_t code = RD_KAFKA_RESP_ERR_NO_ERROR;  // the most telling one so far
 };
 
-/// All that have not answered yet are asked within so long, each for its part: one that is away
-/// takes no time from the others.
+/// The time of one round. In each round all addresses that have not answered yet are asked, each
+/// for an equal part of the time, so that one that is away takes no time from the others.
 constexpr std::chrono::milliseconds kRound{200};
 
 std::string cluster_of(rd_kafka_t* client) {
@@ -77,8 +77,9 @@ std::string cluster_of(rd_kafka_t* client) {
   return cluster;
 }
 
-/// The question makes it connect, and a connection asks by itself (rd_kafka_broker_connect_up): an
-/// answer that comes later than `wait` shows by the cluster's id.
+/// The question makes the client connect, and on connecting it asks by itself
+/// (rd_kafka_broker_connect_up). So an answer that comes later than `wait` shows by the cluster's
+/// id.
 bool answers(Asked& asked, std::chrono::milliseconds wait) {
   rd_kafka_t* client = asked.client.get();
   const rd_kafka_metadata_t* metadata = nullptr;
@@ -89,7 +90,8 @@ bool answers(Asked& asked, std::chrono::milliseconds wait) {
   return code == RD_KAFKA_RESP_ERR_NO_ERROR || !cluster_of(client).empty();
 }
 
-/// What it said last, in plain words; that all brokers are down only where it said nothing else.
+/// What the client said last, in plain words. That all brokers are down counts only if it said
+/// nothing else.
 std::string failure_of(rd_kafka_t* client) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
   std::string last;

@@ -35,7 +35,7 @@ std::string without_guess(const std::string& text) {
   return text.substr(0, end);
 }
 
-/// In librdkafka's words or OpenSSL's, and in ours.
+/// What librdkafka or OpenSSL says, and what we say instead.
 struct OtherProtocol {
   std::string_view said;
   const char* words;

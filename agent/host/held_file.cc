@@ -25,8 +25,8 @@ using namespace std::chrono_literals;
 constexpr Duration kSettleDelay = 1s;
 constexpr Duration kQuietMin = 60s;  // a producer may still have the file open
 
-/// The name that a file has by now; nothing where it has none, or none that is seen here, as when of
-/// two hard links the one is gone by which it was opened.
+/// The name that a file has by now. Empty if it has none, or none that is seen here: of two hard
+/// links, the one by which it was opened may be gone.
 std::optional<std::string> new_name_of(PosixFile& file) {
   const auto facts = file.facts();
   if (!facts || !facts->has_name) return std::nullopt;
@@ -37,7 +37,7 @@ std::optional<std::string> new_name_of(PosixFile& file) {
   return name;
 }
 
-/// Of one that has a name, but none that is known here.
+/// Text about a file that has a name, but none that is known here. Empty if it has no name at all.
 std::string other_name_of(PosixFile& file) {
   const auto facts = file.facts();
   if (!facts || !facts->has_name) return "";
@@ -70,7 +70,8 @@ std::optional<OpenFailure> HeldFile::open(const Opening& opening, Log& opening_l
   return std::nullopt;
 }
 
-// What waits keeps its keys, or it could come to a partition that has later records.
+// Records that wait keep their keys. Otherwise they could come to a partition that has later
+// records.
 std::optional<OpenFailure> HeldFile::find_old_keys() {
   const auto& spread = buffer.checkpoint->spread();
   const auto rule = key_rule_of(config);
@@ -114,7 +115,7 @@ void HeldFile::look_at_name(TimePoint now, bool once) {
   is_gone_ = facts && !facts->has_name;
 }
 
-// It had another name until now, by which a later start would have found it.
+// The file had another name until now, by which a later start would have found it.
 void HeldFile::tell_if_gone() {
   const auto facts = buffer.file->facts();
   if (is_gone_ || !facts || facts->has_name) return;
@@ -122,7 +123,7 @@ void HeldFile::tell_if_gone() {
   if (!pipe->drained()) log.warning("{}: {} was {}", config.path, buffer.file->path(), fate());
 }
 
-/// For whoever rotates it.
+/// Where the file is now, as text for the operator who rotates it.
 std::string HeldFile::where_to() const {
   const auto name = new_name_of(*buffer.file);
   if (!name) return other_name_of(*buffer.file);
@@ -132,7 +133,7 @@ std::string HeldFile::where_to() const {
   return " (it is " + *name + " now" + later + "; do not rotate a buffer: it frees itself)";
 }
 
-/// What has become of a file that lost its name, and what becomes of what it holds.
+/// What has become of a file that lost its name, and what becomes of the data in it.
 std::string HeldFile::fate() const {
   auto& checkpoint = *buffer.checkpoint;
   const auto facts = buffer.file->facts();
@@ -160,6 +161,8 @@ void HeldFile::look_at_quarantine() {
   if (const auto left = bytes_behind_front(**file)) metrics.quarantine_bytes.set(*left);
 }
 
+// Our own descriptors for writing are closed while the kernel is asked who has the file open for
+// writing: it would count us, too.
 bool HeldFile::is_quiet(TimePoint now) {
   const bool is_long = now >= busy + kQuietMin;
   if (!is_long && (!rotated || pipe->has_work_left())) return false;
@@ -200,7 +203,8 @@ bool HeldFile::save_orphan(Source source) {
     return false;
   }
   if (facts->has_name || *end <= checkpoint.front()) return true;
-  // Mounted alone (a container's), it is deleted elsewhere and still here, until it is unmounted.
+  // A file that is mounted alone, a container's, may be deleted elsewhere. Here it is still there
+  // until it is unmounted.
   const auto same = file.same_file_as_path();
   if (same && *same) source = Source::kept;
   const auto path = orphan_path(config.path, to_string(checkpoint.state().uuid));

@@ -18,15 +18,16 @@
 namespace punchline {
 namespace {
 
-// On the lock file: decimal nanoseconds since the epoch, one time or two (Noted), and " @" with that
-// file's identity, since a lock file that was copied says nothing about the files beside it.
-// Programs before this one have noted none.
+// On the lock file: one time or two (Noted) in decimal nanoseconds since the epoch, then " @" and
+// the identity of that file, since a lock file that was copied says nothing about the files beside
+// it. Earlier programs have noted no identity.
 constexpr std::string_view kSeenAttribute = "user.punchline.seen";
 constexpr std::string_view kIdentityMark = " @";
 constexpr int kLockFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
-/// When agents have looked, as a lock file says: the last time, and one that lay in a time to come
-/// by then, as the clock was behind. Empty: none has, or it could not be noted.
+/// The times at which agents have looked, as a lock file says: the last one, and one that was in
+/// the future by then, as the clock was behind. Empty if no agent has looked, or if it could not be
+/// noted.
 using Noted = std::vector<std::int64_t>;
 
 Result<std::string> identity_of(const Descriptor& file) {
@@ -37,7 +38,7 @@ Result<std::string> identity_of(const Descriptor& file) {
   return std::string(kIdentityMark) + std::to_string(fold_identity(facts->stx_ino, birth_ns));
 }
 
-/// Errors: it cannot be looked at.
+/// Errors: the lock file cannot be looked at.
 Result<Noted> noted_looks(const std::string& lock_path) {
   const auto file = Descriptor::open(lock_path, kLockFileFlags);
   if (!file) {
@@ -61,7 +62,7 @@ Result<Noted> noted_looks(const std::string& lock_path) {
   return words.eof() ? looks : Noted();
 }
 
-/// The latest that is no time to come, where there is one.
+/// The latest time that is not in the future. If all of them are, the earliest.
 LastLook last_of(const Noted& looks) {
   const auto now_ns = nanoseconds(filesystem_now());
   LastLook last;

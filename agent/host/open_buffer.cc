@@ -28,14 +28,15 @@ OpenFailure failure(const Error& error) {
 
 Uuid random_uuid() {
   Uuid uuid{};
-  // Cannot fail for 16 bytes once the pool is up (getrandom(2)).
+  // getrandom(2) cannot fail for 16 bytes once the pool is initialised.
   (void)getrandom(uuid.data(), uuid.size(), 0);
   uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0f) | 0x40);  // version 4, RFC 9562
   uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
   return uuid;
 }
 
-// XFS and btrfs write a range out before they punch it: fewer, larger, later punches there.
+// XFS and btrfs write a range out before they punch it, so punches are fewer, larger and later
+// there.
 FreerLimits limits_for(const std::string& filesystem, const BufferConfig& config,
                         std::uint64_t block_bytes) {
   FreerLimits limits;
@@ -68,7 +69,7 @@ void tell(const std::string& path, const StartReport& report, const Checkpoint& 
   }
 }
 
-// Where a quota is used up no file can be made beside it.
+// If a quota is used up, no file can be made beside the buffer.
 Result<ProbeReport> probe_for(const BufferConfig& config, const PosixFile& file, Log& log) {
   if (is_mounted_alone(file)) return probe_file(file);
   auto probe = probe_folder(folder_of(config.path));
@@ -100,7 +101,8 @@ std::optional<OpenFailure> check_filesystem(const BufferConfig& config, OpenBuff
   prepare_reserve(config, probe->filesystem, opened);
   if (const auto folder = forgetful_folder(*opened.file); folder && !config.is_quarantine)
     log.warning("{}: {}", config.path, forgotten_quarantine(config.path, *folder));
-  // On a full disk it could not be tried: the kernel will say it when it comes to that.
+  // On a full disk collapsing could not be tried. The kernel will say whether it can when it comes
+  // to that.
   if (!probe->collapse.missing()) {
     opened.limits.collapse.unit_bytes = std::max(probe->collapse_unit_bytes, facts->block_bytes);
   }
@@ -136,12 +138,13 @@ std::optional<OpenFailure> take_lock(const BufferConfig& config, const Opening& 
   return std::nullopt;
 }
 
-// For writers and readers beside us; the default needs no attribute.
+// For writers and readers in other processes. The default needs no attribute.
 void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
   if (!opened.checkpoint->attributes_supported()) return;
   const auto standing = opened.file->attribute(kLimitsAttribute);
   const bool blocks = config.when_full == WhenFull::block && config.bytes_max > 0;
-  // A block is freed only as a whole: writers would wait for ever for what is done in the last one.
+  // A block is freed only as a whole. With less, writers would wait for ever for done bytes in the
+  // last one.
   const auto held_min = 2 * opened.limits.block_bytes;
   const WriterLimits limits{config.record_bytes_max,
                             blocks ? std::max(config.bytes_max, held_min) : 0};
@@ -154,8 +157,8 @@ void note_limits(const BufferConfig& config, OpenBuffer& opened, Log& log) {
               noted.error().message());
 }
 
-// Blocks that have just been given up can be had when the filesystem has noted that. `at`: the size
-// of the copy before.
+// Blocks that have just been given up can be had only when the filesystem has noted that. So a sync
+// comes before each new try. `at`: the size of the copy before.
 Status append_patiently(BufferFile& copy, std::uint64_t at, std::span<const char> bytes) {
   constexpr int kTries = 3;
   for (int tries = 1;; ++tries) {
@@ -169,7 +172,8 @@ Status append_patiently(BufferFile& copy, std::uint64_t at, std::span<const char
   }
 }
 
-// Appends what is above the front to `copy`; returns where its fences stand there.
+// Appends the bytes above the front to `copy`, with holes cut to kGapBytesMin. Returns the fences
+// as positions in the copy.
 Result<std::vector<Position>> copy_behind(Checkpoint& checkpoint, BufferFile& copy,
                                           Source source) {
   auto& space = checkpoint.space();
@@ -205,7 +209,7 @@ Result<std::vector<Position>> copy_behind(Checkpoint& checkpoint, BufferFile& co
   }
 }
 
-// Another's data may wait in a file of this name, which is no place for ours.
+// Takes a name that is free: another buffer's data may wait in a file of this name.
 Result<std::unique_ptr<PosixFile>> create_anew(const std::string& path,
                                                const BufferConfig& config) {
   for (int number = 1;; ++number) {
@@ -221,7 +225,8 @@ Status copy_rest(Checkpoint& checkpoint, PosixFile& copy, Source source) {
   if (!fences) return fences.error();
   const auto facts = copy.facts();
   if (!facts) return facts.error();
-  // A state of no boot: whoever opens it sets a fence at its end and reads it carefully.
+  // The state comes from no boot. So a start sets a fence at the end of the copy, and reads it
+  // carefully.
   State state;
   state.uuid = random_uuid();
   state.format = checkpoint.format();
@@ -262,6 +267,8 @@ std::optional<QuarantineContents> set_aside_before(const BufferConfig& config) {
   return facts ? look_into_quarantine(config.path, *facts) : std::nullopt;
 }
 
+// The file is opened for writing only after Checkpoint::start(), which closes an unfinished tail
+// only if nobody has the file open for writing, ourselves included.
 std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening& opening, Log& log,
                                        OpenBuffer& opened) {
   const auto& path = opening.path.empty() ? config.path : opening.path;
@@ -282,7 +289,7 @@ std::optional<OpenFailure> open_buffer(const BufferConfig& config, const Opening
   opened.checkpoint = std::make_unique<Checkpoint>(*opened.file, *facts);
   const auto report = opened.checkpoint->start();
   if (!report) return failure(report.error());
-  // One that began before the state's version told it not to.
+  // An older program may have begun before the version of the state told it not to (W7).
   if (Lock::is_held_by_older(*opened.file)) {
     return OpenFailure{ExitCode::temporary, path + " is locked by an older program"};
   }

@@ -10,7 +10,8 @@ Status QuarantineFile::open() {
   if (!created) return created.error();
   auto writer = open_append_writer(path_, Format::frames);
   if (!writer) return writer.error();
-  // For inspect alone, so it may fail. Somebody else may have created it.
+  // The limit is for `inspect` alone, so noting it may fail. Somebody else may have created the
+  // file.
   const auto noted = (*writer)->file().attribute(kLimitsAttribute);
   if (noted && !noted->has_value()) {
     (void)(*writer)->file().set_attribute(kLimitsAttribute,
@@ -21,7 +22,7 @@ Status QuarantineFile::open() {
   return {};
 }
 
-// An operator may have removed it, or moved it away: then it takes nothing more.
+// An operator may have removed the quarantine, or moved it away. Then it takes nothing more.
 bool QuarantineFile::has_lost_its_name() {
   const auto same = writer_->has_its_name();
   return same && !*same;
@@ -64,8 +65,9 @@ Status QuarantineFile::sync() {
     writer_.reset();
     return removed();
   }
-  // The kernel may have thrown away what it could not write (fsync(2)). Made again behind it, copies
-  // write the page anew that holds the end of the good ones; what is torn between is damage.
+  // The kernel may have thrown away the pages that it could not write (fsync(2)). The copies are
+  // made again after them, which writes the page anew that holds the end of the good ones. Torn
+  // bytes in between are damage.
   if (!synced) writer_.reset();
   return synced;
 }

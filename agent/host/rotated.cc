@@ -60,7 +60,7 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
-/// Errors: it cannot be looked at.
+/// Errors: the file cannot be looked at.
 Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   const auto facts = file.facts();
   if (!facts) return facts.error();
@@ -89,7 +89,7 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   };
 }
 
-/// A buffer of this agent, or what stands beside one by our own doing.
+/// True for a buffer of this agent, and for a file that the agent itself keeps beside one.
 bool is_of_neighbour(const std::string& name, const Sought& sought) {
   static constexpr std::array<std::string_view, 4> kSuffixes = {"", ".agent", ".quarantine",
                                                                 ".reserve"};
@@ -99,7 +99,8 @@ bool is_of_neighbour(const std::string& name, const Sought& sought) {
   });
 }
 
-/// The buffer that a file was, which has a sure name and no agent: a lock file tells.
+/// The name of the buffer that a file with a sure name was: the lock file of that buffer tells.
+/// Empty if there is none.
 std::optional<std::string> rotated_from(const BufferConfig& config) {
   constexpr std::string_view kLock = ".agent";
   const auto name = name_of_buffer(config);
@@ -113,8 +114,8 @@ std::optional<std::string> rotated_from(const BufferConfig& config) {
   return from;
 }
 
-/// A file that bears the name `other`: nobody renames a buffer for good beside another one that has
-/// its name.
+/// True if a file that bears the name `other` was rotated, and not renamed for good. Nobody renames
+/// a buffer for good beside another one that has its name.
 bool was_rotated_from(const BufferConfig& config, const std::string& other) {
   const auto name = name_of_buffer(config);
   const auto path = (fs::path(config.path).parent_path() / other).string();
@@ -161,7 +162,7 @@ Judged judge_open(PosixFile& file, const Candidate& candidate, const Sought& sou
            is_newer ? newer_version(file).message() : "", seen->bytes_left == 0}};
 }
 
-/// Nothing where the name leads elsewhere by now.
+/// Empty if the name leads to another file by now.
 std::optional<Judged> judge(const Candidate& candidate, const Sought& sought) {
   if (!candidate.error.empty())
     return Judged{0, {candidate.path, candidate.id, Verdict::unknown, candidate.error}};
@@ -174,8 +175,8 @@ std::optional<Judged> judge(const Candidate& candidate, const Sought& sought) {
   return judge_open(**file, candidate, sought);
 }
 
-/// What an agent has had bears the buffer's name, whatever its own is. Of a file that may not be
-/// read nobody knows it. Errors: it cannot be asked.
+/// True if the buffer's name is noted on the file: an agent has had it, whatever its name is now.
+/// False for a file that may not be read, of which nobody knows. Errors: the file cannot be asked.
 Result<bool> bears_name(const fs::path& path, const Sought& sought) {
   std::string name(sought.name.size() + 1, '\0');
   const auto bytes = ::lgetxattr(path.c_str(), std::string(kNameAttribute).c_str(), name.data(),
@@ -206,7 +207,7 @@ Result<Candidates> list_once(const std::string& folder, const Sought& sought) {
   return candidates;
 }
 
-/// By one of its names a file may be known better than by another.
+/// A file may have several names, and may be known better by one of them than by another.
 void add(Judged one, std::vector<Judged>& judged) {
   const auto known = std::find_if(judged.begin(), judged.end(), [&](const auto& each) {
     return each.found.id && each.found.id == one.found.id;
@@ -218,7 +219,7 @@ void add(Judged one, std::vector<Judged>& judged) {
   }
 }
 
-/// From the beginning where a name leads elsewhere before its file is judged.
+/// Begins again if a name leads to another file before that is judged.
 Result<std::vector<Judged>> look_into_folder(const std::string& folder, const Sought& sought) {
   constexpr int kTriesMax = 5;
   for (int tries = 0; tries < kTriesMax; ++tries) {
@@ -253,7 +254,7 @@ Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file) {
     return file.set_attribute(kNameAttribute, name);
   }
   if (by_hand && was_rotated_from(config, **noted)) return {};
-  // Until it is delivered, a start of the buffer that it was must find it by that name.
+  // Until the file is delivered, a start of the buffer that it was must find it by that name.
   const auto left = bytes_behind_front(file);
   if (!left) return left.error();
   if (*left > 0) return Error(ErrorKind::busy, 0, file.path() + " is not delivered yet");

@@ -36,7 +36,7 @@ bool is_number_or_date(std::string_view text) {
          text.find_first_not_of("0123456789.-_:T") == std::string_view::npos;
 }
 
-// ".1", "-20260131": a short number would be another buffer's too.
+// ".1", "-20260131". Other short numbers may be part of another buffer's name.
 bool is_sure_number_or_date(std::string_view text) {
   constexpr std::size_t kDateDigitsMin = 6;
   if (!is_number_or_date(text)) return false;
@@ -61,7 +61,7 @@ bool is_likely_part(std::string_view text) {
                      [&](auto old) { return first > 0 && text.substr(first) == old; });
 }
 
-// What stands behind the buffer's name without its extension.
+// What follows the buffer's name without its extension.
 bool is_likely_rest(std::string_view text) {
   constexpr std::array<std::string_view, 3> kArchives = {".tar", ".tgz", ".zip"};
   return is_likely_part(text) ||

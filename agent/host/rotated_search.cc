@@ -31,7 +31,7 @@ bool RotatedSearch::Waiting::has_moved() const {
   return now ? *now != id : errno == ENOENT;
 }
 
-// The lock file of a quarantine is that of its buffer.
+// The lock file of a quarantine is that of its buffer, so no look is noted for it.
 RotatedSearch::RotatedSearch(const BufferConfig& config, const Config& all, Log& log)
     : config_(config), all_(all), log_(log), is_quarantine_(is_quarantine(config)) {}
 
@@ -54,11 +54,11 @@ void RotatedSearch::look(const std::set<FileId>& known, std::optional<struct tim
   put_in_order();
   tell_of_closed(found);
   tell_of_unknown(found);
-  std::erase_if(found, [&](const auto& each) {  // by whatever names it has had
+  std::erase_if(found, [&](const auto& each) {  // each file once, whatever names it has had
     return is_to_be_named(each.verdict) && each.id && !named_.insert(*each.id).second;
   });
   tell_of_archives(config_, found, log_);
-  // What was there until now has been judged as well as it can be.
+  // All that was there until now has been judged as well as it can be.
   if (!seen || *seen || !opened) return;
   const auto opened_ns = nanoseconds(*opened);
   if (can_be_now(opened_ns / 1'000'000)) seen = LastLook(opened_ns);
@@ -86,7 +86,8 @@ void RotatedSearch::tell_of_unknown(const std::vector<FoundBeside>& found) {
   unknown_ = std::move(unknown);
 }
 
-// An empty one is only kept for what a producer may still write to it, for ever perhaps.
+// Files that hold something come first. An empty one is only kept for what a producer may still
+// write to it, perhaps for ever.
 void RotatedSearch::put_in_order() {
   std::stable_partition(waiting_.begin(), waiting_.end(),
                         [](const auto& file) { return !file.is_empty; });
@@ -153,7 +154,7 @@ bool RotatedSearch::tell_of_rest() const {
   return has_unknown() || !left.empty();
 }
 
-/// Those that were not taken, and those that could not be.
+/// The files that were not taken, and those that could not be.
 std::vector<std::string> RotatedSearch::rest() const {
   std::vector<std::string> paths(untaken_.begin(), untaken_.end());
   for (const auto& file : waiting_)

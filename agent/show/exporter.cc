@@ -49,7 +49,7 @@ double number(std::uint64_t figure) {
 
 constexpr auto kFirstSetAside = static_cast<SetAsideReason>(1);  // 0 is "none"
 
-/// From the first reason on that has a series.
+/// A series for each reason, from `first` on.
 template <class Reason, std::size_t Count>
 void add_by_reason(Family& family, const Metrics& metrics,
                    std::array<Figure, Count> BufferMetrics::*figures, Reason first) {

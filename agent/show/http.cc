@@ -61,7 +61,7 @@ class Server final : public HttpServer {
   Status start() {
     wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_ < 0) return Error::from_errno(errno, "http: eventfd");
-    // It serves the sockets that we accept, and waits for nothing by itself.
+    // The daemon serves the sockets that we accept, and waits for nothing by itself.
     daemon_ = MHD_start_daemon(
         MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL, 0, nullptr, nullptr, &Server::handle, this,
         MHD_OPTION_NOTIFY_CONNECTION, &Server::note, this, MHD_OPTION_CONNECTION_LIMIT,
@@ -104,7 +104,8 @@ class Server final : public HttpServer {
     }
   }
 
-  /// Until `accept_due`, where that is to come, or something else is.
+  /// How long to wait: until `accept_due` if that is yet to come, until libmicrohttpd has something
+  /// to do, or until the oldest client is overdue.
   int wait_ms(Clock::time_point now, Clock::time_point accept_due) const {
     milliseconds wait = std::chrono::hours(1);
     MHD_UNSIGNED_LONG_LONG asked = 0;
@@ -142,7 +143,7 @@ class Server final : public HttpServer {
         clients_.begin(), clients_.end(), [](const Client& client) { return !client.cut_off; }));
   }
 
-  // They stand in the order in which they came.
+  // Clients are kept in the order in which they came.
   const Client* oldest() const {
     const auto found = std::find_if(clients_.begin(), clients_.end(),
                                     [](const Client& client) { return !client.cut_off; });
@@ -172,7 +173,7 @@ class Server final : public HttpServer {
     return found == clients_.end() ? nullptr : &*found;
   }
 
-  /// Pages that slow clients have not read yet.
+  /// Cuts off the oldest clients while more than bodies_bytes_max of pages have not been read yet.
   void make_room_for(Client& client, std::size_t body_bytes) {
     client.body_bytes = body_bytes;
     std::size_t waiting = 0;
@@ -182,7 +183,7 @@ class Server final : public HttpServer {
     }
   }
 
-  // By libmicrohttpd, within MHD_run() or MHD_add_connection().
+  // Called by libmicrohttpd, within MHD_run() or MHD_add_connection().
   static void note(void* self, MHD_Connection* connection, void** /*context*/,
                    MHD_ConnectionNotificationCode code) {
     auto& server = *static_cast<Server*>(self);
@@ -195,7 +196,7 @@ class Server final : public HttpServer {
     }
   }
 
-  // Answered as soon as the head is there; a body is not read.
+  // Answers as soon as the head of a request is there. A body is not read.
   static MHD_Result handle(void* self, MHD_Connection* connection, const char* url,
                            const char* method, const char* /*version*/, const char* /*upload*/,
                            std::size_t* /*upload_bytes*/, void** /*context*/) {
@@ -219,7 +220,7 @@ class Server final : public HttpServer {
   int wake_ = -1;
   MHD_Daemon* daemon_ = nullptr;
   std::atomic<bool> stopping_{false};
-  // Of the thread.
+  // Used by the thread alone, as long as it runs.
   std::vector<Client> clients_;
   Clock::time_point no_descriptors_until_{};
   std::thread thread_;

@@ -24,7 +24,7 @@ std::uint16_t port_of(const Descriptor& socket) {
                                          : reinterpret_cast<sockaddr_in*>(&got)->sin_port);
 }
 
-/// No SO_REUSEPORT: with it two agents share a port unnoticed.
+/// SO_REUSEPORT is not set: with it two agents would share a port unnoticed.
 Result<Descriptor> bound_to(const addrinfo& place, const ListenAddress& wanted) {
   Descriptor socket(::socket(place.ai_family, place.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
                     format_address(wanted));

@@ -27,7 +27,7 @@ struct LogWriter::State {
 
 namespace {
 
-/// A descriptor that takes nothing any more (EPIPE, EBADF, a full disk) loses the rest of the line.
+/// The rest of a line is lost if the descriptor takes nothing any more (EPIPE, EBADF, a full disk).
 void write_whole(int fd, std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(fd, text.data(), text.size());
@@ -41,7 +41,7 @@ void write_all(LogWriter::State& state) {
   for (;;) {
     state.changed.wait(lock, [&] { return !state.waiting.empty() || state.closing; });
     if (state.waiting.empty()) return;
-    const auto& line = state.waiting.front();  // others only add behind it
+    const auto& line = state.waiting.front();  // others only add after it
     lock.unlock();
     write_whole(state.fd, line);
     lock.lock();

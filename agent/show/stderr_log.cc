@@ -28,7 +28,7 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::err;
 }
 
-/// One line, whatever a path or a broker's text has in it.
+/// The text in one line, whatever a path or a broker's text has in it.
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -43,12 +43,12 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-/// As a JSON string; what is no UTF-8 becomes U+FFFD.
+/// `text` as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// What was dropped is told by the first line that finds room again.
+/// Lines that were dropped are reported before the first line that finds room again.
 class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   WriterSink(int fd, LogFormat format) : writer_(fd), format_(format) {}

@@ -14,8 +14,7 @@ namespace {
 
 using Mark = Picture::Mark;
 
-/// Passes questions on and swallows every change, so that the rules of a start can be asked what
-/// they would do.
+/// Passes questions on and swallows every change. So a start can be asked what it would do.
 class Spectator final : public BufferFile {
  public:
   explicit Spectator(BufferFile& file) : file_(file) {}
@@ -43,7 +42,8 @@ class Spectator final : public BufferFile {
   Status remove_attribute(std::string_view) override { return {}; }
   Status sync_data() override { return {}; }
   Status sync_all() override { return {}; }
-  // "Somebody" keeps an unfinished tail from being closed, which we could not do.
+  // The answer that somebody writes keeps an unfinished tail from being closed, which we could not
+  // do.
   Result<bool> nobody_writes() override { return false; }
 
  private:
@@ -133,7 +133,7 @@ void Look::take_hole(ByteRange positions) {
   view_.picture.add(intersection(positions, {start_.front(), end_}), Mark::freed_above);
 }
 
-// As far as an agent has noted that all is clean.
+// Looks only as far as an agent has noted that all is clean.
 Status Look::take_strays() {
   const auto& freed = start_.freed();
   if (!freed) return {};

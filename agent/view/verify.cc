@@ -25,7 +25,7 @@ void judge_state(const BufferView& view, Findings& findings) {
   if (!view.has_state && fits) findings.push_back({false, "no state yet: nothing is confirmed"});
 }
 
-// What the operator has chosen to be dropped is no damage.
+// Records that were dropped because the operator chose so are no damage.
 void judge_losses(const Losses& lost, Findings& findings) {
   auto chosen = lost;
   auto others = lost;
