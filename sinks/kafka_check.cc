@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The first question to a broker, and the longest.
+/// How long the first question to a broker waits for an answer, and how long any of them does.
 constexpr std::chrono::milliseconds kQuestion{500};
 constexpr std::chrono::milliseconds kQuestionMax{8000};
 /// Once every broker has failed, a short while more is enough to see them fail again.
@@ -32,10 +32,10 @@ constexpr std::chrono::seconds kAllDownPatience{2};
 constexpr std::chrono::milliseconds kSettingsPatience{3000};
 /// A producer asks for its id as soon as a broker is there.
 constexpr std::chrono::milliseconds kProducerIdPatience{2000};
-/// One broker has answered by then; whatever that took, each address has time of its own.
+/// One broker has answered by then. Whatever that took, each address has this time of its own.
 constexpr std::chrono::milliseconds kAddressPatience{3000};
 constexpr std::chrono::milliseconds kStep{100};
-/// More than a client says in one step; what is left waits for the next.
+/// More events than a client has in one step. Those that are left wait for the next.
 constexpr int kEventsMax = 10'000;
 
 struct ClientDelete {
@@ -60,7 +60,7 @@ KafkaFinding resolve(const std::string& server) {
                     counted(addresses, "address", "addresses")};
 }
 
-/// As `run` would have it.
+/// The value of a property as `run` would have it. Empty if it is not given.
 std::string given(const KafkaProperties& properties, std::string_view canonical) {
   for (const auto& [name, value] : properties) {
     if (canonical_property(name) == canonical) return value;
@@ -99,7 +99,7 @@ void take_log(rd_kafka_event_t* event, Sayings& sayings) {
   int level = 0;
   if (rd_kafka_event_log(event, &facility, &text, &level) != 0) return;
   if (auto trouble = certificate_trouble(facility, text)) sayings.certificate = *trouble;
-  // rd_kafka_idemp_pid_update; there is no event for it.
+  // Logged by rd_kafka_idemp_pid_update. There is no event for it.
   const bool id = std::string_view(facility) == "GETPID";
   if (id && std::string_view(text).find("Acquired ") != std::string_view::npos) {
     sayings.producer_id = true;
@@ -113,7 +113,7 @@ void take_error(rd_kafka_event_t* event, Sayings& sayings) {
   sayings.last = explained(rd_kafka_event_error_string(event), sayings.certificate);
 }
 
-/// Waits up to `wait` for the first.
+/// Takes the events that are there. Waits up to `wait` for the first.
 void hear(rd_kafka_t* client, Sayings& sayings, std::chrono::milliseconds wait = {}) {
   rd_kafka_queue_t* queue = rd_kafka_queue_get_main(client);
   for (int events = 0; events < kEventsMax; ++events) {
@@ -132,12 +132,12 @@ int milliseconds_to(Clock::time_point deadline) {
   return static_cast<int>(std::max<std::int64_t>(left.count(), 1));
 }
 
-/// Any answer proves a broker; asks for the cluster's list of brokers, with no topic.
+/// Asks for the cluster's list of brokers, with no topic. Any answer proves a broker.
 KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
                         Clock::time_point deadline, Sayings& sayings,
                         std::vector<KafkaBroker>& known) {
   std::int32_t telling = RD_KAFKA_RESP_ERR_NO_ERROR;
-  // Each waits longer than the one before: a slow cluster answers, too.
+  // Each question waits longer than the one before, so that a slow cluster can answer, too.
   for (auto wait = kQuestion;; wait = std::min(2 * wait, kQuestionMax)) {
     const auto asked = Clock::now();
     const auto wait_ms = std::min(milliseconds_to(deadline), static_cast<int>(wait.count()));
@@ -163,7 +163,7 @@ KafkaFinding ask_broker(rd_kafka_t* client, const KafkaConnections& connections,
   return {false, "no broker answers: " + why_not(sayings.last, telling, connections.peers())};
 }
 
-/// Nothing where the brokers neither gave nor denied one in time.
+/// Empty if the brokers neither gave nor denied an id in time.
 std::optional<KafkaFinding> ask_producer_id(rd_kafka_t* client, Clock::time_point deadline,
                                             Sayings& sayings) {
   deadline = std::min(deadline, Clock::now() + kProducerIdPatience);
@@ -249,7 +249,8 @@ KafkaFinding compare_addresses(const KafkaProperties& properties) {
                      "; give those of one only"};
 }
 
-/// A bootstrap address that answers says nothing of those that records go to.
+/// Asks each broker at the address that it advertises. A bootstrap address that answers says
+/// nothing of those that records go to.
 std::vector<KafkaFinding> ask_each(const KafkaProperties& properties,
                                    const std::vector<KafkaBroker>& brokers) {
   std::vector<std::string> servers;

@@ -23,7 +23,8 @@ void keep_nearest(const char** dump, std::size_t count, std::string_view wanted,
   rd_kafka_conf_dump_free(dump, count);
 }
 
-/// Among what is set by default only: a dump leaves out properties without a value.
+/// Looks among the properties that have a default value, and in kUnset: a dump leaves out
+/// properties without a value.
 std::string nearest_property(const rd_kafka_conf_t* conf, std::string_view wanted) {
   constexpr std::array kUnset = {"bootstrap.servers",
                                  "sasl.username",
@@ -57,7 +58,7 @@ Error unknown(const rd_kafka_conf_t* conf, const std::string& name) {
   return {ErrorKind::refused, 0, std::move(text)};
 }
 
-/// librdkafka's reasons have its own name of a property.
+/// librdkafka's reasons use its own name of a property. This puts in the name that was typed.
 std::string named(std::string reason, const std::string& name, const std::string& typed) {
   const auto at = reason.find('"' + name + '"');
   return at == std::string::npos ? reason : reason.replace(at + 1, name.size(), typed);
@@ -68,7 +69,7 @@ Error unfit(const std::string& name, const std::string& value, const std::string
           "kafka property " + name + " = " + printable_value(name, value) + ": " + reason};
 }
 
-/// librdkafka's reasons quote the value.
+/// For a value that must not be shown, since librdkafka's reasons quote it.
 Error unfit_unseen(const std::string& name) {
   return {ErrorKind::refused, 0,
           "kafka property " + name + " = (hidden): librdkafka does not accept the value"};
@@ -143,7 +144,8 @@ Result<rd_kafka_s*> start_kafka_client(KafkaConf conf, bool producer,
   rd_kafka_t* client = rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
                                     reason.data(), reason.size());
   if (client == nullptr) {
-    // 2.0.2 has freed its interceptors by then and would free them again; so it is left as it is.
+    // librdkafka 2.0.2 has freed its interceptors by then, and would free them again. So the
+    // configuration is left as it is.
     if (connections != nullptr && connections->watching()) (void)conf.release();
     return Error(ErrorKind::refused, 0, std::string("kafka client: ") + reason.data());
   }

@@ -23,7 +23,7 @@ constexpr std::int16_t kProduce = 0;
 constexpr std::int16_t kMetadata = 3;
 constexpr std::int16_t kInitProducerId = 22;
 
-/// What socket(2) never says.
+/// An error that socket(2) itself never gives.
 constexpr int kRefusal = ECANCELED;
 
 // include/net/tcp_states.h of the kernel.
@@ -33,8 +33,9 @@ constexpr int kSynSent = 2;
 /// A connection without a byte for so long is worth a word.
 constexpr std::chrono::milliseconds kQuietMin{900};
 
-/// tcp(7); all zero where it cannot be had, which is no state there is. tcpi_last_data_recv counts
-/// milliseconds since the last byte came, or since the connection stands (tcp_finish_connect).
+/// TCP_INFO of tcp(7). All zero if it cannot be had; 0 is the number of no state.
+/// tcpi_last_data_recv counts milliseconds since the last byte came, or since the connection was
+/// established (tcp_finish_connect).
 tcp_info info_of(int fd) {
   tcp_info info{};
   socklen_t bytes = sizeof info;
@@ -57,7 +58,8 @@ KafkaPeer::State state_of(int fd, Clock::duration age) {
   return info.tcpi_bytes_received == 0 ? KafkaPeer::State::mute : KafkaPeer::State::quiet;
 }
 
-/// One repetition: what is reached at last must be the cluster of now, not one of much later.
+/// One repetition: the cluster that is reached at last must be the one of now, not one of much
+/// later.
 void give_up_soon(int fd) {
   const int repetitions = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &repetitions, sizeof repetitions);
@@ -65,7 +67,7 @@ void give_up_soon(int fd) {
 
 }  // namespace
 
-/// What librdkafka calls.
+/// The callbacks that librdkafka calls.
 struct KafkaConnectionCalls {
   static KafkaConnections& of(void* opaque) { return *static_cast<KafkaConnections*>(opaque); }
 
@@ -113,7 +115,8 @@ void KafkaConnections::wake() const {
   if (wake_fd_) ::eventfd_write(*wake_fd_, 1);
 }
 
-/// Under the mutex.
+/// Called under the mutex. Once there is a producer id, a connection may be opened only while
+/// another one has heard something lately.
 bool KafkaConnections::may_open() {
   if (!has_id_) return true;
   const bool fresh = std::any_of(connections_.begin(), connections_.end(),

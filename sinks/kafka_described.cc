@@ -72,7 +72,7 @@ Result<Settings> ask(rd_kafka_t* client, rd_kafka_ResourceType_t type, const std
   return settings_of(told[0]);
 }
 
-/// Empty where it is not told.
+/// The value of a setting; empty if it is not told.
 std::string text(const Settings& settings, const char* name) {
   const auto found = settings.find(name);
   return found == settings.end() ? std::string() : found->second;

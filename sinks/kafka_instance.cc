@@ -22,7 +22,7 @@ namespace {
 constexpr int kWarningLevel = 4;  // of syslog
 constexpr int kEvents = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG;
 
-/// The route travels as the topic's opaque; + 1, so that it is never the null pointer.
+/// The route travels as the topic's opaque, plus 1, so that it is never the null pointer.
 void* as_opaque(RouteId route) {
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(route) + 1);  // NOLINT
 }
@@ -33,17 +33,17 @@ RouteId route_of(const rd_kafka_message_t& message) {
 }
 
 KafkaProperties for_instance(KafkaProperties properties) {
-  // librdkafka tells at this level that brokers belong to two clusters.
+  // librdkafka logs at this level that brokers belong to two clusters.
   if (const auto level = properties.find("log_level");
       level != properties.end() && std::atoi(level->second.c_str()) < kWarningLevel) {
     level->second = std::to_string(kWarningLevel);
   }
-  // Else an open transaction of somebody else hides where a log ends.
+  // Otherwise an open transaction of somebody else would hide where a log ends.
   properties.insert_or_assign("isolation.level", "read_uncommitted");
   return properties;
 }
 
-/// librdkafka names the property alone.
+/// librdkafka names the property alone. This adds the path of its file.
 Error with_its_file(const Error& error, const KafkaSettings& settings) {
   for (const auto& [name, path] : settings.properties) {
     const bool named = error.context().find(name + " failed") != std::string::npos;
@@ -53,8 +53,8 @@ Error with_its_file(const Error& error, const KafkaSettings& settings) {
   return error;
 }
 
-/// Certificates that are not there are found out by a client without brokers: one that is watched
-/// leaves memory behind when it cannot be made (start_kafka_client).
+/// Tries the settings on a client without brokers, which finds out certificates that are not there.
+/// A client that is watched leaves memory behind if it cannot be made (start_kafka_client).
 Status try_client(const KafkaSettings& settings) {
   auto properties = for_instance(settings.properties);
   properties.erase("metadata.broker.list");
@@ -82,16 +82,16 @@ void add_common(rd_kafka_headers_t* to, const CommonHeaders& common, const Recor
 }
 
 /// librdkafka puts the time of the call in place of 0 (rd_kafka_msg_new0), and sends -1 as it is.
-/// To a broker that is a record without a time, which no limit of the topic refuses
+/// To a broker that is a record without a time. No limit of the topic refuses such a record
 /// (LogValidator.validateTimestamp), and a segment of such records is as old as its file
-/// (LogSegment.largestTimestamp): so with 3.9.1 and 4.1.0, compressed or not.
+/// (LogSegment.largestTimestamp). It is so with 3.9.1 and 4.1.0, compressed or not.
 std::int64_t timestamp_of(const Record& record, TimeOf time_of) {
   const RecordExtra* extra = record.extra();
   if (extra != nullptr && extra->timestamp_ms > 0) return extra->timestamp_ms;
   return time_of == TimeOf::destination ? -1 : 0;
 }
 
-/// nullptr where it has none.
+/// nullptr if the record has no headers.
 rd_kafka_headers_t* copy_headers(const Record& record) {
   const Chunk& chunk = *record.chunk;
   const RecordExtra* extra = record.extra();
@@ -113,7 +113,7 @@ rd_kafka_headers_t* copy_headers(const Record& record) {
 
 }  // namespace
 
-/// Neighbouring reports with the same fate, on their way into one Delivery.
+/// Reports on neighbouring records with the same fate, which become one Delivery.
 struct KafkaInstance::Run {
   Delivery delivery;
   Chunk* chunk = nullptr;  // nullptr: empty
@@ -163,7 +163,7 @@ bool KafkaInstance::add_route(RouteId route, const std::string& topic) {
   assert(route == topics_.size());
   rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(client_);
   rd_kafka_topic_conf_set_opaque(conf, as_opaque(route));
-  // It takes the configuration over, also where it fails (rd_kafka_topic_new0).
+  // rd_kafka_topic_new takes over the configuration, even if it fails (rd_kafka_topic_new0).
   rd_kafka_topic_t* handle = rd_kafka_topic_new(client_, topic.c_str(), conf);
   topics_.push_back(handle);
   if (handle == nullptr) return false;
@@ -232,7 +232,7 @@ std::int32_t KafkaInstance::produce_one(Lane lane, const Record& record, TimeOf 
   return code;
 }
 
-/// librdkafka refuses all, or (a full queue, which we never meet) all behind one.
+/// librdkafka refuses all records, or all after one (a full queue, which we never meet).
 KafkaInstance::Taken KafkaInstance::taken_short(std::span<const Record> run, std::size_t good) {
   const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(run.size());
   const auto first = std::find_if(batch_.begin(), end, [](const rd_kafka_message_t& m) {
@@ -240,7 +240,7 @@ KafkaInstance::Taken KafkaInstance::taken_short(std::span<const Record> run, std
   });
   const std::int32_t code = first != end ? first->err : RD_KAFKA_RESP_ERR__FAIL;
   if (static_cast<std::size_t>(first - batch_.begin()) != good) {
-    // Records behind a refused one were taken: only the end of the instance makes that harmless.
+    // Records after a refused one were taken. Only the end of the instance makes that harmless.
     order_lost_ = true;
     good = run.size();
   }
@@ -268,13 +268,13 @@ bool KafkaInstance::poll(std::size_t records_max, std::vector<Delivery>& deliver
   }
   if (connections_->take_refused()) {
     missed_ = true;
-    watch_->look_now();  // so that those that are left show whether they are alive
+    watch_->look_now();  // the connections that are left show whether they are alive
   }
   release_reports(deliveries);
   return more;
 }
 
-/// That connections are lost is told when the instance is given up, if that matters.
+/// A loss of connections is not reported here, but when the instance is given up, if it matters.
 void KafkaInstance::hear_error(rd_kafka_event_t* event, std::vector<KafkaSaying>& sayings) {
   const char* said = rd_kafka_event_error_string(event);
   const std::string text = said != nullptr ? said : "";
@@ -290,7 +290,8 @@ void KafkaInstance::hear_log(rd_kafka_event_t* event, std::vector<KafkaSaying>& 
   if (auto trouble = certificate_trouble(facility, text)) {
     sayings.push_back({KafkaSaying::Kind::certificate, 0, std::move(*trouble)});
   }
-  // rd_kafka_parse_Metadata, where a broker's cluster id is not the one before; at no other level.
+  // From rd_kafka_parse_Metadata, if a broker's cluster id is not the one before. It is logged at
+  // this level only.
   if (std::string_view(facility) == "CLUSTERID" && level == kWarningLevel) two_clusters_ = text;
   sayings.push_back(
       {KafkaSaying::Kind::log, level, std::string("librdkafka ") + facility + ": " + text});
@@ -300,7 +301,9 @@ bool KafkaInstance::trusted() const {
   return two_clusters_.empty() && !held_too_long_ && !connections_->beyond_vouching();
 }
 
-/// In the order in which they came.
+/// Releases the reports in the order in which they came. They are held while a connection that
+/// confirmed some of them is not vouched for. If that takes too long, none of them counts as
+/// persisted.
 void KafkaInstance::release_reports(std::vector<Delivery>& deliveries) {
   if (held_.empty()) return;
   if (trusted() && !connections_->vouched()) {

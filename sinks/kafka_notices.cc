@@ -15,7 +15,7 @@ namespace {
 using namespace kafka_codes;
 using Severity = Notice::Severity;
 
-/// What a broker says of our certificate comes as an alert, long after the handshake for us.
+/// A broker's verdict on our certificate comes as an alert, when the handshake is long over for us.
 bool is_denial(std::int32_t code, const std::string& text) {
   if (is_of_the_protocol(text)) return false;
   return code == kSsl || code == kAuthentication || text.find("SSL alert") != std::string::npos;
@@ -64,7 +64,7 @@ std::string topic_text(std::int32_t code, const std::string& topic) {
 
 void KafkaNotices::connection_error(std::int32_t code, const std::string& text,
                                     std::vector<Notice>& notices) {
-  if (code == kAllBrokersDown) return;  // the others say why
+  if (code == kAllBrokersDown) return;  // the other errors say why
   cause_ = explained(text, certificate_);
   denied_ = is_denial(code, text);
   if (denied_) denial_ = code;

@@ -23,7 +23,7 @@ constexpr KafkaOutcome kUnsent{Outcome::not_persisted, KafkaFault::local};
 constexpr KafkaOutcome kUnsure{Outcome::unknown, KafkaFault::local};
 constexpr KafkaOutcome kFatal{Outcome::unknown, KafkaFault::fatal};
 
-// Sorted by code. "Not persisted" stands only where the broker or the client says so for certain.
+// Sorted by code. A row says "not persisted" only if the broker or the client says so for certain.
 constexpr std::array kRows = {
     Row{-199, "_BAD_MSG", kMaybe},
     Row{-198, "_BAD_COMPRESSION", kMaybe},
@@ -47,7 +47,7 @@ constexpr std::array kRows = {
     Row{-149, "_INCONSISTENT", kFatal},
     Row{-148, "_GAPLESS_GUARANTEE", kFatal},
     Row{-144, "_FENCED", kFatal},
-    Row{-138, "_INVALID_DIFFERENT_RECORD", kPasses},  // KIP-467: refused for another's sake
+    Row{-138, "_INVALID_DIFFERENT_RECORD", kPasses},  // KIP-467: refused because of another one
     Row{-1, "UNKNOWN", kMaybe},
     Row{1, "OFFSET_OUT_OF_RANGE", kMaybe},  // ours: a log that was set back
     Row{2, "INVALID_MSG", kRefused},  // corrupt on the way, or a record that is always "corrupt"

@@ -35,7 +35,7 @@ KafkaProperties defaults(const KafkaNeeds& needs) {
       {"client.id", "punchline"},  // short: #4689
       {"enable.idempotence", "true"},
       {"request.required.acks", "-1"},
-      {"enable.gapless.guarantee", "true"},           // a refusal stops what is behind it
+      {"enable.gapless.guarantee", "true"},           // a refusal stops what comes after it
       {"message.timeout.ms", std::string(kForever)},  // the file is the retry queue; 0 is buggy
       {"queue.buffering.max.ms", "5"},
       {"queue.buffering.max.messages", "0"},  // no limit: our own budget rules
@@ -118,7 +118,7 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-/// `name` where it is a number below `least`, with `unlimited` counting as no limit.
+/// Refuses `name` if it is a number below `least`. `unlimited` counts as no limit.
 Status at_least(const GivenProperties& given, std::string_view name, std::uint64_t least,
                 std::int64_t unlimited, std::string_view reason) {
   const auto found = given.find(name);
@@ -208,7 +208,7 @@ std::size_t size_of(const KafkaProperties& all, std::string_view name, std::size
 }  // namespace
 
 std::string_view canonical_property(std::string_view name) {
-  // librdkafka takes "topic.acks" for "acks", a way round our rules.
+  // librdkafka accepts "topic.acks" for "acks", which would be a way round our rules.
   while (name.starts_with("topic.") && !name.starts_with("topic.metadata.") &&
          name != "topic.blacklist") {
     name.remove_prefix(6);

@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReportsPerPoll = 50'000;
 /// A topic that vanished needs longer than this to come back: librdkafka asks for it once a second
-/// (rd_kafka_topic_scan_all), our own question takes a round trip after an answer that we saw.
+/// (rd_kafka_topic_scan_all), and our own question takes a round trip after an answer that we saw.
 constexpr std::chrono::milliseconds kUnseenMax{50};
 constexpr std::chrono::milliseconds kClosedTime{100};
 constexpr std::chrono::hours kClosedUntilAnswer{24};
@@ -36,15 +36,16 @@ bool of_the_connection(std::int32_t code) {
   }
 }
 
-/// An answer of a broker that librdkafka does not try again, so that the instance is lost for the
-/// sake of order (rd_kafka_handle_Produce_error). Its own codes but UNKNOWN are below -1.
+/// True for an error of a broker after which librdkafka does not try again, so that the instance is
+/// lost to keep the order (rd_kafka_handle_Produce_error). librdkafka's own codes are below -1,
+/// except UNKNOWN.
 bool ends_instance(const Delivery& delivery) {
   return delivery.outcome != Outcome::persisted && (delivery.code == -1 || delivery.code > 0);
 }
 
 }  // namespace
 
-/// Careful flights are small, and each waits for the one before.
+/// The settings of the side client. Careful flights are small, and each waits for the one before.
 KafkaSettings KafkaSink::without_linger(KafkaSettings settings) {
   settings.properties["queue.buffering.max.ms"] = "0";
   return settings;
@@ -97,7 +98,7 @@ KafkaSink::LaneState* KafkaSink::find(Lane lane) {
   return const_cast<LaneState*>(std::as_const(*this).find(lane));
 }
 
-/// So that a partition without a leader cannot take the room of the others.
+/// The room of one partition, so that one without a leader cannot take the room of the others.
 Room KafkaSink::share() const {
   const std::size_t lanes = std::max<std::size_t>(lanes_, 1);
   return {limits_.records_max / lanes, limits_.payload_bytes_max / lanes};
@@ -164,20 +165,21 @@ std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
 }
 
 void KafkaSink::not_taken(Lane lane, std::int32_t code) {
-  // What stood before the record that is too large was taken: it is the next to be offered.
+  // The records before the one that is too large were taken. That one is the next to be offered.
   if (code == kMsgSizeTooLarge) return wake_.wake();
   Route& route = routes_[lane.route];
   notices_.not_taken(lane, code, route.name, now_, pending_);
   close(route);
 }
 
-/// Queued records of a topic that metadata calls unknown come back failed, and when the topic is
-/// there again others would be taken. Whoever knows of the failure does not offer what is behind.
+/// Queued records of a topic that metadata calls unknown come back as failed. When the topic is
+/// there again, others would be taken. A caller that knows of the failure does not offer the
+/// records after it, so nothing is taken while a failure may be unseen.
 bool KafkaSink::may_have_failed_unseen(const KafkaSupervisor& client) const {
   return now_ - drained_ > kUnseenMax && client.taking()->has_unseen();
 }
 
-/// librdkafka would skip it and take what is behind it.
+/// Reports the record as refused. librdkafka would skip it, and take the records after it.
 void KafkaSink::refuse_here(Lane lane, LaneState& state, const Record& record) {
   Delivery delivery;
   delivery.lane = lane;
@@ -193,7 +195,8 @@ void KafkaSink::refuse_here(Lane lane, LaneState& state, const Record& record) {
   wake_.wake();
 }
 
-/// Unknown topic or partition, or the instance is lost: poll() finds out which.
+/// Closes a route whose topic or partition is unknown, or whose instance is lost: poll() finds out
+/// which.
 void KafkaSink::close(Route& route) {
   route.closed_until = now_ + kClosedUntilAnswer;
   if (KafkaInstance* instance = main_.reporting()) instance->watch().look_now();
@@ -310,7 +313,7 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
     if (settings_.debug) notices.push_back({Notice::Severity::info, 0, saying.text});
     return;
   }
-  // The end of the instance: look_for_loss() asks for it.
+  // This is the end of the instance: look_for_loss() asks for it.
   if (kafka_outcome(saying.code, false).fault == KafkaFault::fatal) return;
   if (saying.code == kNoResource) lacks_threads_ = true;
   if (of_the_connection(saying.code) || is_of_the_protocol(saying.text)) {
@@ -323,7 +326,8 @@ void KafkaSink::hear(const KafkaSaying& saying, std::vector<Notice>& notices) {
   notices_.other_error(saying.code, saying.text, notices);
 }
 
-/// The side client asks too, since it has to know leaders; what it hears the main one hears.
+/// The side client asks, too, since it has to know leaders. Its answers are dropped: the main
+/// client hears the same.
 void KafkaSink::hear_answers(std::vector<Notice>& notices) {
   std::vector<TopicAnswer> answers;
   if (KafkaInstance* side = side_.reporting()) side->watch().take_answers(answers);
@@ -362,7 +366,7 @@ void KafkaSink::hear(const TopicAnswer& answer, std::vector<Notice>& notices) {
   const auto count = static_cast<std::size_t>(answer.partitions);
   if (count > route.lanes.size()) {
     lanes_ += count - route.lanes.size();
-    // Lanes never go away: reports may come for a partition that exists no more.
+    // Lanes never go away: reports may come for a partition that no longer exists.
     const LaneState fresh({settings_.batch_bytes, settings_.batch_records});
     route.lanes.resize(count, fresh);
   }

@@ -31,7 +31,7 @@ void KafkaSink::look_for_loss(std::vector<Notice>& notices) {
   if (std::exchange(lose_requested_, false)) return condemn(main_, kFatal, "asked for", notices);
   if (notices_.denied() && now_ >= away_since_ + limits_.denied_max) return renew_denied();
   if (notices_.broker_away() && std::exchange(lacks_threads_, false)) {
-    // For the brokers it was given librdkafka starts threads only once, when a client is made.
+    // librdkafka starts threads for the brokers it was given only once, when a client is made.
     return condemn_both(kNoResource, "no thread for a broker could be started", notices);
   }
   if (now_ < check_at_) return;
@@ -50,8 +50,8 @@ void KafkaSink::condemn_both(std::int32_t code, const std::string& why,
   condemn(main_, code, why, notices);
 }
 
-/// Certificates and passwords are read when a client is made: new ones are to help without a
-/// restart. That we are denied has been told.
+/// Certificates and passwords are read when a client is made, so that new ones help without a
+/// restart. That we are denied has been reported already.
 void KafkaSink::renew_denied() {
   away_since_ = now_;
   for (KafkaSupervisor* client : {&side_, &main_}) {
@@ -92,7 +92,7 @@ void KafkaSink::learn_cluster(std::vector<Notice>& notices) {
   cluster_ = std::move(id);
 }
 
-/// By the last offset that was confirmed.
+/// True if a report counts, by the last offset that was confirmed.
 bool KafkaSink::counts(const Delivery& delivery, LaneState& state, std::vector<Notice>& notices) {
   if (delivery.offset <= state.mark.confirmed()) learn_cluster(notices);  // its log is another one
   switch (state.mark.hear(delivery.offset, delivery.records)) {
@@ -117,7 +117,8 @@ void KafkaSink::tell_set_back(Lane lane, std::int64_t from, LaneState& state,
   state.mark.forget();
 }
 
-/// While it lasts the reports tell; a new client may be there since a cluster was away.
+/// Asks where the logs end. While a client lasts, its reports show a log that was set back. A new
+/// client may be there because a cluster was away.
 void KafkaSink::look_at_ends() {
   std::vector<LogEnd> logs;
   for (RouteId route = 0; route < routes_.size(); ++route) {
@@ -136,13 +137,13 @@ void KafkaSink::hear_ends(std::vector<Notice>& notices) {
   for (const LogEnd& log : main->watch().take_set_back()) {
     const Lane lane{log.route, log.partition};
     LaneState& state = *find(lane);
-    // Else its reports have told, or it is another cluster's.
+    // Otherwise the reports have shown it already, or it is another cluster's.
     if (state.mark.confirmed() == log.confirmed) tell_set_back(lane, log.end, state, notices);
   }
 }
 
-/// Brokers close what is idle: of a client that has nothing under way this is told to nobody, and
-/// a new one is made when it is needed.
+/// Brokers close connections that are idle. If the client has nothing under way, that is not
+/// reported, and a new client is made when it is needed.
 void KafkaSink::look_for_cut(KafkaSupervisor& client, std::vector<Notice>& notices) {
   const KafkaInstance* instance = client.taking();
   if (instance == nullptr || !instance->cut()) return;
@@ -166,7 +167,7 @@ void KafkaSink::look_for_stuck(std::vector<Notice>& notices) {
   }
 }
 
-/// Only if others go on.
+/// A lane is stuck only if others go on.
 bool KafkaSink::is_stuck(const LaneState& lane) const {
   return lane.window.records() != 0 && now_ - lane.waiting_since >= limits_.stuck_max &&
          success_ - lane.waiting_since >= limits_.stuck_max / 2;
@@ -177,11 +178,11 @@ void KafkaSink::condemn(KafkaSupervisor& client, std::int32_t code, const std::s
   if (client.taking() == nullptr) return;
   const bool expected = code == kGaplessGuarantee;
   const auto delay = client.condemn(now_, expected);
-  // On the side it is only the way to find what is refused.
+  // On the side client it is only the way to find the record that is refused.
   if (&client == &main_ || !expected) notices_.lost(code, why, delay, now_, notices);
 }
 
-/// The client of these lanes is another one now.
+/// The lanes of the side client, or of the main one, have another client now.
 void KafkaSink::lose_lanes(bool aside) {
   for (Route& route : routes_) {
     if (!aside) route.closed_until = {};

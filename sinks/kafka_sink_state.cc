@@ -1,4 +1,4 @@
-// The part of KafkaSink that tells how brokers and topics are.
+// The part of KafkaSink that reports how brokers and topics are.
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kAskAfter{3};
 
 }  // namespace
 
-/// What they have answered, and how slowly.
+/// Takes what brokers have answered, and for how long they have throttled us.
 void KafkaSink::hear_brokers() {
   for (KafkaSupervisor* client : {&main_, &side_}) {
     KafkaInstance* instance = client->reporting();
@@ -33,7 +33,8 @@ void KafkaSink::hear_nobody(const TopicAnswer& answer, std::vector<Notice>& noti
   notices_.topic_answer(answer, routes_[answer.route].name, notices);
 }
 
-/// Whoever keeps records waiting is asked for: when nobody answers then, that is told instead.
+/// If records have waited for long, the brokers are asked. If none answers then, that is reported
+/// instead.
 void KafkaSink::look_for_stalls(std::vector<Notice>& notices) {
   if (now_ < stalls_due_) return;
   stalls_due_ = now_ + kStallLook;

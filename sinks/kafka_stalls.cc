@@ -12,8 +12,8 @@ namespace {
 
 using Severity = Notice::Severity;
 
-/// rd_kafka_broker_set_error() puts the broker's name before: "sasl_ssl://host:port/id: why". Before
-/// its id is known that is "bootstrap".
+/// The broker's id in an error text. rd_kafka_broker_set_error() puts the broker's name in front:
+/// "sasl_ssl://host:port/id: why". Before the id is known, "bootstrap" is in its place.
 std::optional<std::int32_t> broker_in(std::string_view text) {
   const auto colon = text.find(": ");
   const auto slash = text.substr(0, colon).rfind('/');
@@ -30,7 +30,7 @@ std::string partition_name(const KafkaStalls::Waiting& waiting) {
          std::string(waiting.topic) + "'";
 }
 
-/// Resolved, refused or never answered: it is the address that is wrong, or the way to it.
+/// True if the address is wrong, or the way to it: not resolved, refused or never answered.
 bool is_of_the_address(std::string_view why) {
   return why.find("Connect to") != why.npos || why.find("resolve") != why.npos ||
          why.find("Connection setup timed out") != why.npos ||
@@ -141,7 +141,7 @@ void KafkaStalls::look(const Waiting& waiting, Time now, std::vector<Notice>& no
     text = " has no leader";
   } else {
     const Broker& broker = brokers_[leader];
-    // A quota is told by itself; the broker reads nothing meanwhile.
+    // A quota is reported by itself. The broker reads nothing meanwhile.
     const bool throttled = broker.failure.empty() && now - broker.throttled_until < kSilentMin;
     if (!broker.trouble.empty() || throttled) return;
     const bool answers = now - broker.heard < kSilentMin && broker.failure.empty();

@@ -15,7 +15,7 @@ KafkaSupervisor::~KafkaSupervisor() {
   const auto deadline = std::chrono::steady_clock::now() + limits_.destroy_max;
   for (auto& instance : retired_) {
     if (instance->wait_gone(deadline)) continue;
-    // The process ends anyway; what it may still read and write stays as it is.
+    // The process ends anyway. What the instance may still read and write stays as it is.
     instance->leak();
     wake_.leak();
   }
@@ -123,8 +123,8 @@ bool KafkaSupervisor::advance(Time now) {
   return changed;
 }
 
-/// While one is being destroyed that may take long, and no other is made: of those that fail
-/// there are never many.
+/// No client is made while another one is being destroyed, which may take long. So there are never
+/// many of those that fail.
 void KafkaSupervisor::advance_trial(Time now) {
   if (!trial_) return;
   if (trial_->wants_instance(now) && retired_.empty()) trial_->take(make(trial_->settings()), now);

@@ -9,7 +9,8 @@
 namespace punchline {
 namespace {
 
-/// More than come within the life of one instance, but for those of "debug"; what is left waits.
+/// More events than come within the life of one instance, except those of "debug". Those that are
+/// left wait.
 constexpr std::size_t kEventsMax = 1'000;
 
 }  // namespace
@@ -45,12 +46,12 @@ void KafkaTrial::hear() {
   for (const KafkaSaying& saying : sayings) {
     if (saying.kind == KafkaSaying::Kind::certificate) certificate_ = saying.text;
     if (saying.kind != KafkaSaying::Kind::error) continue;
-    if (saying.code == kafka_codes::kAllBrokersDown) continue;  // the others say why
+    if (saying.code == kafka_codes::kAllBrokersDown) continue;  // the other errors say why
     object(saying.code, explained(saying.text, certificate_));
   }
 }
 
-/// What neither of them has is no objection.
+/// A topic that the present client does not have either is no objection.
 bool KafkaTrial::has_all(const KafkaInstance* present, const std::vector<std::string>& topics) {
   const auto mine = instance_->known_topics();
   if (!mine) return false;
@@ -67,7 +68,7 @@ bool KafkaTrial::has_all(const KafkaInstance* present, const std::vector<std::st
   return true;
 }
 
-/// It may stand all the same: one broker of three is away, say.
+/// The client may stand all the same, for example if one broker of three is away.
 void KafkaTrial::object(std::int32_t code, std::string text) {
   objection_code_ = code;
   objection_ = std::move(text);
@@ -85,7 +86,8 @@ KafkaTrial::Time KafkaTrial::due() const {
   return proven_since_ ? *proven_since_ + kSettle : next_;
 }
 
-/// The texts of connections have times in them; those of files, which have no code, do not.
+/// Texts about connections have times in them, so each code counts once. Texts about files, which
+/// have no code, have none.
 void KafkaTrial::fail(std::int32_t code, const std::string& text) {
   if (met_.emplace(code, code == 0 ? text : "").second) failure_ = text;
 }

@@ -17,8 +17,8 @@ namespace punchline {
 using Clock = std::chrono::steady_clock;
 
 struct KafkaWatch::State {
-  /// One question may hold up the end of the thread for so long; longer where the one before was
-  /// not answered, since some brokers only are slow.
+  /// How long one question may hold up the end of the thread. A question may take longer if the one
+  /// before was not answered, since some brokers are only slow.
   static constexpr int kQuestionMs = 1000;
   static constexpr int kQuestionMsMax = 4000;
 
@@ -35,7 +35,7 @@ struct KafkaWatch::State {
 
   std::mutex mutex;
   std::condition_variable changed;
-  // Under the mutex. The client comes once, `topics` only grow while not retired.
+  // Under the mutex. The client is set once. `topics` only grow until the watch is retired.
   rd_kafka_t* client = nullptr;
   rd_kafka_queue_t* queue = nullptr;
   std::vector<Topic> topics;
@@ -96,7 +96,7 @@ TopicAnswer ask(const State& state, RouteId route, rd_kafka_topic_t* topic, int 
   return answer;
 }
 
-/// Under the mutex, right behind an answer: does not wait.
+/// Called under the mutex, right after an answer, so it does not wait.
 void learn_cluster(State& state) {
   char* id = rd_kafka_clusterid(state.client, 0);
   if (id == nullptr) return;
@@ -104,7 +104,7 @@ void learn_cluster(State& state) {
   rd_kafka_mem_free(state.client, id);
 }
 
-/// Under the mutex.
+/// Called under the mutex.
 void hand_over(State& state, std::size_t index, const TopicAnswer& answer, bool wanted) {
   auto& topic = state.topics[index];
   if (topic.answered && topic.last == answer && !wanted) return;
@@ -136,7 +136,7 @@ Round round(State& state, std::unique_lock<std::mutex>& lock, bool wanted) {
   return result;
 }
 
-/// One question for the sake of the connections alone. Releases the mutex while it asks.
+/// Asks one question to vouch for the connections. Releases the mutex while it asks.
 void vouch(State& state, std::unique_lock<std::mutex>& lock) {
   if (state.topics.empty()) return;
   rd_kafka_topic_t* handle = state.topics.front().handle;
@@ -152,8 +152,8 @@ rd_kafka_topic_t* handle_of(const State& state, RouteId route) {
   return topic != state.topics.end() ? topic->handle : nullptr;
 }
 
-/// Fills in `end`; false where not all could be asked. (As a time, RD_KAFKA_OFFSET_END stands for
-/// the end in the protocol's ListOffsets.)
+/// Fills in `end`. False if not all could be asked. As a time, RD_KAFKA_OFFSET_END stands for the
+/// end of the log in the protocol's ListOffsets.
 bool ask_ends(rd_kafka_t* client, std::vector<std::pair<rd_kafka_topic_t*, LogEnd>>& logs) {
   rd_kafka_topic_partition_list_t* list =
       rd_kafka_topic_partition_list_new(static_cast<int>(logs.size()));
@@ -176,7 +176,7 @@ bool ask_ends(rd_kafka_t* client, std::vector<std::pair<rd_kafka_topic_t*, LogEn
   return all;
 }
 
-/// Releases the mutex while it asks. True where it should be tried again.
+/// Releases the mutex while it asks. True if it should be tried again.
 bool look_at_ends(State& state, std::unique_lock<std::mutex>& lock) {
   std::vector<std::pair<rd_kafka_topic_t*, LogEnd>> logs;
   for (const LogEnd& log : state.logs) {

@@ -9,11 +9,13 @@ namespace {
 
 constexpr std::size_t kOneRecordBytes = 1;  // "one record, however large": see Sink::room()
 constexpr std::size_t kExtraRequestsMax = 4;
-/// rd_kafka_toppar_producer_serve() compares RD_KAFKA_IDEMP_MAX_INFLIGHT with messages: behind more
-/// than this the next request waits for the answer, and the broker's thread spins.
+/// rd_kafka_toppar_producer_serve() compares RD_KAFKA_IDEMP_MAX_INFLIGHT with a number of messages.
+/// With more than this in flight, the next request waits for the answer, and the broker's thread
+/// spins.
 constexpr std::size_t kUnblockedRecordsMax = 4;
 
-/// What passes in kReportTime; nothing where that is below a quarter request, four at most.
+/// The amount that passes in kReportTime. 0 if that is less than a quarter of a request; four
+/// requests at most.
 std::size_t extra(std::size_t amount, std::chrono::microseconds elapsed, std::size_t request) {
   const auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(elapsed.count(), 1));
   const auto report_time = static_cast<std::uint64_t>(LaneWindow::kReportTime.count());
@@ -88,7 +90,8 @@ void LaneWindow::reported(const Delivery& delivery, Time now) {
   if (careful()) settle(delivery);
 }
 
-/// The first refusal of a flight tells most: all of it that was not reported before holds it.
+/// The first refusal of a flight tells most: the refused record is in the part of it that was not
+/// reported before.
 void LaneWindow::note_refusal(std::size_t flight) {
   if (std::exchange(flight_refused_, true)) return;
   flight_failed_ = true;

@@ -8,7 +8,7 @@
 // them: there the clock holds it up as before.
 //
 // It makes its times in two ways: by timespec_get() before a loop of waits, and by gettimeofday()
-// right before one wait (rdtime.h, tinycthread_extra.c). The first kind is told by a mark.
+// right before one wait (rdtime.h, tinycthread_extra.c). The first kind is recognised by a mark.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -23,7 +23,8 @@ namespace {
 
 using std::chrono::microseconds;
 
-// What timespec_get() adds to a whole number of microseconds; librdkafka adds whole ones to it.
+// timespec_get() adds this to a whole number of microseconds. librdkafka adds whole ones to the
+// result.
 constexpr long kMarkNs = 1;
 
 microseconds since_epoch(const timespec& time) {
@@ -41,8 +42,9 @@ timespec to_timespec(microseconds time) {
           static_cast<long>(time.count() % 1'000'000 * 1000)};
 }
 
-// From CLOCK_MONOTONIC to the wall clock as it was when it was first asked for. So whoever else
-// calls timespec_get() gets a time of day, which does not follow a clock that is set.
+// The difference between the wall clock and CLOCK_MONOTONIC when it was first asked for. So any
+// other caller of timespec_get() gets a time of day, but one that does not follow a clock that is
+// set.
 microseconds wall_minus_steady() {
   static const auto difference = read(CLOCK_REALTIME) - read(CLOCK_MONOTONIC);
   return difference;
