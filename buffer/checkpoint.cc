@@ -50,6 +50,7 @@ Result<StartReport> Checkpoint::start() {
   return start_with_state(found, std::move(report));
 }
 
+// S4 and S5: a file that was born in this boot is read exactly. Any other gets a fence at its end.
 Result<StartReport> Checkpoint::start_without_state() {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
@@ -130,6 +131,8 @@ void Checkpoint::adopt(const State& state) {
   space_.set_format(state.format);
 }
 
+// S6 to S8: the file begins anew with a new UUID at position 0, so nothing that is noted for the
+// old UUID counts any more. Only a copy keeps its format and its fences (S7).
 void Checkpoint::begin_anew(StartReport& report, Origin origin, const std::string& why) {
   const auto facts = file_.facts();
   report.origin = origin;
@@ -212,6 +215,8 @@ Result<bool> Checkpoint::tail_is_unfinished(Position end) {
   return *read == 1 && last != '\n' && last != '\0';  // NULs may be room
 }
 
+// S10. The line is set aside, since nobody can say whether it is whole: it spans the fence (R2), or,
+// where that could not be stored, it holds the NUL in front of the newline (R3).
 Status Checkpoint::close_tail(StartReport& report) {
   const auto at = end();
   if (!at) return at.error();

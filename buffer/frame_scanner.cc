@@ -66,6 +66,9 @@ void FrameScanner::forget() {
   nuls_ = {};
 }
 
+/// Takes the frames and NULs that are whole in memory. Only if there are none does it look closer
+/// at what begins at `from`: a frame that is not all there, one that is larger than the memory, or
+/// damage.
 Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<char> memory,
                                     std::size_t items_max, std::vector<Item>& items) {
   if (from >= until) return ScanStep{from, ScanStep::End::end_of_data, 0};

@@ -65,6 +65,8 @@ ScanStep LineScanner::unfinished(const LongLine& line) {
           line.ending_nuls};
 }
 
+// Takes the lines that are whole in memory. A line that is longer is followed piece by piece, over
+// as many steps as it has.
 Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char> memory,
                                    std::size_t items_max, std::vector<Item>& items) {
   if (from >= until) return unfinished(LongLine(from));

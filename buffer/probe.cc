@@ -35,7 +35,7 @@ Result<Descriptor> temporary_file(const std::string& folder) {
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) return Error::from_errno(errno, "create a file in " + folder);
   ::unlink(name.c_str());
-  return Descriptor(fd, folder + "/.punchline-probe");  // the same each time: what is said once
+  return Descriptor(fd, folder + "/.punchline-probe");  // same each time: an error is news once
 }
 
 Capability no(const std::string& sentence) {
@@ -271,6 +271,8 @@ std::string filesystem_name(std::uint64_t type) {
   return text.data();
 }
 
+/// The order counts: try_appends() makes the first write, and collapsing, which moves what the
+/// others look at, comes last.
 Result<ProbeReport> probe_folder(const std::string& folder) {
   auto file = temporary_file(folder);
   if (!file) return file.error();

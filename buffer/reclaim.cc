@@ -14,6 +14,8 @@ bool is_done(const Reclaim::View& view, Position at) {
 
 }  // namespace
 
+// First strays that are to be zeroed, then what F1 frees below the stored front, then what F2 frees
+// above it.
 std::vector<Reclaim::Punch> Reclaim::plan(const View& view, Least least,
                                           std::size_t punches_max) const {
   std::vector<Punch> punches;

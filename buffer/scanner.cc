@@ -100,6 +100,7 @@ std::unique_ptr<Scanner> make_scanner(Space& space) {
   return std::make_unique<LineScanner>(space);
 }
 
+/// Each piece overlaps the one before, so that no head is cut in two.
 Result<Detected> detect_format(BufferFile& file, Offset careful_end) {
   std::string memory(kPieceBytes, '\0');
   LinesSought lines(careful_end);

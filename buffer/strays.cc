@@ -62,6 +62,8 @@ IndexRange first_stray(std::string_view bytes, Format format, bool more, bool& e
 
 }  // namespace
 
+// Skips holes, bytes that are not freed yet, and strays that are known. All other data should be
+// clean.
 Result<Position> StraySearch::find(const Where& where, std::size_t found_max,
                                    std::vector<Stray>& found) {
   bytes_read_ = 0;

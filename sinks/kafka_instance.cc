@@ -248,6 +248,8 @@ KafkaInstance::Taken KafkaInstance::taken_short(std::span<const Record> run, std
   return {good, code};
 }
 
+/// The events are read before any report is released: a log line among them may say that the
+/// reports are not to be trusted.
 bool KafkaInstance::poll(std::size_t records_max, std::vector<Delivery>& deliveries,
                          std::vector<KafkaSaying>& sayings) {
   std::size_t seen = 0;

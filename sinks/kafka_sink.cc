@@ -129,6 +129,8 @@ std::size_t KafkaSink::fitting(std::span<const Record> run, Room room) const {
   return count;
 }
 
+/// Takes nothing where that could break the order: while a failure may be unseen, or after all
+/// connections were lost.
 std::size_t KafkaSink::offer(Lane lane, std::span<const Record> run) {
   now_ = Clock::now();
   LaneState* state = find(lane);
@@ -232,6 +234,8 @@ void KafkaSink::stop() {
   side_.stop();
 }
 
+/// Reports are taken before clients are judged and given up. The timer is set last, when everything
+/// that is due is known.
 bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) {
   wake_.clear();
   now_ = Clock::now();

@@ -101,6 +101,8 @@ bool KafkaSupervisor::lacks_one() const {
   return wanted_ && !stopped_ && !instance_ && retired_.size() < kRetiredMax;
 }
 
+/// An instance that is given up stays until its last report is in, or until retire_at_. Only then
+/// does another one take its place.
 bool KafkaSupervisor::advance(Time now) {
   std::erase_if(retired_, [](const auto& instance) { return instance->gone(); });
   advance_trial(now);

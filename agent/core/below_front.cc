@@ -18,7 +18,8 @@ BelowFront::BelowFront(Parts parts, const BufferConfig& config, std::uint32_t ow
       watch_(parts.freer.strays(), now),
       pass_(space_, parts.pool, owner, &parts.envelope) {}
 
-// In lines nobody can say what else was written there before.
+// In lines what is found is set aside and not sent: nobody can say what else was written there
+// before.
 void BelowFront::look(TimePoint now) {
   auto& shrink = parts_.shrink;
   // The bytes that are kept before the front are copied before anybody can write over them unseen.

@@ -194,6 +194,8 @@ bool Feeder::pass_item(TimePoint now) {
   return true;
 }
 
+// Records before read_to() have been met by an earlier pass. Those that are settled are skipped,
+// and the others are not counted as read again.
 bool Feeder::pass_record(TimePoint now) {
   const auto& lanes = parts_.lanes;
   if (lanes.count() == 0) return false;

@@ -80,6 +80,8 @@ std::uint64_t Forwarder::work_done() const {
   return work;
 }
 
+// Reports are taken before lost clients are looked at, so that a record whose report has come does
+// not count as lost with its client.
 bool Forwarder::take_deliveries(TimePoint now) {
   deliveries_.clear();
   notices_.clear();

@@ -61,6 +61,8 @@ void Lanes::fall_behind(Lane& lane, Position resume, TimePoint due) {
   lane.state = Behind{std::min(before.value_or(resume), resume), due};
 }
 
+// A lane of which a record has failed settles: it is offered nothing until all its reports are in.
+// Then it lags from the first record that failed, and is due after the delay.
 std::optional<Backoff::Millis> Lanes::take(const Delivery& delivery, TimePoint now) {
   auto& lane = lanes_[static_cast<std::size_t>(delivery.lane.partition)];
   assert(delivery.records <= lane.in_flight);

@@ -52,6 +52,7 @@ std::size_t behind_room(std::string_view bytes) {
 
 }  // namespace
 
+/// The checksum of a stray is taken now, since its producer may write over it before it is copied.
 bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> refusal) {
   if (ledger_.holds(item.range)) return true;
   if (store_ == nullptr && refusal && ledger_.held_ranges() < kWaitingMax) {

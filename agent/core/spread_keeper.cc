@@ -12,6 +12,8 @@ constexpr Duration kSilenceMax = std::chrono::seconds(5);
 
 }  // namespace
 
+// The order counts: what is done by the old spread is stored first, then the new spread is noted,
+// and only then is a record sent by it.
 bool SpreadKeeper::stands(TimePoint now) {
   auto& lanes = parts_.lanes;
   auto& checkpoint = parts_.checkpoint;

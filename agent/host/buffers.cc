@@ -43,6 +43,8 @@ Buffers::Buffers(Parts parts, const Config& config) : parts_(parts), config_(con
   }
 }
 
+/// Rotated files are looked for when all buffers have been tried, so that files which are open
+/// already are known.
 std::optional<OpenFailure> Buffers::open(TimePoint now) {
   std::vector<std::pair<Entry*, OpenFailure>> failures;
   for (auto& entry : entries_) {

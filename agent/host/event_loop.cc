@@ -57,6 +57,8 @@ Status EventLoop::watch_sink(int sink_fd) {
   return add(sink_fd);
 }
 
+// The descriptor of changed files stays readable until it is drained. If it is not to wake the
+// loop, it is taken out of what epoll waits for.
 EventLoop::Woken EventLoop::wait(TimePoint now, TimePoint until, bool files) {
   if (files_fd_ >= 0 && files != files_watched_) {
     epoll_event event{};

@@ -33,6 +33,8 @@ Error QuarantineFile::removed() const {
           path_ + ": was removed or renamed while copies were made; they are made again"};
 }
 
+// If the quarantine has been removed since the last sync, the copies made in it since then are
+// gone. The error has them made again.
 Status QuarantineFile::add(const QuarantineLabel& label, std::string_view content) {
   if (writer_ && has_lost_its_name()) {
     writer_.reset();
