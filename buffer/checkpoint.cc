@@ -215,7 +215,7 @@ Result<bool> Checkpoint::tail_is_unfinished(Position end) {
   return *read == 1 && last != '\n' && last != '\0';  // NULs may be room
 }
 
-// S10. The line is set aside, since nobody can say whether it is whole: it spans the fence (R2), or,
+// S10. The line is set aside, since nobody can say whether it is whole. It spans the fence (R2), or
 // where that could not be stored, it holds the NUL in front of the newline (R3).
 Status Checkpoint::close_tail(StartReport& report) {
   const auto at = end();

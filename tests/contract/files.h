@@ -17,7 +17,8 @@ inline std::unique_ptr<PosixFile> opened(const std::string& path) {
   return std::move(*file);
 }
 
-/// A soft limit on the size of files, taken away again: the one way to a short write without root.
+/// A soft limit on the size of files, taken away again. It is the one way to a short write without
+/// root.
 class SizeLimit {
  public:
   SizeLimit() { ::signal(SIGXFSZ, SIG_IGN); }

@@ -16,12 +16,12 @@ class Subject {
  public:
   virtual ~Subject() = default;
   virtual BufferFile& file() = 0;
-  /// Before it, we are readers only.
+  /// Before this call we are readers only.
   virtual void become_writer() = 0;
   virtual void producer_appends(std::string_view text) = 0;
   /// Without O_APPEND, at any offset.
   virtual void producer_writes(std::uint64_t offset, std::string_view text) = 0;
-  /// A producer has it open for writing until close.
+  /// A producer has the file open for writing until producer_closes().
   virtual void producer_opens() = 0;
   virtual void producer_closes() = 0;
 };

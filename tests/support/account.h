@@ -10,14 +10,14 @@
 
 namespace punchline::testing {
 
-/// What was appended against what arrived, line by line.
+/// Compares what was appended with what arrived, line by line.
 struct Account {
   std::uint64_t appended = 0;
   std::uint64_t arrivals = 0;         ///< Lines read back, with all duplicates.
   std::uint64_t lost = 0;             ///< Appended, never read.
   std::uint64_t duplicates = 0;       ///< Arrivals of a line beyond its first.
   std::uint64_t invented = 0;         ///< Arrivals that are not byte for byte one appended line.
-  std::uint64_t disordered = 0;       ///< First arrivals behind one that stands later in the file.
+  std::uint64_t disordered = 0;       ///< First arrivals after a line that is later in the file.
   std::uint64_t torn = 0;             ///< Torn texts that arrived, alone or glued to a line.
   std::uint64_t strayed = 0;          ///< Arrivals in another partition than the key's.
   std::vector<std::string> examples;  ///< The first few of what is wrong.
@@ -29,8 +29,8 @@ struct Account {
 };
 
 /// Draws up the account in one walk over the data.
-/// `offsets[p][n]`: where in the file line n of producer p stands (Producer::join()).
-/// `partitions`: one file each, what a reader got, in its order, a newline behind each record.
+/// `offsets[p][n]`: the file offset of line n of producer p (Producer::join()). `partitions`: one
+/// file each. It holds what a reader got, in its order, with a newline after each record.
 Account settle(const LogCorpus& corpus, std::span<const std::vector<std::uint64_t>> offsets,
                std::span<const std::filesystem::path> partitions);
 
@@ -44,11 +44,11 @@ struct Written {
   std::vector<Fate> fates = {};  ///< By number.
   std::vector<std::string> torn =
       {};                ///< Lines: what kills left, without newline (FORMAT.md, Limits).
-  bool has_key = false;  ///< All of it belongs into one partition.
-  bool in_order = true;  ///< False: whatever order it arrives in.
+  bool has_key = false;  ///< All of it belongs in one partition.
+  bool in_order = true;  ///< False: it may arrive in any order.
 };
 
-/// The same where the order in the file is known for each producer alone.
+/// The same if the order in the file is known for each producer alone.
 Account settle(const LogCorpus& corpus, std::span<const Written> written,
                std::span<const std::filesystem::path> partitions);
 

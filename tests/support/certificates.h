@@ -20,10 +20,10 @@ class Authority {
 
   Authority(std::filesystem::path folder, std::string name);
 
-  /// The file that whoever is to trust it needs.
+  /// The file that everybody needs who is to trust this authority.
   const std::string& file() const { return ca_.certificate; }
-  /// Signs one for CN=`name` and the address 127.0.0.1; again for the same name: a new one in the
-  /// same files.
+  /// Signs a certificate for CN=`name` and the address 127.0.0.1. Issued again for the same name, a
+  /// new certificate replaces the old one in the same files.
   Certificate issue(const std::string& name, Validity validity = Validity::good) const;
 
  private:

@@ -7,8 +7,8 @@ namespace punchline::testing {
 
 using Clock = std::chrono::steady_clock;
 
-/// Waits until `condition` holds, looking every few milliseconds, for at most `limit`.
-/// False: it did not come true. The one place of the tests where time is waited away.
+/// Waits until `condition` holds, for at most `limit`; looks every few milliseconds. False if it
+/// did not come true. This is the one place in the tests where time is waited away.
 [[nodiscard]] bool eventually(Clock::duration limit, const std::function<bool()>& condition);
 
 /// For pacing a producer: returns at `when`, at once if that is past.

@@ -24,14 +24,14 @@ class FaultyBroker {
 
   void broker_down(int id);
   void broker_up(int id);
-  /// Each answer of each broker takes so long.
+  /// Each answer of each broker takes this long.
   void set_delay(std::chrono::milliseconds delay);
-  /// The next Produce requests, whatever the broker, fail with these codes in turn; nothing of
-  /// them is appended. -195 (_TRANSPORT) drops the connection.
+  /// The next Produce requests, to whatever broker, fail with these codes in turn. Nothing of them
+  /// is appended. -195 (_TRANSPORT) drops the connection.
   void fail_produce(const std::vector<std::int32_t>& codes);
-  /// Likewise for the questions for a producer id.
+  /// The same for the questions for a producer id.
   void fail_producer_id(const std::vector<std::int32_t>& codes);
-  /// Metadata says `code` of the topic; 0 takes it back.
+  /// Metadata says `code` of the topic. 0 takes that back.
   void set_topic_error(const std::string& name, std::int32_t code);
   /// -1: no leader.
   void set_leader(const std::string& name, std::int32_t partition, int broker);

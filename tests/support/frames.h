@@ -23,8 +23,8 @@ struct FrameSeen {
 /// What a whole buffer holds, read as the agent reads it.
 struct FramesSeen {
   std::vector<FrameSeen> records;
-  std::vector<Item> items;  ///< All of them; offsets into memory mean nothing any more.
-  Position end = 0;         ///< Behind the last item.
+  std::vector<Item> items;  ///< All of them. Their offsets into memory mean nothing any more.
+  Position end = 0;         ///< The end of the last item.
   std::uint64_t unfinished_bytes = 0;
 
   std::vector<std::string> payloads() const;

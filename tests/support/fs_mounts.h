@@ -10,8 +10,9 @@ namespace punchline::testing {
 /// Filesystems of a test's own, on loop devices, in a mount namespace of its own.
 ///
 /// Nobody else sees the mounts, and the kernel takes them down with the process, however it ends:
-/// the images lie on a tmpfs inside the namespace and vanish with it. Needs root. The calling
-/// thread (and threads and children it starts later) is in the namespace from then on.
+/// the images lie on a tmpfs inside the namespace and vanish with it. Needs root. The
+/// thread that makes the object stays in the namespace, and so do threads and children that it
+/// starts later.
 class FsMounts {
  public:
   FsMounts();
@@ -19,10 +20,10 @@ class FsMounts {
   FsMounts(const FsMounts&) = delete;
   FsMounts& operator=(const FsMounts&) = delete;
 
-  /// A new, empty filesystem of `type` (ext4, xfs, btrfs or tmpfs): the folder it is mounted on,
-  /// "" if that is not possible here; why() then says what is missing.
-  /// xfs needs 300 MiB and btrfs 128 MiB; what is not written takes no memory.
-  /// `options` are added to mkfs's (for tmpfs: mount's -o).
+  /// Makes a new, empty filesystem of `type` (ext4, xfs, btrfs or tmpfs). Returns the folder it is
+  /// mounted on; "" if that is not possible here, and then why() says what is missing. xfs needs
+  /// 300 MiB and btrfs 128 MiB; what is not written takes no memory. `options` are added to mkfs's
+  /// (for tmpfs: mount's -o).
   std::string mount(const std::string& type, std::uint64_t bytes, const std::string& options = {});
 
   /// A subvolume of a new btrfs with a qgroup that holds `limit_bytes`; "" as above.
@@ -34,8 +35,8 @@ class FsMounts {
   /// above.
   std::string mount_bindfs(const std::string& source);
 
-  /// The file `inner` on the file `name`, as a container may have it; false as above. To be gone
-  /// before the folder of `name` is.
+  /// Mounts the file `inner` on the file `name`, as a container may have it; false as above. It
+  /// must be unmounted before the folder of `name` is.
   bool mount_file(const std::string& inner, const std::string& name);
 
   /// An overlay on a folder of ours, which should lie on ext4 or XFS; "" as above.
@@ -45,13 +46,13 @@ class FsMounts {
   /// fallocate(2) too, but knows no holes; "" as above.
   std::string mount_mergerfs(const std::string& source);
 
-  /// The filesystem that stands in the image or device file `image`, with mount's `options`; "" as
-  /// above. unmount() gives it up again, and its loop device.
+  /// The filesystem in the image or device file `image`, mounted with `options`; "" as above.
+  /// unmount() gives it up again, and its loop device.
   std::string mount_image(const std::string& type, const std::string& image,
                           const std::string& options);
   bool unmount(const std::string& folder);
 
-  /// Runs a shell command in the namespace; false, and its output in why(), where it fails.
+  /// Runs a shell command in the namespace. False if it fails; then its output is in why().
   bool sh(const std::string& command);
   /// A tmpfs of this object's own; "" if it could not be had.
   const std::string& base() const { return base_; }
@@ -66,8 +67,8 @@ class FsMounts {
   std::string why_;
 };
 
-/// Writes to `path` until no more than about `left` bytes of its filesystem are free; with 0 down
-/// to the last block.
+/// Writes to `path` until no more than about `left` bytes of its filesystem are free. With 0 it
+/// writes down to the last block.
 void fill_up(const std::string& path, std::uint64_t left);
 
 }  // namespace punchline::testing

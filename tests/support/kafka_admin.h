@@ -11,8 +11,8 @@ namespace punchline::testing {
 
 using TopicConfig = std::map<std::string, std::string>;
 
-/// What a test asks of a broker, each with a librdkafka client that lives for one call only.
-/// All but broker_count() throw std::runtime_error with the broker's words.
+/// What a test asks of a broker, each with a librdkafka client that lives for one call only. All
+/// but broker_count() throw std::runtime_error with the broker's words.
 
 /// Brokers that a metadata answer names; 0 if none came within `limit`.
 int broker_count(const std::string& bootstrap, Clock::duration limit);
@@ -36,7 +36,7 @@ struct TopicState {
   std::vector<std::int32_t> leaders;  ///< node.id by partition, -1 for none.
   bool all_in_sync = false;           ///< Each partition has a leader, and all its replicas.
 };
-/// No leaders where the topic does not exist.
+/// No leaders if the topic does not exist.
 TopicState topic_state(const std::string& bootstrap, const std::string& topic);
 
 /// Records ever appended to the topic: the sum of its partitions' end offsets.

@@ -13,13 +13,13 @@
 
 namespace punchline::testing {
 
-/// Real Apache Kafka brokers in KRaft mode, each a process of its own on 127.0.0.1, each broker
-/// and controller at once. Logs lie on tmpfs where there is one: a broker's writeback on a disk
-/// makes every timing swing. Processes and folders go with the object, or with the test.
+/// Real Apache Kafka brokers in KRaft mode, each a process of its own on 127.0.0.1, and each broker
+/// and controller at once. Logs lie on tmpfs if there is one: a broker's writeback on a disk makes
+/// every timing swing. Processes and folders go with the object, or with the test.
 ///
-/// The jars must have been fetched (tests/support/fetch-kafka; tests/run does it). Version:
-/// PUNCHLINE_KAFKA_VERSION, or 3.9.1. Brokers are numbered from 0. All methods throw
-/// std::runtime_error, with the broker's last words where there are any. For one thread.
+/// The jars must have been fetched (tests/support/fetch-kafka; tests/run does it). The version is
+/// that of PUNCHLINE_KAFKA_VERSION, or 3.9.1. Brokers are numbered from 0. All methods throw
+/// std::runtime_error, with the broker's last words if there are any. For one thread.
 class KafkaCluster {
  public:
   struct Options {
@@ -28,11 +28,11 @@ class KafkaCluster {
     std::map<std::string, std::string> properties = {};  ///< Added to each server.properties.
     /// Further listeners of each broker, by name, with their protocol: {"TLS", "SSL"}.
     std::map<std::string, std::string> listeners = {};
-    bool started = true;  ///< false: begin with all of them stopped; see start().
+    bool started = true;  ///< False: all of them are stopped at first; see start().
     bool doors = false;   ///< See doors().
   };
 
-  /// Are the jars of this version (empty: the default) there?
+  /// True if the jars of this version (empty: the default) are there.
   static bool available(const std::string& version = {});
   static std::string default_version();
 
@@ -44,32 +44,33 @@ class KafkaCluster {
 
   /// "127.0.0.1:P,...": the same for the cluster's whole life.
   const std::string& bootstrap() const { return bootstrap_; }
-  /// The same of one of the further listeners.
+  /// The same for one of the further listeners.
   std::string bootstrap(const std::string& listener) const;
 
-  /// A second way into each broker, for a Proxy: whoever connects to `outside` hears of no other
-  /// address than these, and the broker listens at `inside`.
+  /// A second way into each broker, for a Proxy. A client that connects to `outside` hears of no
+  /// other address than these; the broker listens at `inside`.
   const std::vector<Proxy::Door>& doors() const { return doors_; }
   std::string bootstrap_by_doors() const;
 
-  /// Starts whatever is not running; returns when a metadata answer names all brokers.
+  /// Starts all that is not running. Returns when a metadata answer names all brokers.
   void start();
 
   void stop(int broker);                ///< SIGTERM, and waits for the orderly end.
   void kill9(int broker);               ///< SIGKILL.
   void restart(int broker);             ///< After stop() or kill9(): same port, same data.
 
-  /// What the cluster's folders hold, under a name; all brokers are stopped or killed, here and in
-  /// the two below. Beside what they hold now.
+  /// Keeps a copy of what the cluster's folders hold, under a name and beside them. For this and
+  /// the two below, all brokers are stopped or killed.
   void keep(const std::string& name) const;
-  /// ... and that again in place of what they hold now: the cluster is set back.
+  /// Puts that copy back in place of what the folders hold now: the cluster is set back.
   void bring_back(const std::string& name) const;
-  /// Empty folders of another cluster, which answers at the same addresses.
+  /// Replaces the folders by the empty ones of another cluster, which answers at the same
+  /// addresses.
   void found_another() const;
 
   void freeze(int broker) const;        ///< SIGSTOP: connections stay, nothing answers.
   void thaw(int broker) const;          ///< SIGCONT.
-  bool running(int broker);             ///< false: stopped, killed, or ended by itself.
+  bool running(int broker);             ///< False: stopped, killed, or ended by itself.
   std::string words(int broker) const;  ///< What it has said since its last start.
 
   void create_topic(const std::string& topic, std::int32_t partitions,
@@ -80,7 +81,7 @@ class KafkaCluster {
   void add_partitions(const std::string& topic, std::int32_t partitions);
   /// The broker that leads this partition.
   int leader(const std::string& topic, std::int32_t partition) const;
-  /// The broker that is the active controller, as the cluster's own files say; -1 for none.
+  /// The broker that is the active controller, according to the cluster's own files; -1 for none.
   int controller() const;
   /// Waits until all replicas of the topic are in sync.
   void await_in_sync(const std::string& topic) const;

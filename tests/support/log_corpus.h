@@ -8,20 +8,20 @@
 
 namespace punchline::testing {
 
-/// Which line of which producer.
+/// Names a line: which producer's, and which of them.
 struct LineId {
   std::uint32_t producer = 0;
   std::uint64_t number = 0;  ///< From 0, in the order this producer appends.
   friend constexpr bool operator==(LineId, LineId) = default;
 };
 
-/// Log text, enlarged without end: line n is "P<producer>-<number> " and the (n mod size)-th line of
-/// it. So every line is unique, says where it belongs, and can be made again to compare it byte for
-/// byte. A value once made; any thread may read it.
+/// Log text that is enlarged without end: line n is "P<producer>-<number> " and the (n mod size)-th
+/// line of the text. So every line is unique, says where it belongs, and can be made again to be
+/// compared byte for byte. A value that does not change once it is made; any thread may read it.
 class LogCorpus {
  public:
-  /// The lines of tests/support/log_lines.txt: of all kinds that programs log, written for this, the
-  /// same on each machine.
+  /// The lines of tests/support/log_lines.txt. They are of all kinds that programs log, were
+  /// written for this, and are the same on each machine.
   static LogCorpus committed();
   explicit LogCorpus(std::vector<std::string> texts);
 
@@ -29,7 +29,7 @@ class LogCorpus {
   /// Adds the line and its newline to `text`.
   void append_line(LineId id, std::string& text) const;
   std::string line(LineId id) const;  ///< Without newline.
-  /// Whose line it claims to be; nothing if it does not begin as ours do.
+  /// The line it claims to be. Empty if it does not begin as ours do.
   static std::optional<LineId> parse(std::string_view line);
   /// True if `line` (without newline) is exactly the line it claims to be.
   bool holds(LineId id, std::string_view line) const;

@@ -12,15 +12,15 @@
 
 namespace punchline::testing {
 
-/// AppendFile on a MemoryFile, which must outlive it: appends are short where the file has no room,
-/// or where the test cuts them. Its lock file is there, and nobody else holds it.
+/// An AppendFile on a MemoryFile, which must outlive it. Appends are short if the file has no room,
+/// or if the test cuts them. Its lock file is there, and nobody else holds it.
 class MemoryAppendFile final : public AppendFile {
  public:
   explicit MemoryAppendFile(MemoryFile& file) : file_(file) {}
 
-  /// The next append is cut after so many bytes.
+  /// The next append is cut after this many bytes.
   void cut_next(std::uint64_t bytes) { cut_ = bytes; }
-  /// Called after each append, for what other writers do then.
+  /// Called after each append, to do what other writers do then.
   void after_append(std::function<void()> act) { after_ = std::move(act); }
 
   BufferFile& file() override { return file_; }

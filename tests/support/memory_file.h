@@ -18,7 +18,7 @@
 namespace punchline::testing {
 
 /// A BufferFile that is only memory: sparse, with holes by the page, attributes, and failures on
-/// demand. The contract suite holds it to what the real one does. Not thread-safe.
+/// demand. The contract suite holds it to what the real file does. Not thread-safe.
 class MemoryFile final : public BufferFile {
  public:
   static constexpr std::uint64_t kPageBytes = MemoryImage::kPageBytes;
@@ -45,12 +45,13 @@ class MemoryFile final : public BufferFile {
 
   // What others do to the file. Never fails, counts as no operation.
   void producer_appends(std::string_view text) { producer_writes(now_.size, text); }
-  /// Without O_APPEND: behind the end it leaves a hole.
+  /// Without O_APPEND: a write after the end leaves a hole.
   void producer_writes(std::uint64_t offset, std::string_view text);
   void truncate(std::uint64_t size);
   void producer_syncs() { disk_.synced(); }
   void set_writers(bool somebody_writes) { writers_ = somebody_writes; }
-  /// While it lives all operations are those of another process: none counts, fails, or is the last.
+  /// While it lives, all operations are those of another process: none of them counts, fails, or is
+  /// the last.
   class AsAnother {
    public:
     explicit AsAnother(MemoryFile& file) : file_(file) { file_.as_another_ = true; }
@@ -67,30 +68,33 @@ class MemoryFile final : public BufferFile {
   std::uint64_t inode() const { return inode_; }
   std::int64_t birth_ns() const { return birth_ns_; }
   void set_name(bool has_name) { has_name_ = has_name; }
-  /// At most so many bytes of pages; an append of ours that does not fit is short, then ENOSPC, and
-  /// without a free page no attribute can be set, as on XFS.
+  /// At most this many bytes of pages. An append of ours that does not fit is cut short, and fails
+  /// with ENOSPC. Without a free page no attribute can be set, as on XFS.
   void set_space(std::uint64_t bytes) { space_bytes_ = bytes; }
   /// Without a free page nothing can be punched or removed either, as on btrfs at the limit of a
   /// qgroup: EDQUOT.
   void set_copies_on_write(bool copies) { copies_on_write_ = copies; }
-  /// So many free pages become somebody else's; false: there are not so many. 0 gives them back.
+  /// This many free pages become somebody else's. False if there are not so many. 0 gives them
+  /// back.
   bool reserve(std::uint64_t pages);
-  /// How much of `bytes` would fit behind the end.
+  /// How many of `bytes` would fit after the end.
   std::uint64_t room_for(std::uint64_t bytes) const;
-  /// Trivial SEEK_DATA and SEEK_HOLE, as on FUSE without lseek.
+  /// SEEK_DATA and SEEK_HOLE are trivial, as on FUSE without lseek.
   void set_knows_holes(bool knows) { knows_holes_ = knows; }
   void set_attributes_supported(bool supported) { attributes_supported_ = supported; }
 
-  /// A read copies page after page: called after each, with its number, for what others write then.
+  /// A read copies page after page. `act` is called after each, with its number, to write what
+  /// others write then.
   void while_reading(std::function<void(std::uint64_t page)> act) { reading_ = std::move(act); }
 
-  // Failures. `nth` counts from now on, 1 is the next; a later call for the same op replaces.
+  // Failures. `nth` counts from now on, 1 is the next. A later call for the same op replaces an
+  // earlier one.
   enum class How : std::uint8_t { once, for_ever };
   void fail(Op op, int code, std::uint64_t nth = 1, How how = How::once);
   /// The same over all operations together, for sweeps.
   void fail_any(int code, std::uint64_t nth, How how = How::once);
   void heal();
-  /// From the nth operation on nothing works any more, as if the process had been killed before it;
+  /// From the nth operation on nothing works any more, as if the process had been killed before it,
   /// until revive(). 1 is the next.
   void die(std::uint64_t nth) { dies_at_ = operations_ + nth; }
   void revive() {
@@ -98,12 +102,13 @@ class MemoryFile final : public BufferFile {
     ours_writes_ = false;
   }
   bool is_dead() const { return operations_ >= dies_at_; }
-  /// A power cut in the next collapse: only the first `pages` pages behind the hole are shifted and
-  /// the size stays as it was; then as die().
+  /// A power cut in the next collapse: only the first `pages` pages after the hole are shifted, and
+  /// the size stays as it was. Then as die().
   void tear_collapse(std::uint64_t pages) { torn_after_pages_ = pages; }
-  /// The power goes, and comes again: what was not synced is as `unsynced` says, by chance.
+  /// The power goes, and comes again. `unsynced` says what becomes of bytes that were not synced,
+  /// by chance.
   void cut_power(Unsynced unsynced, std::mt19937& random);
-  /// What would outlive a power cut for sure.
+  /// What would certainly outlive a power cut.
   const MemoryImage& durable() const { return disk_.durable(); }
   void keep_whole() { torn_after_pages_.reset(); }
   /// Some pages have been shifted by a collapse and others have not.
@@ -125,7 +130,7 @@ class MemoryFile final : public BufferFile {
   /// From now on each change of ours that succeeds is noted as a line of text, in order:
   /// "state front=8300 synced=9000", "punch [0,8192)", "fdatasync", "intent", "no intent".
   void note_changes() { notes_changes_ = true; }
-  /// Those that were noted since the last call.
+  /// The changes that were noted since the last call.
   std::string changes() { return std::exchange(changes_, {}); }
 
   const std::string& path() const override { return path_; }

@@ -10,7 +10,7 @@
 
 namespace punchline::testing {
 
-/// What a file is at one moment: sparse bytes, size, attributes. No failures, no operations.
+/// The state of a file at one moment: sparse bytes, size, attributes. No failures, no operations.
 struct MemoryImage {
   static constexpr std::uint64_t kPageBytes = 4096;
   using Page = std::array<char, kPageBytes>;
@@ -20,11 +20,12 @@ struct MemoryImage {
   std::map<std::string, std::string, std::less<>> attributes;
   std::uint64_t collapsed_bytes = 0;  ///< Cut off so far: the position of offset 0.
 
-  /// Changes pages alone; the size is the caller's.
+  /// Changes pages alone. The size is left to the caller.
   void put(std::uint64_t offset, std::string_view text);
   void zero(IndexRange offsets);
   void resize(std::uint64_t to);
-  /// Page by page from the lowest behind the hole on; false if some are left where they were.
+  /// Shifts page by page, from the lowest after the hole on. False if some are left where they
+  /// were.
   bool shift(IndexRange hole, std::uint64_t pages_max);
 
   std::uint64_t data_from(std::uint64_t offset) const;

@@ -5,8 +5,8 @@
 
 namespace punchline::testing {
 
-/// A network of the calling thread's own, which has 127.0.0.1 and nobody else: what the thread
-/// starts from now on (threads, processes) is in it. The thread is back where it was when the
+/// A network of the calling thread's own, which has 127.0.0.1 and nobody else. All that the thread
+/// starts from now on (threads, processes) is in it. The thread goes back to where it was when the
 /// object goes. Needs root.
 class NetNamespace {
  public:
@@ -15,8 +15,8 @@ class NetNamespace {
   NetNamespace(const NetNamespace&) = delete;
   NetNamespace& operator=(const NetNamespace&) = delete;
 
-  /// From now on so many of a hundred packets are lost, by chance, wherever they go (nftables).
-  /// false where that is not possible here; why() then says what is missing.
+  /// From now on this many of a hundred packets are lost, by chance, wherever they go (nftables).
+  /// False if that is not possible here; then why() says what is missing.
   bool lose_percent(int share);
   void lose_none();
   /// Packets lost since lose_percent().

@@ -15,13 +15,13 @@ namespace punchline::testing {
 enum class Unsynced : std::uint8_t { kept, lost, some, torn };
 inline constexpr int kUnsyncedKinds = 4;
 
-/// What of a file would outlive a power cut.
+/// The parts of a file that would outlive a power cut.
 ///
-/// The model is harsher than ext4, XFS and btrfs are: metadata (attributes, punched and cut out
-/// stretches) is written in order, so that any first part of what was not synced may be there; so
-/// are the sizes that appending leads to, but later than the rest (delayed allocation); data is
-/// written in any order, by sectors of 512 bytes, so that any of it may be there, and what is not
-/// is NUL. A failed sync drops the data it should have written, whatever later syncs say.
+/// The model is harsher than ext4, XFS and btrfs are. Metadata (attributes, stretches punched and
+/// cut out) is written in order, so any first part of what was not synced may be there. So are the
+/// sizes that appending leads to, but later than the rest (delayed allocation). Data is written in
+/// any order, by sectors of 512 bytes, so any of it may be there; the rest is NUL. A failed sync
+/// drops the data that it should have written, whatever later syncs say.
 class Disk {
  public:
   explicit Disk(MemoryImage now) : durable_(std::move(now)) {}
@@ -35,9 +35,9 @@ class Disk {
   void synced();
   void sync_failed();
 
-  /// What is there for sure.
+  /// What is there for certain.
   const MemoryImage& durable() const { return durable_; }
-  /// What is there after a cut at this moment; from then on that is durable.
+  /// What is there after a cut at this moment. From then on that is durable.
   const MemoryImage& cut(Unsynced unsynced, std::mt19937& random);
 
  private:

@@ -24,7 +24,7 @@ struct Command {
 
 /// How a process ended, and what it used.
 struct Exit {
-  int code = -1;                        ///< What it returned; -1 where a signal ended it.
+  int code = -1;                        ///< What it returned; -1 if a signal ended it.
   int signal = 0;                       ///< The signal that ended it, or 0.
   std::chrono::duration<double> cpu{};  ///< User and system time, with its waited-for children.
   std::uint64_t rss_bytes_max = 0;      ///< Peak resident memory.
@@ -35,8 +35,8 @@ struct Exit {
 
 /// One child process. It is killed, with its process group, when the object or the test goes.
 ///
-/// The thread that starts it must live as long as it should (PR_SET_PDEATHSIG, prctl(2), means
-/// the starting thread). Anything that should not fail throws std::runtime_error.
+/// The thread that starts it must live as long as the process should: PR_SET_PDEATHSIG (prctl(2))
+/// means the starting thread. Anything that should not fail throws std::runtime_error.
 class Process {
  public:
   explicit Process(const Command& command);
@@ -47,9 +47,9 @@ class Process {
   pid_t pid() const { return pid_; }
   const std::string& title() const { return title_; }  ///< The command, for messages.
 
-  /// Waits for its end; nothing if it still runs after `limit`.
+  /// Waits for its end. Empty if it still runs after `limit`.
   std::optional<Exit> wait(Clock::duration limit);
-  /// wait(), and an exception with the process's own words where it did not end in time.
+  /// wait(), but throws with the process's own words if it did not end in time.
   Exit finish(Clock::duration limit);
   bool running() { return !wait(Clock::duration::zero()); }
 

@@ -10,8 +10,8 @@
 
 namespace punchline::testing {
 
-/// A log producer as any program is one: appends lines with O_APPEND from a thread of its own.
-/// It notes where each line came to stand, so that the order in the file is known afterwards.
+/// A log producer like any other program: appends lines with O_APPEND from a thread of its own. It
+/// notes the offset of each line, so that the order in the file is known afterwards.
 class Producer {
  public:
   struct Load {
@@ -28,10 +28,10 @@ class Producer {
 
   bool done() const { return done_; }
   std::uint64_t appended() const { return appended_; }
-  void stop() { stop_ = true; }  ///< After the write under way.
+  void stop() { stop_ = true; }  ///< After the write that is under way.
 
-  /// Waits for the end. File offset of each line appended, by number; throws std::runtime_error if
-  /// appending failed. Only to be called once.
+  /// Waits for the end. Returns the file offset of each line that was appended, by number. Throws
+  /// std::runtime_error if appending failed. Only to be called once.
   std::vector<std::uint64_t> join();
 
  private:
@@ -45,7 +45,7 @@ class Producer {
   std::atomic<bool> stop_ = false;
   std::atomic<bool> done_ = false;
   std::atomic<std::uint64_t> appended_ = 0;
-  // The thread's until it has been joined.
+  // Used by the thread until it has been joined.
   std::vector<std::uint64_t> offsets_;
   std::string batch_;
   std::string error_;

@@ -12,8 +12,8 @@
 
 namespace punchline::testing {
 
-/// The real program, as it was built; PUNCHLINE_PROGRAM in the environment names another.
-/// All of this throws std::runtime_error where something does not work at all.
+/// The real program, as it was built. PUNCHLINE_PROGRAM in the environment names another. All of
+/// this throws std::runtime_error if something does not work at all.
 
 /// `punchline` with these arguments.
 Command punchline(std::vector<std::string> arguments);
@@ -28,7 +28,7 @@ struct RunSetup {
 };
 Command run_command(const RunSetup& setup);
 
-/// `punchline run --once` to its end; by itself it gives up 10 s before `limit`.
+/// Runs `punchline run --once` to its end. By itself it gives up 10 s before `limit`.
 Finished run_once(const RunSetup& setup, std::chrono::seconds limit = std::chrono::seconds(120));
 
 /// A running agent with its HTTP pages on a port of its own. Killed with the object.
@@ -43,12 +43,13 @@ class Agent {
   /// Waits until the log holds this text.
   [[nodiscard]] bool logs(std::string_view text, Clock::duration limit = std::chrono::seconds(20));
 
-  /// Sum over the series of a metric; only those whose labels contain `label` (`code="..."`).
+  /// The sum over the series of a metric, or over those whose labels contain `label`
+  /// (`code="..."`).
   double metric(const std::string& name, std::string_view label = {});
-  /// Body of a page; `status` gets the HTTP status code.
+  /// The body of a page; `status` gets the HTTP status code.
   std::string page(const std::string& path, int* status = nullptr);
 
-  /// Waits until the agent has seen all that stands in its buffer now and none of it waits.
+  /// Waits until the agent has seen all that is in its buffer now, and none of it waits.
   [[nodiscard]] bool drains(Clock::duration limit = std::chrono::seconds(120));
 
   /// SIGTERM, and waits.
@@ -76,7 +77,7 @@ struct Inspection {
 };
 Inspection inspect(const std::string& buffer);
 
-/// What agents have saved in `folder` of buffers that had been deleted.
+/// The files that agents have saved in `folder` from buffers that had been deleted.
 std::vector<std::filesystem::path> orphans_in(const std::string& folder);
 
 }  // namespace punchline::testing

@@ -9,10 +9,10 @@
 namespace punchline::testing {
 
 /// Stands between clients and brokers, TCP on 127.0.0.1, and can keep the brokers' answers to
-/// itself: what a client sends is done, and it does not hear of it. Or it holds everything back for
-/// a while: what was sent comes late, also that of a client that has died meanwhile.
+/// itself: what a client sends is done, and the client does not hear of it. Or it holds everything
+/// back for a while: what was sent comes late, even from a client that has died meanwhile.
 ///
-/// A thread of its own does the work. Throws std::runtime_error where it cannot listen.
+/// A thread of its own does the work. Throws std::runtime_error if it cannot listen.
 class Proxy {
  public:
   struct Door {

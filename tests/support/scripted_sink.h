@@ -13,10 +13,10 @@
 
 namespace punchline::testing {
 
-/// A sink that is only memory: keeps what "arrived", and misbehaves as Kafka does, by a seed.
+/// A sink that is only memory. It keeps what "arrived", and misbehaves as Kafka does, by a seed.
 ///
-/// Like the real one it keeps strict order: once a record of a lane is not persisted, whatever was
-/// offered behind it on that lane is not either, until all of that has been reported. After a
+/// Like the real one it keeps strict order. Once a record of a lane is not persisted, the records
+/// offered after it on that lane are not either, until all of them have been reported. After a
 /// refusal the suspect goes alone.
 class ScriptedSink final : public Sink {
  public:
@@ -47,21 +47,21 @@ class ScriptedSink final : public Sink {
   /// Payloads the destination objects to.
   std::function<bool(const std::string&)> objects = [](const std::string&) { return false; };
 
-  /// What it says of them: MSG_SIZE_TOO_LARGE.
+  /// What it answers to them: MSG_SIZE_TOO_LARGE.
   std::int32_t objection = 10;
 
-  /// Times above are refused, with INVALID_TIMESTAMP.
+  /// Times above this are refused, with INVALID_TIMESTAMP.
   std::int64_t time_max_ms = std::numeric_limits<std::int64_t>::max();
 
-  /// So is the time of now, which records go with that have none.
+  /// The time of now, with which records go that have none, is refused in the same way.
   bool refuses_now = false;
 
-  /// Per partition what is in the log, in its order, repetitions included.
+  /// What is in the log of each partition, in its order, repetitions included.
   const std::vector<Arrived>& log(std::int32_t partition) const {
     return lanes_[static_cast<std::size_t>(partition)].log;
   }
   std::int32_t partitions() const { return partitions_; }
-  /// Only while nothing is outstanding, as a cluster that is asked anew after a restart.
+  /// Only while nothing is outstanding, like a cluster that is asked anew after a restart.
   void set_partitions(std::int32_t count);
   std::uint64_t offers() const { return offers_; }
 

@@ -35,8 +35,8 @@ class SecureKafka {
   void grant(const std::string& user, const std::string& topic);
   void revoke(const std::string& user, const std::string& topic);
 
-  /// Kills the broker and starts it with server certificates of another authority, which is the
-  /// one in force from then on.
+  /// Kills the broker, and starts it with server certificates of another authority. That is the one
+  /// in force from then on.
   void restart_with_new_authority();
 
  private:

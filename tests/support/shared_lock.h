@@ -8,8 +8,8 @@
 
 namespace punchline::testing {
 
-/// The lock on a whole file that any program may take which may read it, as lockf(3) of a script
-/// does.
+/// The lock on a whole file that any program may take which may read the file, as lockf(3) of a
+/// script does.
 class SharedLock {
  public:
   explicit SharedLock(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {

@@ -12,10 +12,10 @@ class TempDir {
  public:
   enum class Where {
     disk,    ///< $TMPDIR or /tmp.
-    memory,  ///< /dev/shm where that can be written, else as `disk`.
+    memory,  ///< /dev/shm if that can be written, else as `disk`.
   };
 
-  /// Throws std::runtime_error if the folder cannot be made. `name` is for whoever finds it.
+  /// Throws std::runtime_error if the folder cannot be made. `name` helps people who find it.
   explicit TempDir(std::string_view name, Where where = Where::disk);
   ~TempDir();
   TempDir(const TempDir&) = delete;
@@ -33,7 +33,7 @@ class TempDir {
 std::string read_file(const std::filesystem::path& path);
 /// Creates or replaces it; throws std::runtime_error.
 void write_file(const std::filesystem::path& path, std::string_view text);
-/// What the file occupies (st_blocks * 512), in bytes; throws std::runtime_error.
+/// The bytes that the file occupies (st_blocks * 512); throws std::runtime_error.
 std::uint64_t allocated_bytes(const std::filesystem::path& path);
 
 }  // namespace punchline::testing

@@ -15,8 +15,8 @@
 
 namespace punchline::testing {
 
-/// A producer to be killed: a process that appends what a thread of ours feeds it with. How far it
-/// came the kernel has counted, so that each line is known to be in the file, torn, or not there.
+/// A producer to be killed: a process that appends what a thread of ours feeds it with. The kernel
+/// has counted how far it came, so each line is known to be in the file, torn, or not there.
 class Victim {
  public:
   enum class Kind : std::uint8_t {
@@ -37,7 +37,7 @@ class Victim {
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
 
-  /// kill -9, and starts another one; `in_a_rush`: while it writes as fast as it can.
+  /// kill -9, and starts another one. `in_a_rush`: kills it while it writes as fast as it can.
   void kill9(std::mt19937_64& random, bool in_a_rush);
   /// Lets it come to its end. Throws std::runtime_error if it failed, or the count is wrong.
   void finish();

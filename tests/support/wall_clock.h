@@ -8,7 +8,7 @@
 
 namespace punchline::testing {
 
-/// The wall clock of the programs that a test starts with environment(); it can be set while they
+/// The wall clock of the programs that a test starts with environment(). It can be set while they
 /// run. CLOCK_MONOTONIC stays, as it does when a machine's clock is set.
 class WallClock {
  public:
@@ -16,9 +16,9 @@ class WallClock {
   WallClock(const WallClock&) = delete;
   WallClock& operator=(const WallClock&) = delete;
 
-  /// To this much beside the machine's own.
+  /// Sets it to this much beside the machine's own.
   void set(std::chrono::seconds offset) const;
-  /// To a time of day, as seconds since the epoch; it goes on from there.
+  /// Sets it to a time of day, in seconds since the epoch. It goes on from there.
   void set_to(std::chrono::seconds since_epoch) const;
   /// For Command::environment.
   std::vector<std::string> environment() const;
