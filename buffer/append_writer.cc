@@ -146,8 +146,8 @@ Status AppendWriter::flush() {
 }
 
 /// Overwriting relies on bytes staying at their offsets, and a collapse moves all of them. Our hold
-/// keeps out only an agent that uses the same lock file. An agent without a lock file never
-/// collapses.
+/// keeps out only an agent that uses the same lock file. An agent without a lock file
+/// collapses nothing, unless it completes an interrupted collapse, of which there is an intent.
 Status AppendWriter::may_overwrite(const Hold& hold) {
   const auto text = file().attribute(kHolderAttribute);
   if (!text || !*text) return {};

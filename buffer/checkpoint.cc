@@ -75,8 +75,8 @@ Result<StartReport> Checkpoint::start_without_state() {
   return report;
 }
 
-// The front is taken back to what is durable before anything is judged by it (S3). Only then is the
-// file compared with the state.
+// After a boot the front is taken back to what is durable before anything is judged by it (S3).
+// Only then is the file compared with the state.
 Result<StartReport> Checkpoint::start_with_state(const State& found, StartReport report) {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
@@ -186,7 +186,8 @@ Status Checkpoint::fence_and_close(StartReport& report) {
   // killed before the fence is stored, its place is forgotten, and a producer might continue an
   // open tail. The next start counts as the first one after a boot again.
   // In frames nothing is closed: a frame proves itself, and an unfinished one harms nobody. If torn
-  // text has left the format open, lines may follow. To frames the newline is a part of the damage.
+  // text has left the format open, lines may follow, and the tail is closed. To frames the newline
+  // is a part of the damage.
   if (!report.fence_set || state_.format == Format::frames) return {};
   if (state_.format == Format::none && !torn_text_) return {};
   return close_tail(report);

@@ -26,8 +26,8 @@ auto uninterrupted(Call call) {
 }
 
 /// If the program was started with a standard descriptor closed, open(2) hands out that number, and
-/// whatever is printed to or read from it would go to the file. So the descriptor is moved to 3 or
-/// above. -1 stays -1.
+/// what the program prints or reads there would go to the file or come from it. So the descriptor
+/// is moved to 3 or above. -1 stays -1.
 int above_standard(int fd) {
   if (fd < 0 || fd > STDERR_FILENO) return fd;
   const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

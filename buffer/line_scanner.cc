@@ -66,7 +66,7 @@ ScanStep LineScanner::unfinished(const LongLine& line) {
 }
 
 // Takes the lines that are whole in memory. A line that is longer is followed piece by piece, over
-// as many steps as it has.
+// as many steps as it takes.
 Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char> memory,
                                    std::size_t items_max, std::vector<Item>& items) {
   if (from >= until) return unfinished(LongLine(from));

@@ -44,7 +44,7 @@ std::size_t frames_in(std::string_view bytes) {
   return end;
 }
 
-/// The stray that `bytes`, which begin with text, begin with. `more`: the clean stretch goes on
+/// The stray at the beginning of `bytes`, which begin with text. `more`: the clean stretch goes on
 /// after them. Sets `ended` if the stray is a whole line or whole frames. Empty if it goes on after
 /// `bytes`.
 IndexRange first_stray(std::string_view bytes, Format format, bool more, bool& ended) {

@@ -58,7 +58,7 @@ class Appending {
   bool nul_told_ = false;
   bool clock_told_ = false;
   bool failed_ = false;
-  std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since it was last looked for room
+  std::size_t unasked_bytes_ = kAskedEachBytes;  // taken since room was last looked for
   ExitCode failed_as_ = ExitCode::io;
 };
 

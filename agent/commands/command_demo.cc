@@ -32,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kTopic = "punchline-demo";
 constexpr int kPartitions = 3;
 // The embedded broker keeps 5 MB per partition. The lines that wait while the agent is down stay
-// below.
+// below that.
 constexpr std::uint64_t kLines = 150'000;
 constexpr std::uint64_t kLinesPerSecond = 15'000;
 constexpr seconds kAgentDown{1};

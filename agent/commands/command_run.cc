@@ -41,7 +41,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-/// The pause after a file with a secret could not be read. The file may be complete by then.
+/// How long to wait when a file with a secret could not be read. It may be complete by then.
 constexpr auto kReconnectPause = 5s;
 
 template <std::size_t kFigures>

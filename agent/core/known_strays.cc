@@ -159,7 +159,7 @@ void KnownStrays::forget(ByteRange range) {
   unsettled_.erase(range);
 }
 
-// From the newline before the stored front on, a newline stays, as by F2 (B7): the NULs must not
+// A stray that ends at the stored front or above keeps its newline, as by F2 (B7): the NULs must not
 // run into what a start reads.
 void KnownStrays::settle(ByteRange range, std::uint32_t checksum) {
   settled_[range.begin] = {range, checksum};

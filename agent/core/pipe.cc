@@ -117,8 +117,8 @@ void Pipe::hold(bool held) {
   outlet_.hold(held);
 }
 
-// The size is looked at before anything is stored or freed (E3). Once the file has shrunk, neither
-// is done.
+// The size is looked at before the front is stored and before anything is freed (E3). Once the file
+// has shrunk, neither is done.
 void Pipe::settle(TimePoint now) {
   below_.look(now);
   truncation_.tell();
