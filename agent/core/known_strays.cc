@@ -159,8 +159,8 @@ void KnownStrays::forget(ByteRange range) {
   unsettled_.erase(range);
 }
 
-// A stray that ends at the stored front or above keeps its newline, as by F2 (B7): the NULs must not
-// run into what a start reads.
+// A stray that ends at the stored front or above keeps its newline, as by F2 (B7): the NULs must
+// not run into what a start reads.
 void KnownStrays::settle(ByteRange range, std::uint32_t checksum) {
   settled_[range.begin] = {range, checksum};
   const bool may_be_read = range.end >= checkpoint_.stored_front();
