@@ -225,14 +225,8 @@ Status copy_rest(Checkpoint& checkpoint, PosixFile& copy, Source source) {
   if (!fences) return fences.error();
   const auto facts = copy.facts();
   if (!facts) return facts.error();
-  // The state comes from no boot. So a start sets a fence at the end of the copy, and reads it
-  // carefully.
-  State state;
-  state.uuid = random_uuid();
-  state.format = checkpoint.format();
-  state.identity = fold_identity(facts->inode, facts->birth_ns);
-  if (const auto set = copy.set_attribute(kStateAttribute, encode(state)); !set) return set;
-  if (state.format == Format::frames) {
+  // The salts and fences come first, as at each store: a state says that they are there.
+  if (checkpoint.format() == Format::frames) {
     auto salts = checkpoint.salts();
     salts.push_back(checkpoint.state().identity);
     const auto set = copy.set_attribute(kSaltsAttribute, encode_salts(salts));
@@ -242,6 +236,13 @@ Status copy_rest(Checkpoint& checkpoint, PosixFile& copy, Source source) {
     const auto set = copy.set_attribute(kFencesAttribute, encode_fences(*fences));
     if (!set) return set;
   }
+  // The state comes from no boot. So a start sets a fence at the end of the copy, and reads it
+  // carefully.
+  State state;
+  state.uuid = random_uuid();
+  state.format = checkpoint.format();
+  state.identity = fold_identity(facts->inode, facts->birth_ns);
+  if (const auto set = copy.set_attribute(kStateAttribute, encode(state)); !set) return set;
   return copy.sync_all();
 }
 

@@ -21,16 +21,16 @@ using std::chrono::seconds;
 struct Deleted : Place {
   std::unique_ptr<Agent> agent;
 
-  Deleted() {
+  explicit Deleted(const std::string& format = "lines") {
     broker->set_leader("t", 0, -1);
     setup.before = {"env", "LD_PRELOAD=" PUNCHLINE_FAIL_CALLS,
                     "FAIL_CALLS=" + folder.file("fail")};
     (void)fail("inotify");
-    append("one\ntwo\n");
+    REQUIRE(append_lines("one\ntwo\n", {"--format", format}).exit.code == 0);
     agent = std::make_unique<Agent>(setup);
     REQUIRE(agent->logs("fresh"));
     fs::remove(buffer);
-    REQUIRE(agent->logs("what waits in it (8 bytes) is still forwarded"));
+    REQUIRE(agent->logs("is still forwarded"));
   }
   std::string fail(const std::string& call) const {
     auto word = folder.file("fail." + call);
@@ -62,6 +62,16 @@ TEST_CASE("whether anything is left to save cannot be known: told, and no good e
   (void)place.fail("statx");
   CHECK(place.agent->stop().code == 74);
   CHECK_THAT(place.agent->log(), Contains("what it holds is not saved: "));
+}
+
+TEST_CASE("a copy of frames whose state cannot be stored has their salt all the same") {
+  const Deleted place("frames");
+  (void)place.fail("store");
+  CHECK(place.agent->stop().code == 74);
+  const auto saved = orphans_in(place.folder.path());
+  REQUIRE(saved.size() == 1);
+  CHECK(::getxattr(saved[0].c_str(), "user.punchline", nullptr, 0) < 0);
+  CHECK(::getxattr(saved[0].c_str(), "user.punchline.salts", nullptr, 0) > 0);
 }
 
 struct Renamed : Outage {
