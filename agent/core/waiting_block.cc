@@ -21,10 +21,13 @@ ByteRange WaitingBlock::changed_in(const std::string& now, Position front) const
   ByteRange changed;
   if (front < begin_) return changed;
   const auto end = std::min(begin_ + bytes_.size(), front + now.size());
+  bool is_taken_back = true;  // NULs only, so far in this line
   for (auto at = front; at < end; at += 1) {
     const auto before = bytes_[at - begin_];
     const auto after = now[at - front];
-    if (before == after || before == '\0' || after == '\0') continue;
+    const bool is_closing = after == '\n' && is_taken_back;
+    is_taken_back = after == '\n' || (is_taken_back && after == '\0');
+    if (before == after || before == '\0' || after == '\0' || is_closing) continue;
     if (changed.empty()) changed.begin = at;
     changed.end = at + 1;
   }

@@ -17,8 +17,9 @@ class WaitingBlock {
 
   /// Returns the range in which text has become other text, from the first such byte to the last;
   /// empty if there is none. Bytes that have become NUL do not count: they were freed, or taken
-  /// back by their writer. Then keeps the bytes from `front` on, in lines only whole ones. Errors:
-  /// `io`; then the copy is unchanged.
+  /// back by their writer. Nor does a newline that closes a line of NULs, which a writer of lines
+  /// leaves in their place (AppendWriter). Then keeps the bytes from `front` on, in lines only whole
+  /// ones. Errors: `io`; then the copy is unchanged.
   Result<ByteRange> look(Space& space, Position front);
 
  private:
