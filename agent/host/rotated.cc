@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -60,6 +61,26 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
+/// The name that is noted on a file, and what `--once` adds to it: "app.1/app" if it was given a
+/// file app.1 by hand that may have been the buffer app.
+struct NotedName {
+  std::string name;
+  std::string perhaps = {};
+};
+
+NotedName parse_noted_name(std::string text) {
+  const auto slash = text.find('/');
+  if (slash == text.npos) return {std::move(text)};
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+Result<std::optional<NotedName>> noted_name(PosixFile& file) {
+  auto text = file.attribute(kNameAttribute);
+  if (!text) return text.error();
+  if (!*text) return std::optional<NotedName>();
+  return std::optional(parse_noted_name(std::move(**text)));
+}
+
 /// Errors: the file cannot be looked at.
 Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   const auto facts = file.facts();
@@ -70,11 +91,13 @@ Result<Beside> look_at_open(PosixFile& file, const std::string& name) {
   if (!changed) return changed.error();
   const auto left = bytes_behind_front(file);
   if (!left) return left.error();
-  auto noted = file.attribute(kNameAttribute);
+  const auto noted = noted_name(file);
   if (!noted && noted.error().kind() != ErrorKind::unsupported) return noted.error();
+  const bool is_noted = noted && noted->has_value();
   return Beside{
       .name = name,
-      .noted_name = noted ? std::move(*noted) : std::nullopt,
+      .noted_name = is_noted ? std::optional((*noted)->name) : std::nullopt,
+      .perhaps_name = is_noted ? (*noted)->perhaps : "",
       .state = state_of(*stored, *facts),
       .bytes = facts->size,
       .bytes_left = *left,
@@ -178,10 +201,13 @@ std::optional<Judged> judge(const Candidate& candidate, const Sought& sought) {
 /// True if the buffer's name is noted on the file: an agent has had it, whatever its name is now.
 /// False for a file that may not be read, of which nobody knows. Errors: the file cannot be asked.
 Result<bool> bears_name(const fs::path& path, const Sought& sought) {
-  std::string name(sought.name.size() + 1, '\0');
-  const auto bytes = ::lgetxattr(path.c_str(), std::string(kNameAttribute).c_str(), name.data(),
-                                 name.size());
-  if (bytes >= 0) return name.substr(0, static_cast<std::size_t>(bytes)) == sought.name;
+  std::string text(2 * NAME_MAX + 1, '\0');
+  const auto bytes = ::lgetxattr(path.c_str(), std::string(kNameAttribute).c_str(), text.data(),
+                                 text.size());
+  if (bytes >= 0) {
+    text.resize(static_cast<std::size_t>(bytes));
+    return parse_noted_name(std::move(text)).name == sought.name;
+  }
   static constexpr std::array kNone = {ENODATA, ENOTSUP, ERANGE, ENOENT, EACCES, EPERM};
   if (std::find(kNone.begin(), kNone.end(), errno) != kNone.end()) return false;
   return Error::from_errno(errno, "ask whose file it is: " + path.string());
@@ -245,15 +271,19 @@ std::string name_of_buffer(const BufferConfig& config) {
 }
 
 Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file) {
-  auto name = name_of_buffer(config);
-  const auto noted = file.attribute(kNameAttribute);
+  const auto name = name_of_buffer(config);
+  const auto noted = noted_name(file);
   if (!noted) return noted.error();
-  if (*noted == name) return {};
   if (!*noted) {
-    if (by_hand) name = rotated_from(config).value_or(name);
-    return file.set_attribute(kNameAttribute, name);
+    // It may be a buffer of its own whose name looks so, or one that was rotated.
+    const auto perhaps = by_hand ? rotated_from(config) : std::nullopt;
+    return file.set_attribute(kNameAttribute, perhaps ? name + "/" + *perhaps : name);
   }
-  if (by_hand && was_rotated_from(config, **noted)) return {};
+  if ((*noted)->name == name) {
+    const bool is_settled = by_hand || (*noted)->perhaps.empty();
+    return is_settled ? Status() : file.set_attribute(kNameAttribute, name);
+  }
+  if (by_hand && was_rotated_from(config, (*noted)->name)) return {};
   // Until the file is delivered, a start of the buffer that it was must find it by that name.
   const auto left = bytes_behind_front(file);
   if (!left) return left.error();
@@ -265,8 +295,8 @@ bool is_looked_for(const std::string& new_path, PosixFile& file, const BufferCon
   std::error_code none;
   if (is_quarantine(config)) return false;
   if (!fs::equivalent(folder_of(new_path), folder_of(config.path), none)) return false;
-  const auto noted = file.attribute(kNameAttribute);
-  if (noted && *noted) return **noted == name_of_buffer(config);
+  const auto noted = noted_name(file);
+  if (noted && *noted) return (*noted)->name == name_of_buffer(config);
   return is_sure_rotated_name(fs::path(new_path).filename().string(), name_of_buffer(config));
 }
 
@@ -320,6 +350,11 @@ void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>
       log.warning("{}: {} was its quarantine, and what it holds goes nowhere: give it the name {} "
                   "again where there is none, and then 'punchline requeue {}'",
                   config.path, path, quarantine, quarantine);
+    }
+    if (verdict == Verdict::left) {
+      log.warning("{}: {} was forwarded by hand, and something of it is left; if it was this "
+                  "buffer, forward the rest: {}",
+                  config.path, path, how_to_forward(path, config));
     }
     if (verdict == Verdict::unseen) {
       log.warning(

@@ -45,7 +45,8 @@ void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>
 /// The buffer's name without its folder, as it is noted on the file.
 std::string name_of_buffer(const BufferConfig& config);
 /// Notes the buffer's name on the file, so that it is known under another name. A rotated file that
-/// is forwarded `by_hand` keeps the name of the buffer that it was. Errors: `busy` if it has another
+/// is forwarded `by_hand` keeps the name of the buffer that it was. If no agent has ever had it,
+/// the buffer that it may have been is noted after its own name. Errors: `busy` if it has another
 /// name noted and is not delivered yet; `no_space`, `unsupported`, `io`.
 Status note_name(const BufferConfig& config, bool by_hand, PosixFile& file);
 /// It is the quarantine of another buffer, with which it shares the lock file: because of

@@ -88,17 +88,26 @@ Verdict verdict_on_stranger(const Beside& file, const Sought& sought) {
   return is_since_look(written_ns, sought) ? Verdict::unseen : Verdict::other;
 }
 
+/// The verdict on a file that an agent has had as another buffer. Nobody knows whether that is a
+/// buffer of its own, so the file is not taken.
+Verdict verdict_on_named(const Beside& file, const Sought& sought) {
+  const bool is_left = file.perhaps_name == sought.name && file.bytes_left > 0 &&
+                       !sought.neighbours.contains(*file.noted_name);
+  return is_left ? Verdict::left : Verdict::other;
+}
+
 }  // namespace
 
 bool is_to_be_named(Verdict verdict) {
   return verdict == Verdict::unseen || verdict == Verdict::copy ||
-         verdict == Verdict::quarantine || verdict == Verdict::undated;
+         verdict == Verdict::quarantine || verdict == Verdict::left ||
+         verdict == Verdict::undated;
 }
 
 Verdict verdict_on(const Beside& file, const Sought& sought) {
   if (is_rotated_quarantine(file.name, sought.name))
     return file.bytes_left > 0 ? Verdict::quarantine : Verdict::other;
-  if (file.noted_name && *file.noted_name != sought.name) return Verdict::other;
+  if (file.noted_name && *file.noted_name != sought.name) return verdict_on_named(file, sought);
   const bool is_sure = is_sure_rotated_name(file.name, sought.name) && !file.has_lock_file;
   const bool was_had = file.noted_name || (file.state != Beside::State::none && is_sure);
   return was_had ? verdict_on_buffer(file, sought) : verdict_on_stranger(file, sought);

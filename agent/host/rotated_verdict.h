@@ -23,6 +23,9 @@ struct Beside {
   };
   std::string name;
   std::optional<std::string> noted_name = {};  ///< An agent had it as the buffer of this name.
+  /// If that was a run --once, and its name looked like a rotated one: the buffer that it may have
+  /// been.
+  std::string perhaps_name = {};
   State state = State::none;
   std::uint64_t bytes = 0;
   std::uint64_t bytes_left = 0;  ///< What a start would read if it had the buffer's name.
@@ -59,11 +62,12 @@ enum class Verdict : std::uint8_t {
   unseen,      ///< Made since an agent last looked, and none has ever had it: to be named.
   copy,        ///< A copy of what was the buffer, made since then: to be named.
   quarantine,  ///< It was the buffer's quarantine, and holds something: to be named.
+  left,        ///< A run --once had it by hand, and left something of it: to be named.
   undated,     ///< As `unseen`, but it is not known when an agent last looked.
   closed,      ///< Perhaps to be forwarded, but its rights, or a later program's state, forbid it.
   unknown,     ///< Perhaps to be forwarded, but it cannot be opened: to be looked at again.
 };
-bool is_to_be_named(Verdict verdict);  ///< unseen, copy, quarantine, undated
+bool is_to_be_named(Verdict verdict);  ///< unseen, copy, quarantine, left, undated
 Verdict verdict_on(const Beside& file, const Sought& sought);
 Verdict verdict_on(const ClosedBeside& file, const Sought& sought);
 

@@ -240,10 +240,6 @@ TEST_CASE("one that was forwarded by hand, and is not drained, is still known as
   const Outage place;
   place.append("one\n");
   place.agent_dies();
-  if (GENERATE(true, false)) {  // no agent has ever had it
-    fs::remove(place.buffer);
-    place.append("one\n");
-  }
   place.rename_to("app.buf.1");
   auto lonely = place.setup;
   lonely.buffer = place.beside("app.buf.1");
@@ -251,6 +247,33 @@ TEST_CASE("one that was forwarded by hand, and is not drained, is still known as
   CHECK(run_once(lonely, seconds(12)).exit.code == 69);
   CHECK(place.once().exit.code == 0);
   CHECK(place.delivered() == "one\n");
+}
+
+// It may be a buffer of its own whose name looks so.
+TEST_CASE("one that no agent has ever had, and that was forwarded by hand, is named and not taken",
+          "[L9]") {
+  const Outage place;
+  place.append("one\n");
+  REQUIRE(place.once().exit.code == 0);
+  REQUIRE(place.broker->create_topic("u", 1).ok());
+  auto other = place.setup;
+  other.buffer = place.beside("app.buf.1");
+  other.topic = "u";
+  write_file(other.buffer, "two\n");
+  REQUIRE(run_once(other).exit.code == 0);
+  std::ofstream(other.buffer, std::ios::app) << "three\n";
+  const auto once = place.once();
+  INFO(once.err);
+  CHECK(once.exit.code == 0);
+  CHECK_THAT(once.err, Contains("app.buf.1 was forwarded by hand, and something of it is left"));
+  CHECK(place.delivered() == "one\n");
+  REQUIRE(run_once(other).exit.code == 0);
+  CHECK_THAT(place.once().err, !Contains("app.buf.1"));
+  SECTION("rotated itself, it is found by its own agent") {
+    std::ofstream(other.buffer, std::ios::app) << "four\n";
+    fs::rename(other.buffer, place.beside("whatever"));
+    CHECK_THAT(run_once(other).err, Contains("whatever was this buffer, and holds 5 bytes"));
+  }
 }
 
 TEST_CASE("what is no rotated buffer is left alone", "[L8]") {

@@ -121,6 +121,26 @@ TEST_CASE("one that was had as another buffer is left to that, whatever its name
   CHECK(verdict_on(file, sought()) == Verdict::other);
 }
 
+TEST_CASE("L9: what --once had by hand is named to the buffer that it may have been, not taken",
+          "[L9]") {
+  auto file = was_buffer(State::own, 4);
+  file.name = *(file.noted_name = "app.buf.1");
+  file.perhaps_name = "app.buf";
+  file.has_lock_file = GENERATE(true, false);
+  CHECK(verdict_on(file, sought()) == Verdict::left);
+  auto own = sought();
+  own.name = "app.buf.1";
+  CHECK(verdict_on(file, own) == Verdict::to_forward);
+  auto other = sought();
+  other.name = "app-2.buf";
+  CHECK(verdict_on(file, other) == Verdict::other);
+  auto beside = sought();
+  beside.neighbours.insert("app.buf.1");  // a buffer of this agent, which finds it by itself
+  CHECK(verdict_on(file, beside) == Verdict::other);
+  file.bytes_left = 0;
+  CHECK(verdict_on(file, sought()) == Verdict::other);
+}
+
 TEST_CASE("L2, L3: what none has ever had is taken under a sure name, if born since the look",
           "[L2][L3]") {
   struct Row {
