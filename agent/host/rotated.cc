@@ -353,7 +353,7 @@ void tell_of_archives(const BufferConfig& config, const std::vector<FoundBeside>
     }
     if (verdict == Verdict::left) {
       log.warning("{}: {} was forwarded by hand, and something of it is left; if it was this "
-                  "buffer, forward the rest: {}",
+                  "buffer, {}",
                   config.path, path, how_to_forward(path, config));
     }
     if (verdict == Verdict::unseen) {
