@@ -7,10 +7,10 @@
 #include <optional>
 #include <utility>
 
-#include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
 #include "buffer/lines.h"
 #include "buffer/lock_holder.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

@@ -20,6 +20,19 @@ Result<Position> Space::end() {
   return position_of(Offset(facts->size));
 }
 
+Result<Position> Space::settled_end() {
+  if (const auto barrier = file_.next_data(0); !barrier) return barrier.error();
+  return end();
+}
+
+Result<bool> Space::may_begin_at(Position at) {
+  if (format_ != Format::lines || at <= base_) return true;
+  char before = '\n';
+  const auto read = read_at(at - 1, {&before, 1});
+  if (!read) return read.error();
+  return *read == 0 || before == '\n' || before == '\0';
+}
+
 Result<std::size_t> Space::read_at(Position at, std::span<char> into) {
   return file_.read_at(offset_of(at), into);
 }

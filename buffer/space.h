@@ -52,6 +52,13 @@ class Space {
 
   /// The end of the file.
   Result<Position> end();
+  /// The same after a barrier (next_data()): an append that is under way either counts already, or
+  /// begins at or after this end.
+  Result<Position> settled_end();
+  /// Whether a line or frame can still begin at `at`, where one was known to begin. In lines the
+  /// byte before it has to be a newline or a NUL; otherwise the answer is always true. If false,
+  /// the file was truncated and has grown again since.
+  Result<bool> may_begin_at(Position at);
   /// Reads into.size() bytes from `at`, which must not be below base(). Reads fewer only at the
   /// end of the file, and none at or beyond it.
   Result<std::size_t> read_at(Position at, std::span<char> into);

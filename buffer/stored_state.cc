@@ -1,9 +1,9 @@
-// What can be read of a buffer without holding its lock.
+#include "buffer/stored_state.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "buffer/checkpoint.h"
+#include "buffer/collapse.h"
 #include "buffer/scanner.h"
 
 namespace punchline {

@@ -8,6 +8,7 @@
 #include "agent/host/open_buffer.h"
 #include "buffer/base/counted.h"
 #include "buffer/posix_append_file.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

@@ -165,7 +165,7 @@ void Feeder::tell_of_partial_line(TimePoint now) {
 Result<Pass::Fill> Feeder::fill(Pass& pass, Position until) {
   if (!pass.has_item(until)) {
     if (pass.at() < parts_.ledger.front()) pass.restart(parts_.ledger.front());
-    const auto begins = parts_.checkpoint.may_begin_at(pass.at());
+    const auto begins = parts_.checkpoint.space().may_begin_at(pass.at());
     if (!begins) return begins.error();
     if (!*begins) parts_.shrink.set_shrunk();
     if (parts_.shrink.has_shrunk()) return Pass::Fill::moved;

@@ -88,7 +88,7 @@ void KnownStrays::leave_unfreed(ByteRange range) {
 }
 
 bool KnownStrays::is_crossed_at(Position at) {
-  const auto begins = checkpoint_.may_begin_at(at);
+  const auto begins = checkpoint_.space().may_begin_at(at);
   return begins && !*begins;
 }
 

@@ -23,7 +23,7 @@ void ShrinkWatch::note_look(TimePoint now) {
 void ShrinkWatch::look(const Known& known) {
   const auto end = space_.end();
   if (has_shrunk_ || !end) return;
-  const auto begins = checkpoint_.may_begin_at(known.read_to);
+  const auto begins = checkpoint_.space().may_begin_at(known.read_to);
   if (!begins) return;
   const auto end_before = std::max(end_seen_, known.read_to);
   has_shrunk_ = *end < end_before || !*begins;

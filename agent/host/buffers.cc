@@ -10,6 +10,7 @@
 #include "agent/host/last_look.h"
 #include "buffer/base/counted.h"
 #include "buffer/host.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

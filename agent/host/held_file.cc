@@ -16,6 +16,7 @@
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
 #include "buffer/crc32c.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

@@ -16,6 +16,7 @@
 #include "buffer/boot.h"
 #include "buffer/lines.h"
 #include "buffer/quarantine.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

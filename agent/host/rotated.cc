@@ -24,11 +24,11 @@
 #include "agent/host/rotated_names.h"
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
-#include "buffer/checkpoint.h"
 #include "buffer/descriptor.h"
 #include "buffer/lock_file.h"
 #include "buffer/quarantine.h"
 #include "buffer/state.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

@@ -7,8 +7,8 @@
 #include "agent/host/last_look.h"
 #include "buffer/base/counted.h"
 #include "buffer/base/timestamp.h"
-#include "buffer/checkpoint.h"
 #include "buffer/lock_file.h"
+#include "buffer/stored_state.h"
 #include "buffer/wall_time.h"
 
 namespace punchline {

@@ -7,6 +7,7 @@
 #include "buffer/frame.h"
 #include "buffer/kept_bytes.h"
 #include "buffer/scanner.h"
+#include "buffer/stored_state.h"
 #include "buffer/strays.h"
 
 namespace punchline {

@@ -4,6 +4,7 @@
 #include "buffer/base/counted.h"
 #include "buffer/posix_file.h"
 #include "buffer/quarantine.h"
+#include "buffer/stored_state.h"
 
 namespace punchline {
 namespace {

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "buffer/checkpoint.h"
 #include "buffer/collapse.h"
 #include "buffer/posix_file.h"
 #include "buffer/quarantine.h"
+#include "buffer/stored_state.h"
 #include "tests/powercut/appender.h"
 #include "tests/support/eventually.h"
 #include "tests/support/frames.h"

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "buffer/frame.h"
+#include "buffer/stored_state.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 

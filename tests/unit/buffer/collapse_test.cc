@@ -5,6 +5,7 @@
 
 #include "buffer/checkpoint.h"
 #include "buffer/frame.h"
+#include "buffer/stored_state.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file.h"
 

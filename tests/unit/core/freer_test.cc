@@ -116,7 +116,7 @@ TEST_CASE("what is done behind room is not freed while somebody writes in the ro
   CHECK(books.freer.freed_bytes() > freed + 130'000);
 }
 
-TEST_CASE("the front is in the attribute before a block below it is freed", "[F5]") {
+TEST_CASE("while the front cannot be stored, only what a hole shows to be done is freed", "[F5]") {
   Desk desk;
   auto& books = desk.open();
   desk.file.fail(Op::set_attribute, EIO, 1, How::for_ever);

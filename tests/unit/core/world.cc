@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "buffer/append_writer.h"
+#include "buffer/stored_state.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_append_file.h"
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "buffer/crc32c.h"
+#include "buffer/stored_state.h"
 #include "tests/support/catch.h"
 #include "tests/unit/core/world.h"
 
