@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "buffer/base/rarely.h"
 #include "buffer/crc32c.h"
 #include "buffer/frame.h"
 
@@ -88,6 +89,7 @@ void Attributes::load_fences() {
   if (bytes && !bytes->has_value()) return;
   auto& fences = space_.rules().fences;
   if (bytes && decode_fences(**bytes, fences) == Decoded::ok) return;
+  RARELY(true, "the fences cannot be read at a start");
   // The attribute cannot be read or does not check, so the whole file is read carefully.
   fences.clear();
   if (const auto end = space_.settled_end()) add_fence(*end);

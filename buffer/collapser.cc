@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "buffer/base/rarely.h"
 #include "buffer/sync.h"
 
 namespace punchline {
@@ -13,16 +14,22 @@ Result<SettledIntent> settle_intent(Space& space, Attributes& attributes, State&
   if (!bytes->has_value()) return SettledIntent{};
   attributes.leave_intent(0);
   CollapseIntent intent;
-  if (decode(**bytes, intent) != Decoded::ok) return SettledIntent{0, true};
+  const bool is_sound = decode(**bytes, intent) == Decoded::ok;
+  RARELY(!is_sound, "a start finds a damaged intent");
+  if (!is_sound) return SettledIntent{0, true};
   const auto facts = file.facts();
   if (!facts) return facts.error();
   const bool ours = intent.uuid == found.uuid && intent.base == found.base &&
                     intent.identity == found.identity &&
                     intent.identity == fold_identity(facts->inode, facts->birth_ns);
+  RARELY(!ours, "a start finds an intent that is void");
   if (!ours) return SettledIntent{};
   const auto shifted = roll_forward(file, intent);
   if (!shifted) return shifted.error();
   attributes.leave_intent(intent.settled_from());
+  RARELY(*shifted == Shifted::all, "a start finds a collapse that was done, or finishes one");
+  RARELY(*shifted == Shifted::none, "a start finds a collapse that had not begun");
+  RARELY(*shifted == Shifted::unlike, "a start finds a file that no collapse leaves");
   if (*shifted != Shifted::all) return SettledIntent{0, *shifted == Shifted::unlike};
   found.base += intent.bytes;
   return SettledIntent{intent.bytes, false};
@@ -50,6 +57,7 @@ Result<std::uint64_t> Collapser::collapse(const CollapseLimits& limits) {
   if (!hidden) return hidden.error();
   const auto intent = plan_collapse(file, state, limits);
   if (!intent) return intent.error();
+  RARELY(!*intent, "a collapse is not worth it any more after its sync");
   if (!*intent) return kNothing;
   const auto noted = file.set_attribute(kIntentAttribute, encode(**intent));
   if (!noted) return noted.error();
@@ -75,6 +83,9 @@ Status Collapser::shift(const CollapseIntent& intent) {
   if (cut) return {};
   if (cut.error().kind() == ErrorKind::io) distrust(space_, attributes_);
   const auto shifted = roll_forward(file, intent);
+  RARELY(shifted && *shifted == Shifted::all, "a collapse fails, and is done all the same");
+  RARELY(shifted && *shifted == Shifted::none, "a collapse fails, and nothing was shifted");
+  RARELY(shifted && *shifted == Shifted::unlike, "a collapse fails, and the file is unlike");
   if (shifted && *shifted == Shifted::all) return {};
   lost_place_ = !shifted || *shifted == Shifted::unlike;
   if (!lost_place_) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "buffer/base/rarely.h"
 #include "buffer/lines.h"
 
 namespace punchline {
@@ -99,6 +100,8 @@ Result<ScanStep> FrameScanner::step(Position from, Position until, std::span<cha
   if (!holds) return holds.error();
   if (!*holds) return ScanStep{from, ScanStep::End::more, 0};
   const auto unsound = look_closer(loaded->bytes);
+  RARELY(unsound.frame_bytes > 0, "N4: a frame whose bytes between head and tail are damaged");
+  RARELY(unsound.torn, "N4: a frame without its tail");
   if (unsound.frame_bytes > 0) {
     // N4: nothing inside is looked at, since it may be a copy of frames.
     damage_ = Damage{from, from, true, SetAsideReason::damaged};
@@ -151,6 +154,7 @@ void FrameScanner::take_frame(const Loaded& loaded, std::size_t at, const FrameH
                               std::vector<Item>& items) {
   learn(head.salt);
   const ByteRange range{loaded.from + at, loaded.from + at + head.frame_bytes};
+  RARELY(head.record_bytes() > space_.rules().record_bytes_max, "N3: a frame that is too large");
   if (head.record_bytes() > space_.rules().record_bytes_max) {
     items.push_back({range, Item::Kind::set_aside, SetAsideReason::oversize, 0, 0});
     return;
@@ -234,6 +238,7 @@ Result<ScanStep> FrameScanner::pass_incomplete(const Loaded& loaded, const Frame
   if (!end) return end.error();
   const auto needed = head != nullptr ? head->frame_bytes : kFrameHeadBytes;
   if (*end >= loaded.from + needed) return ScanStep{loaded.from, ScanStep::End::more, 0};
+  RARELY(dead_below_fence(loaded.from), "N5: an unfinished frame below a fence");
   return begin_damage(loaded.from, dead_below_fence(loaded.from), true, memory, items);
 }
 
@@ -256,6 +261,7 @@ Result<ScanStep> FrameScanner::search(std::span<char> memory, std::vector<Item>&
     const auto passed = found->value_or(searched_to) - loaded->from;
     const auto holds = space_.still_holds(loaded->from, loaded->bytes.substr(0, passed));
     if (!holds) return holds.error();
+    RARELY(!*holds, "R9: bytes after damage were written to since they were read");
     if (!*holds) continue;
     damage_->searched_to = searched_to;
     if (*found) return set_aside_to(**found, items);
@@ -308,6 +314,7 @@ Result<FrameScanner::HeadAt> FrameScanner::head_in(const Loaded& loaded, std::si
 Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
                                         const FrameHead& head) {
   const auto known = knows(head.salt);
+  RARELY(known && !*known, "a frame in damage has the salt of no file that is known");
   if (!known || !*known) return known;
   const auto tail_at = at + head.frame_bytes - kFrameTailBytes;
   if (tail_at + kFrameTailBytes <= loaded.bytes.size()) {
@@ -321,7 +328,9 @@ Result<bool> FrameScanner::is_candidate(const Loaded& loaded, std::size_t at,
 
 ScanStep FrameScanner::set_aside_to(Position end, std::vector<Item>& items) {
   const ByteRange range{damage_->begin, end};
-  if (space_.rules().is_remnant(range.begin, range.end)) {
+  const bool is_remnant = space_.rules().is_remnant(range.begin, range.end);
+  RARELY(is_remnant, "the rest of a frame that was confirmed before");
+  if (is_remnant) {
     items.push_back({range, Item::Kind::nothing, SetAsideReason::none, 0, 0});
   } else {
     items.push_back({range, Item::Kind::set_aside, damage_->reason, 0, 0});

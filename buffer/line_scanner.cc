@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "buffer/base/rarely.h"
 #include "buffer/nuls.h"
 
 namespace punchline {
@@ -81,6 +82,7 @@ Result<ScanStep> LineScanner::step(Position from, Position until, std::span<char
   const auto covered = decode_lines(space_.rules(), from, bytes, until, items_max, items);
   if (covered > 0) {
     const auto holds = space_.still_holds(from, bytes.first(covered));
+    RARELY(holds && !*holds, "R9: lines were written to since they were read");
     if (!holds || !*holds) items.resize(first);
     if (!holds) return holds.error();
     return ScanStep{*holds ? from + covered : from, ScanStep::End::more, 0};
@@ -106,6 +108,7 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
       // that could be such a record is read again from its beginning if nothing follows it. So are
       // NULs at the end, since their producer may write into them.
       const bool may_be_taken_back = range.end == known_until && range.size() <= memory_bytes();
+      RARELY(may_be_taken_back, "a long line may be taken back by its writer");
       if (may_be_taken_back || step.room_bytes > 0) long_.reset();
       return step;
     }
@@ -114,7 +117,8 @@ Result<ScanStep> LineScanner::continue_long(Position until, std::span<char> memo
     const auto line = *std::exchange(long_, std::nullopt);
     const auto holds = still_holds(line);
     if (!holds) return holds.error();
-    if (!*holds) return ScanStep{from, ScanStep::End::more, 0};  // written to since it was read
+    RARELY(!*holds, "R9: a long line was written to since it was read");
+    if (!*holds) return ScanStep{from, ScanStep::End::more, 0};
     const auto item = verdict(line.shape);
     if (!item) return item.error();
     if (item->kind != Item::Kind::record) {
@@ -165,6 +169,7 @@ Result<bool> LineScanner::skip_hole() {
 Result<bool> LineScanner::still_holds(const LongLine& line) {
   const auto nul = space_.still_nul(line.nuls);
   if (!nul || !*nul || !line.has_more_nuls) return nul;
+  RARELY(true, "a long line has several runs of NULs");
   const auto has = has_newline({line.nuls.end, line.shape.range.end - 1});
   if (!has) return has.error();
   return !*has;

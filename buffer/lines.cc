@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "buffer/base/rarely.h"
 #include "buffer/nuls.h"
 
 namespace punchline {
@@ -47,6 +48,7 @@ std::span<const Position> fences_in(const ReadRules& rules, ByteRange line) {
 }
 
 Item classify_before(Position fence, const LineShape& shape) {
+  RARELY(true, "R2: a line is read as two at a fence");
   const ByteRange range{shape.range.begin, fence};
   if (shape.leading_nuls < range.size()) {
     return {range, Item::Kind::set_aside, SetAsideReason::torn, 0, 0};
@@ -59,16 +61,22 @@ Item classify(const ReadRules& rules, const LineShape& shape) {
   const auto set_aside = [&](SetAsideReason reason) {
     return Item{shape.range, Item::Kind::set_aside, reason, 0, 0};
   };
-  if (!shape.has_text) return nothing_in(shape.range, shape.leading_nuls);                     // R1
-  if (!fences_in(rules, shape.range).empty()) return set_aside(SetAsideReason::spans_fence);  // R2
+  if (!shape.has_text) return nothing_in(shape.range, shape.leading_nuls);  // R1
+  const bool spans_fence = !fences_in(rules, shape.range).empty();
+  RARELY(spans_fence, "R2: a line spans a fence");
+  if (spans_fence) return set_aside(SetAsideReason::spans_fence);  // R2
   const bool careful = shape.range.begin < rules.careful_until();
   const auto text = shape.range.begin + shape.leading_nuls;
   if (careful && shape.leading_nuls > 0 && rules.is_remnant(text, shape.range.end)) {
+    RARELY(true, "R3: the rest of a line that was confirmed before");
     return {shape.range, Item::Kind::nothing, SetAsideReason::none, 0, 0};  // R3, freed before
   }
-  if (careful && shape.has_nul) return set_aside(SetAsideReason::torn);                       // R3
+  RARELY(careful && shape.has_nul, "R3: a torn line");
+  if (careful && shape.has_nul) return set_aside(SetAsideReason::torn);  // R3
+  RARELY(!careful && shape.leading_nuls >= kGapBytesMin, "R4: a line after a gap");
   if (!careful && shape.leading_nuls >= kGapBytesMin) return set_aside(SetAsideReason::gap);  // R4
   const auto payload_bytes = shape.range.size() - 1;
+  RARELY(payload_bytes > rules.record_bytes_max, "R5: a line that is too long");
   if (payload_bytes > rules.record_bytes_max) return set_aside(SetAsideReason::oversize);  // R5
   return {shape.range, Item::Kind::record, SetAsideReason::none, 0,
           static_cast<std::uint32_t>(payload_bytes)};  // R6

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "buffer/base/rarely.h"
 #include "buffer/collapser.h"
 #include "buffer/scanner.h"
 #include "buffer/stored_state.h"
@@ -60,6 +61,7 @@ Status Start::begin(const std::optional<std::string>& bytes) {
     case Decoded::newer_version:
       return newer_version(file_);
     case Decoded::damaged:
+      RARELY(true, "a start finds a damaged state");
       begin_anew(Origin::damaged, "the state attribute does not check");
       return fence_and_close();
     case Decoded::ok:
@@ -78,6 +80,7 @@ Status Start::without_state() {
   const auto facts = file_.facts();
   if (!facts) return facts.error();
   report_.origin = judge_without_state(facts->birth_ns, attributes_.supported(), facts_);
+  RARELY(report_.origin == Origin::unknown, "a start finds no state, and an old file");
   attributes_.change().uuid = facts_.fresh_uuid;
   attributes_.change().identity = fold_identity(facts->inode, facts->birth_ns);
   if (!attributes_.supported()) {
@@ -99,6 +102,8 @@ Status Start::with_state(State found) {
   attributes_.adopt(found);
   if (settled->bytes > 0) attributes_.change();  // the base
   const auto front = front_at_start(found, facts_);
+  RARELY(front < found.front && found.boot != facts_.boot, "a boot takes the front back");
+  RARELY(front < found.front && found.boot == facts_.boot, "a forced fence takes the front back");
   if (front < found.front) {
     report_.taken_back_bytes = found.front - front;
     attributes_.take_front_back(front);
@@ -118,6 +123,9 @@ Status Start::judge_found(const State& found, bool is_torn_collapse) {
       judge({found, identity, found.base + facts->size, *begins, is_torn_collapse}, facts_);
   report_.origin = judged.origin;
   report_.lost_bytes = judged.lost_bytes;
+  RARELY(judged.origin == Origin::copied, "a start finds a copy");
+  RARELY(judged.origin == Origin::truncated, "a start finds a truncated file");
+  RARELY(judged.origin == Origin::damaged, "a start finds a collapse that cannot be finished");
   if (judged.origin == Origin::resumed) {
     attributes_.drop_passed_fences();
     if (const auto settled = settle_format(); !settled) return settled;
@@ -165,6 +173,8 @@ Status Start::fence_and_close() {
   State& changed = attributes_.change();
   if (fences_stored) changed.boot = facts_.boot;
   const auto stored = attributes_.store();
+  RARELY(!fences_stored, "a start cannot store its fence");
+  RARELY(fences_stored && !stored, "a start cannot store its state");
   if (const auto is_fine = but_for_room(stored); !is_fine) return is_fine;
   if (!fences_stored || !stored) {
     report_.warnings.push_back("the disk is full: the state could not be written, trying again");
@@ -204,6 +214,7 @@ Status Start::close_tail() {
   if (!unfinished) return unfinished.error();
   if (!*unfinished) return {};
   const auto alone = file_.nobody_writes();
+  RARELY(!alone || !*alone, "a start leaves an unfinished line open, since others write");
   if (!alone || !*alone) {
     report_.warnings.push_back(
         "the last line is unfinished and a producer may still have the file open: when it is "
@@ -216,6 +227,7 @@ Status Start::close_tail() {
   const bool no_room =
       !closed && (closed.error().kind() == ErrorKind::no_space || closed.error().code() == EFBIG);
   if (!closed && !no_room) return closed.error();
+  RARELY(no_room, "a start cannot close an unfinished line for want of room");
   report_.tail_closed = closed.ok();
   return {};
 }

@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "buffer/base/rarely.h"
+
 namespace punchline {
 namespace {
 
@@ -20,6 +22,7 @@ Result<Position> record_end(Space& space, const State& state, Position end) {
   const std::string_view text(memory.data(), *read);
   const bool is_frames = state.format == Format::frames;
   const auto last = is_frames ? text.find_last_not_of('\0') : text.rfind('\n');
+  RARELY(last == std::string_view::npos, "no record ends in the last 64 KiB at a sync");
   if (last == std::string_view::npos) return std::max(state.synced, state.front);
   return end - bytes + last + 1;
 }
@@ -39,6 +42,7 @@ Status sync_buffer(Space& space, Attributes& attributes) {
     return synced;
   }
   if (state.sync_failed && state.front < space.rules().careful_until()) return {};
+  RARELY(state.sync_failed, "a failed sync is over, the front is past its fence");
   if (state.sync_failed) attributes.change().sync_failed = false;
   if (state.synced == *at) return {};
   attributes.change().synced = *at;
@@ -46,6 +50,7 @@ Status sync_buffer(Space& space, Attributes& attributes) {
 }
 
 void distrust(Space& space, Attributes& attributes) {
+  RARELY(true, "EIO: a fence is set, and what was synced is not believed");
   if (const auto at = space.settled_end()) attributes.add_fence(*at);
   attributes.change().sync_failed = true;
   (void)attributes.store();  // needs_store() has it tried again

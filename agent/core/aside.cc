@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "buffer/base/rarely.h"
+
 namespace punchline {
 
 Aside::Aside(Parts parts, std::string topic, std::uint32_t owner)
@@ -81,6 +83,7 @@ void Aside::look_again(TimePoint now) {
   while (again_.has_item(range.end)) {
     const auto& item = again_.item();
     const bool wanted = item.kind == Item::Kind::set_aside && !parts_.ledger.is_done(item.range);
+    RARELY(wanted, "a stretch that was overlooked is taken");
     if (wanted && !quarantine_.take(item)) break;
     again_.skip();
   }

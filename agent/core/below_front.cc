@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "buffer/base/counted.h"
+#include "buffer/base/rarely.h"
 
 namespace punchline {
 namespace {
@@ -37,6 +38,7 @@ void BelowFront::look(TimePoint now) {
     if (space_.format() == Format::frames) {
       take_stretch(stray);
     } else if (!parts_.aside.take_stray(stray.range)) {
+      RARELY(true, "a stray waits until the quarantine has room");
       return;  // again when there is room
     }
     parts_.checkpoint.note_gap();
@@ -47,6 +49,7 @@ void BelowFront::look(TimePoint now) {
 // Bytes that are no frame, beside one that is on its way, may be a part of a frame that was written
 // over that one. They are left to a later look.
 void BelowFront::take_stretch(const Stray& stray) {
+  RARELY(!stray.ended && frames_.has_beside(stray.range), "strays beside a frame on its way wait");
   if (!stray.ended && frames_.has_beside(stray.range)) return;
   strays().note(stray.range);
   if (stray.ended) return frames_.add(stray.range);
@@ -102,6 +105,7 @@ bool BelowFront::pass_item(ByteRange stretch, TimePoint now) {
 // and what is beside it, is looked for again.
 bool BelowFront::pass_no_frame(ByteRange range) {
   if (frames_.is_settled(range)) return parts_.aside.take_stray(range);
+  RARELY(true, "bytes below the front are no frame any more");
   strays().forget(range);
   return true;
 }
@@ -123,6 +127,8 @@ void BelowFront::take_frame(const StrayFrames::Offered& frame, const Delivery& d
   const bool is_sent = has_arrived && strays().checksum_of(range) == frame.checksum;
   const bool is_refused =
       delivery.outcome == Outcome::refused && !frames_.refused(range, delivery.alone);
+  RARELY(has_arrived && !is_sent, "another frame took the place of one that was on its way");
+  RARELY(is_refused, "a frame below the front is refused again and again");
   if (is_sent) parts_.freer.settle_stray(range, frame.checksum, now);
   if (is_sent || (is_refused && parts_.aside.take_stray(range))) return frames_.pass(range);
   frames_.add(range);
@@ -137,6 +143,7 @@ void BelowFront::look_at_waiting(TimePoint now) {
 
 // Nobody knows how far the producer went on from there.
 void BelowFront::tell_of_overwriting(ByteRange range, TimePoint now) {
+  RARELY(true, "B6: what waits is written over");
   parts_.losses.add(LossReason::overwritten, 0, range.size());
   if (now < overwriting_told_ + kOverwritingToldDelay) return;
   overwriting_told_ = now;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "buffer/base/rarely.h"
+
 namespace punchline {
 namespace {
 
@@ -42,6 +44,8 @@ void Dropper::drop_item(const Item& item, TimePoint now) {
   auto& judge = parts_.refusals.judge();
   const bool is_unjudged = judge.holds(range) && parts_.lanes.in_flight() == 0;
   if (!is_unjudged && (feeder.is_settled(range) || !feeder.may_give_up(pass_.record()))) return;
+  RARELY(is_unjudged, "a refused record that waits for its verdict is dropped");
+  RARELY(range.begin >= parts_.ledger.read_to(), "a record that was never read is dropped");
   judge.forget(range);
   if (range.begin >= parts_.ledger.read_to()) feeder.count_read(range, 1);
   over_bytes_ -= std::min(over_bytes_, range.size());

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "buffer/base/counted.h"
+#include "buffer/base/rarely.h"
 
 namespace punchline {
 namespace {
@@ -164,9 +165,11 @@ void Feeder::tell_of_partial_line(TimePoint now) {
 // where a fence was.
 Result<Pass::Fill> Feeder::fill(Pass& pass, Position until) {
   if (!pass.has_item(until)) {
+    RARELY(pass.at() < parts_.ledger.front(), "a pass is below the front");
     if (pass.at() < parts_.ledger.front()) pass.restart(parts_.ledger.front());
     const auto begins = parts_.checkpoint.space().may_begin_at(pass.at());
     if (!begins) return begins.error();
+    RARELY(!*begins, "B5: no line begins where one did");
     if (!*begins) parts_.shrink.set_shrunk();
     if (parts_.shrink.has_shrunk()) return Pass::Fill::moved;
   }
@@ -233,6 +236,7 @@ bool Feeder::leave_behind(std::size_t lane, TimePoint now) {
   const auto& at = lanes[lane];
   if (at.in_flight == 0 || at.silent_since + kFullLanePatience > now) return false;
   if (!lanes.any_reported_since(now - kFullLanePatience) && !lanes.any_idle()) return false;
+  RARELY(true, "a full lane that hears nothing is left behind");
   lanes.leave_behind(lane, main_.at(), now);
   end_own_pass(lane);
   return true;
@@ -273,6 +277,7 @@ Feeder::Fed Feeder::catch_up(std::size_t lane, TimePoint now) {
     return Fed::waiting;
   }
   if (*filled == Pass::Fill::no_memory) {
+    RARELY(true, "a lane that lags gets the last chunk of memory");
     main_.drop();  // it waits for this lane anyway, and may hold the last chunk there is
     return Fed::waiting;
   }
@@ -361,6 +366,7 @@ void Feeder::count_found(std::span<const Record> sent) {
   if (ledger.aside().empty()) return;
   for (const auto& record : sent) {
     if (!ledger.aside().find(record.range().begin)) continue;
+    RARELY(true, "a record is found where something was set aside");
     ledger.take_back(record.range());
     parts_.gauges.count_again(record.range());
   }

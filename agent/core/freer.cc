@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "buffer/base/rarely.h"
+
 namespace punchline {
 namespace {
 
@@ -147,6 +149,7 @@ void Freer::store_front(TimePoint now, Troubles& troubles) {
   }
   if (now < store_due_) return;
   const auto stored = checkpoint_.store();
+  RARELY(!stored, "the state cannot be stored");
   store_due_ = stored ? TimePoint::max() : now + limits_.retry_delay;
   if (!stored) {
     troubles.push_back(Trouble::of(stored.error()));
@@ -163,6 +166,8 @@ void Freer::free_blocks(TimePoint now, Reclaim::Least least, std::size_t punches
   punch_all(punches, now, troubles);
   free_from_bytes_ = reclaim_.unfreed_bytes() + limits_.free_bytes_min;
   if (!punch_failed_ && punches.size() >= punches_max) free_due_ = std::min(free_due_, now);
+  RARELY(view.free_from > 0, "what is below the end of a collapse is not freed yet");
+  RARELY(view.hold_below, "strays below the front hold back freeing");
   if (view.hold_strays) sync_for_strays(now);
   const bool held = view.free_from > 0 || view.hold_below || view.hold_strays;
   if (held) free_due_ = std::min(free_due_, now + limits_.retry_delay);
@@ -183,11 +188,13 @@ void Freer::punch_all(const std::vector<Reclaim::Punch>& punches, TimePoint now,
     if (punched) continue;
     punch_failed_ = true;
     free_due_ = now + limits_.retry_delay;
+    RARELY(!each.in_band, "a punch of whole blocks fails");
     if (punched.error().kind() == ErrorKind::no_space && ++refused == tried)
       no_room_ = punched.error();
     if (!each.in_band || refused == kRefusalsPerPlan) break;
   }
   if (refused < tried) no_room_.reset();
+  RARELY(no_room_.has_value(), "a full disk refuses every punch");
 }
 
 bool Freer::is_worth_reserve(Worth worth) const {
@@ -201,12 +208,14 @@ void Freer::free_by_reserve(TimePoint now, Worth worth, Troubles& troubles) {
   if (!no_room_ || !is_worth_reserve(worth)) return;
   if (has_reserve_) reserve_due_ = now;
   if (std::exchange(has_reserve_, false) && reserve_->give_up()) {
+    RARELY(true, "F3: the reserve is given up");
     std::erase_if(troubles, [](const auto& trouble) { return trouble.is_no_space; });
     store_due_ = now;
     store_front(now, troubles);
     free_blocks(now, {}, limits_.punches_per_turn_max, troubles);
   }
   is_stuck_ = no_room_.has_value();
+  RARELY(is_stuck_, "F4: no reserve helps");
 }
 
 void Freer::take_reserve(TimePoint now) {
@@ -226,9 +235,11 @@ Position Freer::free_from() const {
 
 Status Freer::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   if (punch.in_band && !punch.stray && strays_.crosses(punch.settled)) {
+    RARELY(true, "a range that is done is written across, and not freed");
     return Error(ErrorKind::busy, 0, space_.path() + ": written across");
   }
   if (punch.stray && strays_.was_written_since(punch.settled)) {
+    RARELY(true, "a stray was written to since it was copied");
     free_due_ = TimePoint::min();  // the rest of it, by another plan
     return {};
   }
@@ -240,6 +251,7 @@ Status Freer::punch(const Reclaim::Punch& punch, Troubles& troubles) {
   }
   const bool no_space = freed.error().kind() == ErrorKind::no_space;
   if (!no_space || !punch.in_band) troubles.push_back(Trouble::of(freed.error()));
+  RARELY(freed.error().kind() == ErrorKind::io, "a punch fails with EIO");
   if (freed.error().kind() == ErrorKind::io) checkpoint_.distrust();
   return freed;
 }
@@ -253,6 +265,7 @@ void Freer::forget_ranges(TimePoint now, Troubles& troubles) {
     if (remembered.size() == limits_.ranges_max / 4 + 1) break;
     if (reclaim_.is_freed({begin, end})) remembered.push_back({begin, end});
   }
+  RARELY(!remembered.empty(), "ranges that are done are forgotten, there are too many");
   for (const auto& range : remembered)
     ledger_.forget(range);
 }
@@ -284,7 +297,9 @@ void Freer::collapse(TimePoint now, Troubles& troubles) {
   // on.
   if (ledger_.has_room_above()) return;
   collapse_waits_ = !all_read_;
+  RARELY(collapse_waits_, "a collapse waits until all is read");
   if (collapse_waits_) return;
+  RARELY(!strays_.is_clean_below(), "a collapse waits for strays");
   if (!strays_.is_clean_below()) {  // what was written there would be zeroed
     collapse_due_ = now + limits_.collapse_delay;
     return;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "buffer/base/rarely.h"
 #include "buffer/crc32c.h"
 #include "buffer/lines.h"
 
@@ -32,6 +33,7 @@ void KnownStrays::collapsed() {
 bool KnownStrays::crosses(ByteRange done) {
   const bool is_crossed = is_crossed_at(done);
   is_crossed_ = is_crossed_ || is_crossed;
+  RARELY(is_crossed, "B5: a line goes across a range that is done");
   return is_crossed;
 }
 
@@ -70,6 +72,7 @@ Status KnownStrays::find_below(std::size_t found_max, std::vector<Stray>& found)
     if (const auto kept = leave_overwritten(left); !kept) return kept.error();
     leave_reached(found, left);
     has_left = left.bytes() > left_before;
+    RARELY(has_left, "B2, B3: a writer went on from clean bytes into bytes that are done");
     if (const auto first = left.first()) below.begin = std::min(below.begin, first->begin);
   }
   for (auto& stray : found) {
@@ -133,6 +136,7 @@ Status KnownStrays::leave_overwritten(IntervalSet& left) {
   const auto changed = kept_.overwritten(space_);
   if (!changed) return changed.error();
   if (changed->empty()) return {};
+  RARELY(true, "B2: bytes that are kept below the front were written over");
   const auto all = cover(changed->front(), changed->back());
   leave_unfreed(all);
   left.insert(all);
@@ -183,6 +187,7 @@ bool KnownStrays::was_written_since(ByteRange given_back) {
     const bool is_same = checksum_of(range) == checksum;
     at = is_same ? std::next(at) : settled_.erase(at);
     if (is_same) continue;
+    RARELY(true, "a stray that waited to be zeroed was written over");
     was_written = true;
     reclaim_.take_back(range);
     forget(range);

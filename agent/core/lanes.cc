@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "buffer/base/rarely.h"
 #include "sinks/kafka_outcome.h"
 
 namespace punchline {
@@ -90,7 +91,9 @@ void Lanes::note(Lane& lane, const Delivery& delivery) {
       first ? delivery.range.begin : std::min(lane.suspects.begin, delivery.range.begin),
       std::max(lane.suspects.end, delivery.range.end)};
   if (!delivery.alone) return;
+  RARELY(is_certain_refusal(delivery.code), "a record is refused for certain");
   if (std::exchange(lane.suspect, delivery.range.begin) != lane.suspect) lane.refusals = 0;
+  RARELY(lane.refusals + 1 == kRefusalsMax, "a record is refused alone for the last time");
   lane.refusals = is_certain_refusal(delivery.code) ? kRefusalsMax : lane.refusals + 1;
 }
 
@@ -112,6 +115,8 @@ void Lanes::forgive(std::size_t lane, TimePoint now) {
 bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
   auto& at = lanes_[lane];
   if (at.in_flight == 0 || at.epoch == epoch) return false;
+  RARELY(at.is_settling(), "a client is lost while a lane settles");
+  RARELY(!at.suspects.empty(), "a client is lost while a suspect is sought");
   in_flight_ -= at.in_flight;
   at.in_flight = 0;
   fall_behind(at, front, due_of(at.state));

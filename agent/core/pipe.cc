@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "buffer/base/rarely.h"
 #include "buffer/cluster_note.h"
 
 namespace punchline {
@@ -96,6 +97,7 @@ void Pipe::lose_in_flight() {
 Pipe::Fed Pipe::feed(TimePoint now) {
   if (truncation_.look_when_due(now) || !spread_.stands(now)) return feeder_.wait();
   if (freer_.must_pause()) {
+    RARELY(true, "offering pauses until freeing has caught up");
     // Freeing may wait for what is below the front.
     if (!is_refused() && outlet_.is_open(now)) below_.feed(now);
     return feeder_.wait();
@@ -139,6 +141,7 @@ void Pipe::settle(TimePoint now) {
     gauges_.say(trouble, now);
   if (const auto* no_room = freer_.no_room())
     gauges_.say_no_room(*no_room, freer_.unfreed_bytes(), now);
+  RARELY(parts_.checkpoint.lost_place(), "a collapse leaves a file whose offsets mean nothing");
   if (parts_.checkpoint.lost_place() || freer_.strays().is_crossed()) shrink_.set_shrunk();
   if (space_.base() > base) {
     feeder_.collapsed();

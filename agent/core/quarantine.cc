@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "buffer/base/rarely.h"
 #include "buffer/crc32c.h"
 #include "buffer/lines.h"
 #include "buffer/nuls.h"
@@ -61,6 +62,8 @@ bool Quarantine::take(const Item& item, std::optional<QuarantineLabel::Refusal> 
   }
   if (store_ == nullptr) return false;
   if (waiting_.size() == kWaitingMax) {
+    RARELY(!refusal, "the quarantine overlooks a stretch, too many wait");
+    RARELY(refusal.has_value(), "a refused record waits until the quarantine has room");
     if (!refusal) overlook(item.range);
     return false;
   }
@@ -109,6 +112,7 @@ Quarantine::Settled Quarantine::settle(TimePoint now) {
   if (!settled.moved.empty()) {
     const auto synced = store_->sync();
     sync_delay_ = synced ? Duration{} : std::clamp(2 * sync_delay_, kRetryDelay, kSyncDelayMax);
+    RARELY(!synced, "Q2: copies that were not synced are made again");
     if (!synced) {
       settled.trouble = synced.error();
       settled.moved.clear();
@@ -173,10 +177,12 @@ Result<std::uint64_t> Quarantine::copy(const Waiting& entry, Settled& settled,
   const auto& bytes = content->bytes;
   const auto checksum = crc32c(bytes);
   if (entry.checksum && *entry.checksum != checksum) {
+    RARELY(true, "a stray was written over before it was copied");
     settled.changed.push_back(entry.range);
     return 0;
   }
   if (bytes.empty()) {
+    RARELY(true, "a stretch is too large for a copy, or empty");
     too_large.push_back(entry.range);
     return 0;
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/core/lanes.h"
+#include "buffer/base/rarely.h"
 
 namespace punchline {
 
@@ -22,6 +23,7 @@ RefusalJudge::Heard RefusalJudge::arrived(ByteRange range, std::size_t records, 
     return Heard::nothing;
   }
   const bool is_theirs = records_.holds(range);
+  RARELY(!is_theirs, "refused records are condemned, since others arrive");
   is_theirs ? records_.acquit() : records_.condemn();
   is_told_ = blames_topic_ = false;
   backoff_.reset();
@@ -33,6 +35,7 @@ bool RefusalJudge::judge_by_rate() {
   if (records_.count() == 0) return false;
   const bool may_be_theirs = rate_.any_arrived() || records_.all_for_size();
   if (!may_be_theirs || !rate_.may_refuse(records_.count())) return true;
+  RARELY(true, "refused records are condemned by their rate");
   records_.condemn();
   return false;
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "buffer/base/rarely.h"
 #include "sinks/kafka_outcome.h"
 
 namespace punchline {
@@ -23,6 +24,7 @@ bool Refusals::note(const Delivery& refused, TimePoint now) {
 bool Refusals::is_fault_of_clock(const Delivery& refused) {
   const bool is_given = parts_.space.format() != Format::lines;
   if (is_given || !is_refusal_of_time(refused.code)) return false;
+  RARELY(true, "the topic refuses the time of now");
   if (judge_.blame_clock()) {
     parts_.log.error(
         "{}: topic {} refuses the time of now, which lines are sent with ({}): the clock of this "
@@ -39,6 +41,7 @@ bool Refusals::retime(const Delivery& refused) {
   if (config_.timestamps == Timestamps::as_given || !is_refusal_of_time(refused.code)) return false;
   if (parts_.space.format() != Format::frames) return false;
   if (!parts_.envelope.retimed().add(refused.range, parts_.ledger.front())) return false;
+  RARELY(true, "a record is sent again with the time of now");
   if (!std::exchange(retiming_told_, true)) {
     parts_.log.warning("{}: topic {} refuses the time of the record at position {}: it and others "
                        "like it are sent with the time of now, their own in the header {}",
@@ -53,6 +56,7 @@ void Refusals::note_arrival(const Delivery& arrived, TimePoint now) {
   const auto from = judge_.unjudged() > 0 ? judge_.first_unjudged().range.begin : Position(0);
   const auto heard = judge_.arrived(arrived.range, arrived.records, lanes.lagging() > 0);
   if (heard != RefusalJudge::Heard::acquitted) return;
+  RARELY(true, "a topic takes what it has refused");
   for (std::size_t lane = 0; lane < lanes.count(); ++lane)
     lanes.leave_behind(lane, from, now);
 }
@@ -72,6 +76,7 @@ bool Refusals::judge_at_end(TimePoint now) {
 
 void Refusals::blame_topic(TimePoint now) {
   if (!judge_.blame(now)) return;
+  RARELY(true, "a topic is blamed for refusals");
   parts_.log.error(
       "{}: topic {} refuses each record it is given, {} so far ({}): taken for a fault of its "
       "settings, nothing {}of that is set aside; trying again until it takes them",
@@ -82,6 +87,7 @@ void Refusals::blame_topic(TimePoint now) {
 void Refusals::settle() {
   for (; judge_.has_condemned(); judge_.pop_condemned()) {
     const auto [range, partition, code] = judge_.first_condemned();
+    RARELY(parts_.ledger.is_done(range), "a condemned record was delivered meanwhile");
     if (parts_.ledger.is_done(range)) continue;
     if (!parts_.aside.take_refused(range, {partition, code, kafka_code_name(code)})) return;
   }

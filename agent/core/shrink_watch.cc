@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "buffer/base/rarely.h"
 #include "buffer/lines.h"
 #include "buffer/nuls.h"
 
@@ -27,6 +28,8 @@ void ShrinkWatch::look(const Known& known) {
   if (!begins) return;
   const auto end_before = std::max(end_seen_, known.read_to);
   has_shrunk_ = *end < end_before || !*begins;
+  RARELY(*end < end_before, "the file is shorter than it was");
+  RARELY(*end >= end_before && !*begins, "the file was truncated, and has grown again");
   if (has_shrunk_) {
     is_untold_ = true;
     is_at_most_ = *end >= end_before;
@@ -48,6 +51,8 @@ bool ShrinkWatch::may_end_with_room(Position end) {
 bool ShrinkWatch::is_settled(std::uint64_t in_flight, TimePoint now) {
   if (!has_shrunk_) return false;
   if (!shrunk_at_) shrunk_at_ = now;
+  RARELY(in_flight > 0 && now >= *shrunk_at_ + kReportsWaitedFor,
+         "a truncated file does not wait for its reports any more");
   return in_flight == 0 || now >= *shrunk_at_ + kReportsWaitedFor;
 }
 

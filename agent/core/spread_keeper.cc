@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "buffer/base/counted.h"
+#include "buffer/base/rarely.h"
 #include "buffer/space.h"
 
 namespace punchline {
@@ -20,12 +21,17 @@ bool SpreadKeeper::stands(TimePoint now) {
   const auto told = parts_.outlet.partitions_told();
   if (told == lanes.count() && !parts_.partitions.is_old()) return true;
   const bool may_wait = lanes.count() > 0 && told >= lanes.count();
+  RARELY(may_wait && waits_by_old(), "a new spread waits for records of the old one");
   if (may_wait && waits_by_old()) return true;
   // A partition that answers nothing would hold up all others, so they go on by the old spread.
-  if (lanes.in_flight() > 0) return may_wait && lanes.silent_since(now - kSilenceMax) > 0;
+  const bool is_silent = may_wait && lanes.silent_since(now - kSilenceMax) > 0;
+  RARELY(is_silent, "a silent partition does not hold up the others: the old spread goes on");
+  if (lanes.in_flight() > 0) return is_silent;
   const auto wanted = parts_.partitions.wanted(told);
   const auto spread = lanes.count() == 0 ? first(wanted) : wanted;
   if (lanes.count() > 0 && !finishes_old(wanted, now)) return false;
+  RARELY(lanes.count() > 0 && spread.partitions > lanes.count(), "partitions were added");
+  RARELY(lanes.count() == 0 && spread != wanted, "a start goes on by the spread of an earlier run");
   const std::size_t count = spread.partitions;
   parts_.partitions.set(spread, wanted);
   parts_.envelope.set_keys(spread.key_rule == wanted.key_rule ? parts_.keys : parts_.old_keys);

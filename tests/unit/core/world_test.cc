@@ -11,6 +11,7 @@
 #include <random>
 #include <string>
 
+#include "buffer/base/rarely.h"
 #include "tests/support/catch.h"
 #include "tests/support/seed.h"
 
@@ -353,4 +354,6 @@ TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
     Life(seed, Life::Producers::of_all_kinds).live(120);
   }
   std::printf("histories %llu\n", static_cast<unsigned long long>(lives));
+  for (const auto& branch : rare_branches())
+    std::printf("rare %llu %s\n", static_cast<unsigned long long>(branch.times), branch.text);
 }
