@@ -28,8 +28,9 @@ namespace {
 class Life {
  public:
   enum class Producers : std::uint8_t { that_append, of_all_kinds };
-  Life(std::uint32_t seed, Producers producers)
-      : random_(seed), world_(1 + static_cast<std::int32_t>(random_() % 5), seed) {
+  enum class Partitions : std::uint8_t { that_answer, that_fall_silent };
+  Life(std::uint32_t seed, Producers producers, Partitions partitions = Partitions::that_answer)
+      : random_(seed), silence_(seed), world_(1 + static_cast<std::int32_t>(random_() % 5), seed) {
     world_.config.stripe_bytes = 16U << (random_() % 10);
     world_.config.record_bytes_max = 4000;
     world_.limits.free_bytes_min = 1U << (6 + random_() % 8);
@@ -39,7 +40,8 @@ class Life {
     world_.limits.collapse_retry_delay = std::chrono::seconds(1);
     world_.config.drain_rate = random_() % 8 == 0 ? 20'000 + random_() % 1'000'000 : 0;
     if (seed % 4 == 3) world_.config.order = Order::relaxed;
-    grows_ = seed % 6 == 5;
+    falls_silent_ = partitions == Partitions::that_fall_silent;
+    grows_ = seed % 6 == 5 || falls_silent_;
     if (seed % 5 == 2) world_.own_offset = true;
     if (producers == Producers::of_all_kinds) grow_ahead_or_start_over(seed);
     is_small_ = seed % 5 == 4 && !starts_over_ && world_.room_bytes == 0;
@@ -79,6 +81,7 @@ class Life {
     world_.store.fails_add = world_.store.fails_sync = false;
     world_.sink.moods.fail_percent = 0;
     world_.sink.moods.epoch_percent = 0;
+    world_.sink.mute.clear();
     world_.advance(std::chrono::seconds(20));
     world_.drain();
     let_seconds_pass(10);  // in which what was written below the front is found
@@ -109,6 +112,7 @@ class Life {
   }
 
   void act() {
+    if (falls_silent_ && silence_() % 8 == 0) change_silence();
     if (starts_over_ && random_() % 8 == 0) return write_below();
     if (world_.room_bytes > 0 && random_() % 16 == 0) {
       return world_.append_behind_room("record " + std::to_string(next_++));
@@ -147,6 +151,20 @@ class Life {
         world_.turn(1 + static_cast<int>(random_() % 30));
         world_.check_honest();
     }
+  }
+
+  // One partition answers nothing for a while, or all do again. Seconds pass, so that the agent
+  // sees it.
+  void change_silence() {
+    auto& mute = world_.sink.mute;
+    if (!mute.empty() && silence_() % 2 == 0) {
+      mute.clear();
+    } else {
+      const auto count = static_cast<std::uint32_t>(world_.sink.partitions());
+      mute.insert(static_cast<std::int32_t>(silence_() % count));
+    }
+    if (world_.is_open() && silence_() % 2 == 0)
+      let_seconds_pass(1 + static_cast<int>(silence_() % 8));
   }
 
   // The producer goes on in its room between two pages of a read.
@@ -295,9 +313,11 @@ class Life {
   }
 
   std::mt19937 random_;
+  std::mt19937 silence_;  // apart, so that lives without it stay as they were
   World world_;
   bool grows_ = false;        // the topic gets more partitions
   bool starts_over_ = false;  // a producer begins at offset 0
+  bool falls_silent_ = false;
   bool is_small_ = false;     // the disk
   bool writes_while_read_ = false;
   int next_ = 0;
@@ -305,12 +325,13 @@ class Life {
 };
 
 // One alone where the seed is given.
-void play_lives(Life::Producers producers, std::uint32_t first, int lives) {
+void play_lives(Life::Producers producers, std::uint32_t first, int lives,
+                Life::Partitions partitions = Life::Partitions::that_answer) {
   if (is_seed_given()) lives = 1;
   for (int i = 0; i < lives; ++i) {
     const auto seed = first + static_cast<std::uint32_t>(i);
     INFO("again with PUNCHLINE_SEED=" << seed);
-    Life(seed, producers).live(120);
+    Life(seed, producers, partitions).live(120);
   }
 }
 
@@ -323,6 +344,11 @@ TEST_CASE("random lives: nothing is lost, invented, out of order or freed early"
 // One makes room ahead, or one begins at offset 0.
 TEST_CASE("random lives: the same with producers that do not append") {
   play_lives(Life::Producers::of_all_kinds, static_cast<std::uint32_t>(seed_of_run()), 100);
+}
+
+TEST_CASE("random lives: the same with partitions that fall silent, and others that are added") {
+  play_lives(Life::Producers::that_append, static_cast<std::uint32_t>(seed_of_run()), 100,
+             Life::Partitions::that_fall_silent);
 }
 
 TEST_CASE("lives that have found a fault once, and must hold since") {
@@ -348,10 +374,11 @@ TEST_CASE("random lives for PUNCHLINE_SECONDS", "[.search]") {
   const auto until = began + std::chrono::seconds(std::strtoul(given, nullptr, 10));
   auto seed = static_cast<std::uint32_t>(seed_of_run());
   std::uint64_t lives = 0;
-  for (; Clock::now() < until; lives += 2, ++seed) {
+  for (; Clock::now() < until; lives += 3, ++seed) {
     INFO("again with PUNCHLINE_SEED=" << seed);
     Life(seed, Life::Producers::that_append).live(120);
     Life(seed, Life::Producers::of_all_kinds).live(120);
+    Life(seed, Life::Producers::that_append, Life::Partitions::that_fall_silent).live(120);
   }
   std::printf("histories %llu\n", static_cast<unsigned long long>(lives));
   for (const auto& branch : rare_branches())
