@@ -56,6 +56,9 @@ void ScriptedSink::report(std::int32_t partition, std::size_t count, Outcome out
     delivery.range = record->range();
     delivery.records = 1;
     delivery.payload_bytes = record->payload_bytes;
+    if (outcome == Outcome::persisted) {
+      delivery.offset = static_cast<std::int64_t>(lane.log.size() - count);
+    }
     if (!deliveries.empty() && deliveries.back().lane == delivery.lane &&
         deliveries.back().owner == delivery.owner && deliveries.back().outcome == outcome &&
         deliveries.back().range.end == delivery.range.begin) {

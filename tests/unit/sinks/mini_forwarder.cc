@@ -69,7 +69,8 @@ bool MiniForwarder::run_until(const Condition& done, std::chrono::milliseconds t
     turn();
     if (done()) return true;
     pollfd waits{sink_.wait_fd(), POLLIN, 0};
-    ::poll(&waits, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 1000)));
+    const auto patience = waits.fd < 0 ? 0 : std::min<std::int64_t>(left.count(), 1000);
+    ::poll(&waits, 1, static_cast<int>(patience));
   }
   return true;
 }
