@@ -205,11 +205,6 @@ void KafkaSink::close(Route& route) {
   wake_.wake();
 }
 
-std::uint64_t KafkaSink::epoch(Lane lane) const {
-  const LaneState* state = find(lane);
-  return state != nullptr ? state->epoch : 0;
-}
-
 std::size_t KafkaSink::outstanding() const {
   return local_.size() + main_.outstanding() + side_.outstanding();
 }
@@ -255,7 +250,7 @@ bool KafkaSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>& not
   if (!more) drained_ = now_;
   look_for_loss(notices);
   look_for_stalls(notices);
-  move_on(notices);
+  move_on(deliveries, notices);
   set_timer(more);
   return more;
 }

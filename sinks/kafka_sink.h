@@ -62,9 +62,8 @@ class KafkaSink final : public Sink {
   std::size_t offer(Lane lane, std::span<const Record> run) override;
   void set_time_of(TimeOf whose) override { time_of_ = whose; }
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
-  std::uint64_t epoch(Lane lane) const override;
   /// The number of client instances that were given up.
-  std::uint64_t losses() const override { return main_.epoch() + side_.epoch(); }
+  std::uint64_t losses() const override { return main_.losses() + side_.losses(); }
   std::string trouble() const override;
   bool is_up() const override { return !notices_.broker_away() && main_.start_failure().empty(); }
   bool is_missing(RouteId route) const override { return notices_.is_missing(route); }
@@ -100,7 +99,6 @@ class KafkaSink final : public Sink {
     LogMark mark;
     KafkaPlace place;
     std::int32_t former = -1;  // the leader that got the records in flight, if another leads now
-    std::uint64_t epoch = 0;
   };
   struct Route {
     std::string name;
@@ -153,8 +151,8 @@ class KafkaSink final : public Sink {
   bool is_stuck(const LaneState& lane) const;
   void condemn(KafkaSupervisor& client, std::int32_t code, const std::string& why,
                std::vector<Notice>& notices);
-  void move_on(std::vector<Notice>& notices);
-  void lose_lanes(bool aside);
+  void move_on(std::vector<Delivery>& deliveries, std::vector<Notice>& notices);
+  void lose_lanes(bool aside, std::vector<Delivery>& deliveries);
   void look_at_trial(std::vector<Notice>& notices);
   void set_timer(bool more);
 

@@ -183,14 +183,18 @@ void KafkaSink::condemn(KafkaSupervisor& client, std::int32_t code, const std::s
 }
 
 /// The lanes of the side client, or of the main one, have another client now.
-void KafkaSink::lose_lanes(bool aside) {
-  for (Route& route : routes_) {
+void KafkaSink::lose_lanes(bool aside, std::vector<Delivery>& deliveries) {
+  for (RouteId id = 0; id < routes_.size(); ++id) {
+    Route& route = routes_[id];
     if (!aside) route.closed_until = {};
-    for (LaneState& lane : route.lanes) {
+    for (std::size_t partition = 0; partition < route.lanes.size(); ++partition) {
+      LaneState& lane = route.lanes[partition];
       if (lane.aside != aside) continue;
       lane.mark.renew();
       lane.former = -1;
-      if (lane.window.records() != 0) ++lane.epoch;
+      if (lane.window.records() != 0) {
+        deliveries.push_back(lost({id, static_cast<std::int32_t>(partition)}));
+      }
       lane.window.reopen();
       choose_client(lane);
     }
@@ -215,16 +219,16 @@ void KafkaSink::look_at_trial(std::vector<Notice>& notices) {
                          ", trying again each few seconds"});
 }
 
-void KafkaSink::move_on(std::vector<Notice>& notices) {
+void KafkaSink::move_on(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) {
   const KafkaInstance* before = main_.reporting();
-  if (main_.advance(now_)) lose_lanes(false);
+  if (main_.advance(now_)) lose_lanes(false, deliveries);
   look_at_trial(notices);
   if (main_.reporting() != nullptr && main_.reporting() != before) look_at_ends();
   side_.want(std::any_of(routes_.begin(), routes_.end(), [](const Route& route) {
     return std::any_of(route.lanes.begin(), route.lanes.end(),
                        [](const LaneState& lane) { return lane.aside; });
   }));
-  if (side_.advance(now_)) lose_lanes(true);
+  if (side_.advance(now_)) lose_lanes(true, deliveries);
   const std::string& failure =
       main_.start_failure().empty() ? side_.start_failure() : main_.start_failure();
   if (failure != start_failure_told_ && !failure.empty()) {

@@ -109,7 +109,7 @@ bool KafkaSupervisor::advance(Time now) {
   bool changed = false;
   if (dying_ && (instance_->outstanding() == 0 || now >= retire_at_)) {
     retire();
-    ++epoch_;
+    ++gone_;
     changed = true;
   }
   if (!wanted_ && taking() != nullptr && instance_->outstanding() == 0) retire();

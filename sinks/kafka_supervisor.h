@@ -84,14 +84,15 @@ class KafkaSupervisor {
   void stop();
   /// Something was delivered, so the next loss counts as a first one again.
   void note_success() { losses_ = 0; }
-  /// Does what is due. True if the epoch has changed.
+  /// Does what is due. True if an instance is gone: what it has not reported nobody will report.
   bool advance(Time now);
   /// When advance() has to be called next, if nothing wakes us before.
   std::optional<Time> due() const;
   /// Why the last attempt to make an instance failed; empty if it did not.
   const std::string& start_failure() const { return start_failure_; }
 
-  std::uint64_t epoch() const { return epoch_; }
+  /// How many are gone so far.
+  std::uint64_t losses() const { return gone_; }
 
  private:
   bool lacks_one() const;
@@ -115,7 +116,7 @@ class KafkaSupervisor {
   Time retire_at_{};
   Time make_at_{};
   std::uint32_t losses_ = 0;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t gone_ = 0;
   std::string start_failure_;
 };
 

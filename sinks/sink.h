@@ -29,9 +29,11 @@ enum class Outcome : std::uint8_t {
   not_persisted,  ///< Certainly not there: send it again; that makes no duplicate.
   unknown,        ///< Perhaps there: send it again; that may make a duplicate.
   refused,        ///< Not there, and the destination objects to some record of this request.
+  lost,           ///< As `unknown`, for everything of the lane that was not reported before.
 };
 
-/// A report about a contiguous run of records of one lane.
+/// A report about a contiguous run of records of one lane. If they are `lost`, it is about whatever
+/// any owner has under way on the lane, and `lane` is all that it says.
 struct Delivery {
   Lane lane;
   std::uint32_t owner = 0;  ///< Chunk::owner of the records.
@@ -46,6 +48,14 @@ struct Delivery {
   std::uint32_t records = 0;
   std::uint64_t payload_bytes = 0;
 };
+
+/// The report that says that a lane was lost.
+inline Delivery lost(Lane lane) {
+  Delivery delivery;
+  delivery.lane = lane;
+  delivery.outcome = Outcome::lost;
+  return delivery;
+}
 
 /// Something an operator should know. Sinks do not log; the agent does.
 struct Notice {
@@ -89,11 +99,10 @@ enum class TimeOf : std::uint8_t {
 
 /// Where records go. One thread calls it; no call blocks.
 ///
-/// Life of a record: offer() takes it. After that either exactly one Delivery covers it, or the
-/// epoch of its lane changes. In that case everything that was offered on the lane before and is
-/// not yet reported has the outcome `unknown`, and no Delivery for it will come. The sink holds the
-/// chunk of each taken record until it can no longer touch the memory, which can be later than the
-/// report.
+/// Life of a record: offer() takes it. After that exactly one Delivery covers it: one of its own
+/// run, or one that says that its lane was `lost` (a client went, and with it what it knew). The
+/// sink holds the chunk of each taken record until it can no longer touch the memory, which can be
+/// later than the report.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -126,9 +135,7 @@ class Sink {
   /// 50,000 records), so call it again while it returns true.
   virtual bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) = 0;
 
-  /// See the class comment.
-  virtual std::uint64_t epoch(Lane lane) const = 0;
-  /// How many clients were lost so far. Changes whenever the epoch of any lane does.
+  /// How many clients were lost so far, for the metrics.
   virtual std::uint64_t losses() const = 0;
 
   /// Why nothing, or not everything, can go out, if that is known; "" while all can.
@@ -145,7 +152,7 @@ class Sink {
   /// How many places (Kafka: offsets) were confirmed and are known to be gone.
   virtual std::uint64_t lost_places() const { return 0; }
 
-  /// The number of records taken in this epoch and not yet reported.
+  /// The number of records taken and not yet reported.
   virtual std::size_t outstanding() const = 0;
 
   /// Takes back the records that have not been sent yet: each gets its Delivery, not_persisted, by

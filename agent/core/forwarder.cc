@@ -87,14 +87,14 @@ bool Forwarder::take_deliveries(TimePoint now) {
   notices_.clear();
   const bool more = sink_.poll(deliveries_, notices_);
   for (const auto& delivery : deliveries_) {
-    if (auto* pipe = owner_of(delivery)) pipe->take(delivery, now);
+    if (delivery.outcome == Outcome::lost) {
+      for (auto& pipe : pipes_)
+        pipe->lose(delivery.lane);
+    } else if (auto* pipe = owner_of(delivery)) {
+      pipe->take(delivery, now);
+    }
   }
-  if (const auto lost = sink_.losses() - losses_; lost > 0) {
-    for (auto& pipe : pipes_)
-      pipe->lose_in_flight();
-    metrics_.kafka_instances_renewed.add(lost);
-    losses_ += lost;
-  }
+  metrics_.kafka_instances_renewed.set(sink_.losses());
   for (const auto& notice : notices_)
     say(notice);
   show_cluster();

@@ -72,7 +72,6 @@ class Forwarder {
   std::uint32_t next_owner_ = 0;
   std::vector<Delivery> deliveries_;  // reused
   std::vector<Notice> notices_;       // reused
-  std::uint64_t losses_ = 0;
   std::string trouble_;       // of the sink, as shown
   TimePoint brokers_due_{};   // when to show the brokers again
   std::string cluster_;       // the one that answered last

@@ -41,10 +41,9 @@ Lanes::Lanes(std::size_t count, std::uint32_t seed) {
   }
 }
 
-void Lanes::offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now) {
+void Lanes::offered(std::size_t lane, std::uint32_t records, TimePoint now) {
   if (lanes_[lane].in_flight == 0) lanes_[lane].silent_since = now;
   lanes_[lane].in_flight += records;
-  lanes_[lane].epoch = epoch;
   in_flight_ += records;
 }
 
@@ -112,9 +111,9 @@ void Lanes::forgive(std::size_t lane, TimePoint now) {
   if (auto* open = std::get_if<Open>(&at.state)) open->due = now;
 }
 
-bool Lanes::lost(std::size_t lane, std::uint64_t epoch, Position front) {
+bool Lanes::lost(std::size_t lane, Position front) {
   auto& at = lanes_[lane];
-  if (at.in_flight == 0 || at.epoch == epoch) return false;
+  if (at.in_flight == 0) return false;
   RARELY(at.is_settling(), "a client is lost while a lane settles");
   RARELY(!at.suspects.empty(), "a client is lost while a suspect is sought");
   in_flight_ -= at.in_flight;

@@ -57,7 +57,6 @@ class Lanes {
   struct Lane {
     std::variant<Level, Settling, Behind, Open> state;
     std::uint32_t in_flight = 0;  ///< Records with the sink.
-    std::uint64_t epoch = 0;      ///< The epoch of the sink in which they were offered.
     ByteRange suspects;           ///< One of these records was refused. Empty: none.
     Position suspect = 0;         ///< The record that was refused alone ...
     int refusals = 0;             ///< ... so often in a row.
@@ -77,13 +76,13 @@ class Lanes {
   std::size_t count() const { return lanes_.size(); }
   const Lane& operator[](std::size_t at) const { return lanes_[at]; }
 
-  /// The sink has taken records of this lane, whose epoch in the sink is `epoch`.
-  void offered(std::size_t lane, std::uint32_t records, std::uint64_t epoch, TimePoint now);
+  /// The sink has taken records of this lane.
+  void offered(std::size_t lane, std::uint32_t records, TimePoint now);
   /// A report. Returns the delay before the lane is tried again, if this report began one.
   std::optional<Backoff::Millis> take(const Delivery& delivery, TimePoint now);
-  /// The sink has reached this epoch. If anything was in flight from another one, its fate is
-  /// unknown: the lane goes on at `front`, and this returns true.
-  bool lost(std::size_t lane, std::uint64_t epoch, Position front);
+  /// The sink has lost what this lane had in flight. If there was anything, its fate is unknown:
+  /// the lane goes on at `front`, and this returns true.
+  bool lost(std::size_t lane, Position front);
 
   /// Its suspect is poison.
   bool has_poison(std::size_t lane) const { return lanes_[lane].refusals >= kRefusalsMax; }

@@ -67,7 +67,7 @@ std::span<const Record> Outlet::next(const Pass& pass, std::size_t lane, Positio
 
 std::size_t Outlet::send(std::size_t lane, std::span<const Record> run, Pace pace, TimePoint now) {
   const auto taken = sink_.offer(to(lane), run);
-  lanes_.offered(lane, static_cast<std::uint32_t>(taken), epoch(lane), now);
+  lanes_.offered(lane, static_cast<std::uint32_t>(taken), now);
   if (pace == Pace::limited && rate_.is_limit()) rate_.take(payload_bytes(run.first(taken)));
   return taken;
 }

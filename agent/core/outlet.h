@@ -30,7 +30,7 @@ class Outlet {
   /// How many partitions the topic has, as far as the sink knows; 0 if that is not known.
   std::size_t partitions_told() const;
   bool is_topic_missing() const { return sink_.is_missing(route_); }
-  std::uint64_t epoch(std::size_t lane) const { return sink_.epoch(to(lane)); }
+  bool goes_to(RouteId route) const { return route == route_; }
 
   /// While it is held, nothing goes out.
   void hold(bool held) { is_held_ = held; }

@@ -86,12 +86,12 @@ void Pipe::take(const Delivery& delivery, TimePoint now) {
                    delay->count());
 }
 
-void Pipe::lose_in_flight() {
-  for (std::size_t lane = 0; lane < lanes_.count(); ++lane) {
-    if (!lanes_.lost(lane, outlet_.epoch(lane), ledger_.front())) continue;
-    below_.lose(lane);
-    feeder_.end_own_pass(lane);
-  }
+void Pipe::lose(Lane lost) {
+  const auto lane = static_cast<std::size_t>(lost.partition);
+  if (!outlet_.goes_to(lost.route) || lane >= lanes_.count()) return;
+  if (!lanes_.lost(lane, ledger_.front())) return;
+  below_.lose(lane);
+  feeder_.end_own_pass(lane);
 }
 
 Pipe::Fed Pipe::feed(TimePoint now) {

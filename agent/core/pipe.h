@@ -66,8 +66,8 @@ class Pipe {
 
   /// A report about records of this pipe.
   void take(const Delivery& delivery, TimePoint now);
-  /// The epoch of some lanes in the sink has changed: what they had in flight is offered again.
-  void lose_in_flight();
+  /// The sink has lost this lane, perhaps one of this pipe: what it had in flight is offered again.
+  void lose(Lane lane);
   /// Reads and offers a bounded amount.
   Fed feed(TimePoint now);
   /// While it is held, nothing is offered.

@@ -103,9 +103,13 @@ void ScriptedSink::answer(std::int32_t partition, std::vector<Delivery>& deliver
 }
 
 // Of each lane some may have arrived, nobody will say which.
-void ScriptedSink::lose_client() {
-  ++epoch_;
-  for (auto& lane : lanes_) {
+void ScriptedSink::lose_client(std::vector<Delivery>& deliveries) {
+  ++losses_;
+  for (std::size_t partition = 0; partition < lanes_.size(); ++partition) {
+    auto& lane = lanes_[partition];
+    if (!lane.flight.empty()) {
+      deliveries.push_back(lost({0, static_cast<std::int32_t>(partition)}));
+    }
     auto there = lane.flight.empty() ? 0 : random_() % (lane.flight.size() + 1);
     for (const Record* record : lane.flight) {
       if (refuses(*record)) there = 0;
@@ -123,7 +127,7 @@ bool ScriptedSink::poll(std::vector<Delivery>& deliveries, std::vector<Notice>&)
   for (std::int32_t partition = 0; partition < partitions_; ++partition) {
     answer(partition, deliveries);
   }
-  if (percent(moods.epoch_percent)) lose_client();
+  if (percent(moods.epoch_percent)) lose_client(deliveries);
   return false;
 }
 

@@ -71,8 +71,7 @@ class ScriptedSink final : public Sink {
   Room room(Lane lane) const override;
   std::size_t offer(Lane lane, std::span<const Record> run) override;
   bool poll(std::vector<Delivery>& deliveries, std::vector<Notice>& notices) override;
-  std::uint64_t epoch(Lane) const override { return epoch_; }
-  std::uint64_t losses() const override { return epoch_; }
+  std::uint64_t losses() const override { return losses_; }
   std::string cluster() const override { return cluster_id; }
   std::string trouble() const override { return known_trouble; }
   bool is_up() const override { return up; }
@@ -90,7 +89,7 @@ class ScriptedSink final : public Sink {
   bool has_bad_time(const Record& record) const;
   bool refuses(const Record& record) const;
   bool percent(int share) { return static_cast<int>(random_() % 100) < share; }
-  void lose_client();
+  void lose_client(std::vector<Delivery>& deliveries);
   void answer(std::int32_t partition, std::vector<Delivery>& deliveries);
   void report(std::int32_t partition, std::size_t count, Outcome outcome,
               std::vector<Delivery>& deliveries);
@@ -99,7 +98,7 @@ class ScriptedSink final : public Sink {
   std::mt19937 random_;
   std::int32_t partitions_;
   std::vector<LaneLog> lanes_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t losses_ = 0;
   std::uint64_t offers_ = 0;
   bool stopped_ = false;
 };

@@ -15,8 +15,7 @@ using Clock = std::chrono::steady_clock;
 MiniForwarder::MiniForwarder(Sink& sink, const std::string& topic, std::size_t payload_bytes)
     : sink_(sink),
       route_(sink.open_route(topic)),
-      payload_bytes_(payload_bytes),
-      losses_(sink.losses()) {}
+      payload_bytes_(payload_bytes) {}
 
 MiniForwarder::~MiniForwarder() {
   for (Chunk* chunk : chunks_)
@@ -82,16 +81,13 @@ void MiniForwarder::turn() {
     more = sink_.poll(deliveries, notices_);
   for (const Delivery& delivery : deliveries)
     take(delivery);
-  if (std::exchange(losses_, sink_.losses()) != losses_) {
-    for (auto& [partition, queue] : lanes_)
-      lose(partition, queue);
-  }
   for (auto& [partition, queue] : lanes_)
     feed(partition, queue);
   in_flight_most_ = std::max(in_flight_most_, sink_.outstanding());
 }
 
 void MiniForwarder::take(const Delivery& delivery) {
+  if (delivery.outcome == Outcome::lost) return lose(delivery.lane);
   REQUIRE(delivery.owner == 7);
   REQUIRE(delivery.lane.route == route_);
   by_code_[delivery.code] += delivery.records;
@@ -120,8 +116,10 @@ void MiniForwarder::take(const Delivery& delivery) {
   queue.in_flight -= delivery.records;
 }
 
-void MiniForwarder::lose(std::int32_t partition, LaneQueue& queue) {
-  if (queue.in_flight == 0 || sink_.epoch({route_, partition}) == queue.epoch) return;
+void MiniForwarder::lose(Lane lane) {
+  if (lane.route != route_) return;
+  LaneQueue& queue = lanes_[lane.partition];
+  ++queue.losses;
   for (const std::size_t at : queue.entries) {
     if (entries_[at].state == State::in_flight) entries_[at].state = State::waiting;
   }
@@ -164,7 +162,6 @@ void MiniForwarder::feed(std::int32_t partition, LaneQueue& queue) {
       entries_[run[i]].state = State::in_flight;
     queue.next += count;
     queue.in_flight += count;
-    queue.epoch = sink_.epoch(lane);
     taken_ += count;
     if (count < run.size()) return;
   }

@@ -55,6 +55,8 @@ class MiniForwarder {
 
   std::size_t taken() const { return taken_; }
   std::size_t done() const { return done_; }
+  /// How often what this partition had in flight was lost.
+  std::size_t losses(std::int32_t partition) const { return lanes_.at(partition).losses; }
   std::size_t reports(std::int32_t code) const;
   std::size_t reports(Outcome outcome) const;
   const std::vector<Notice>& notices() const { return notices_; }
@@ -79,13 +81,13 @@ class MiniForwarder {
     std::size_t next = 0;              // of `entries`
     std::size_t in_flight = 0;
     bool failed = false;
-    std::uint64_t epoch = 0;  // that of what is in flight
+    std::size_t losses = 0;
   };
 
   Chunk& chunk_for(std::size_t bytes);
   void turn();
   void take(const Delivery& delivery);
-  void lose(std::int32_t partition, LaneQueue& queue);
+  void lose(Lane lane);
   void rewind(LaneQueue& queue);
   void feed(std::int32_t partition, LaneQueue& queue);
 
@@ -100,7 +102,6 @@ class MiniForwarder {
   std::vector<Entry> entries_;
   std::map<Position, std::size_t> by_position_;
   std::map<std::int32_t, LaneQueue> lanes_;
-  std::uint64_t losses_;
   std::size_t offer_limit_ = SIZE_MAX;
   bool set_aside_ = false;
   std::size_t set_aside_count_ = 0;
