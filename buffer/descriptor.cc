@@ -11,6 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "buffer/base/timestamp.h"
+
 namespace punchline {
 namespace {
 
@@ -305,6 +307,10 @@ Status sync_folder(const std::string& folder) {
   auto opened = Descriptor::open(folder, O_RDONLY | O_DIRECTORY);
   if (!opened) return opened.error();
   return opened->sync_all();
+}
+
+std::int64_t birth_ns_of(const struct statx& facts) {
+  return (facts.stx_mask & STATX_BTIME) != 0 ? nanoseconds(facts.stx_btime) : 0;
 }
 
 }  // namespace punchline

@@ -118,4 +118,8 @@ std::string folder_of(const std::string& path);
 /// fsync(2) of a folder, which makes the names in it durable.
 Status sync_folder(const std::string& folder);
 
+/// When the file was born, in ns since the epoch; 0 if the filesystem does not tell (statx(2),
+/// STATX_BTIME). Pure. Any thread.
+std::int64_t birth_ns_of(const struct statx& facts);
+
 }  // namespace punchline

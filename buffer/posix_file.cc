@@ -147,12 +147,11 @@ Result<std::size_t> PosixFile::read_at(Offset at, std::span<char> into) {
 Result<FileFacts> PosixFile::facts() {
   auto found = reading_.facts();
   if (!found) return found.error();
-  const bool born = (found->stx_mask & STATX_BTIME) != 0;
   return FileFacts{.size = found->stx_size,
                    .allocated_bytes = found->stx_blocks * 512,
                    .block_bytes = block_bytes_,
                    .inode = found->stx_ino,
-                   .birth_ns = born ? nanoseconds(found->stx_btime) : 0,
+                   .birth_ns = birth_ns_of(*found),
                    .modified_ns = nanoseconds(found->stx_mtime),
                    .has_name = found->stx_nlink > 0};
 }

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "buffer/base/timestamp.h"
+#include "buffer/descriptor.h"
 
 namespace punchline {
 
@@ -23,9 +23,7 @@ Status visit_folder(const std::string& folder,
 namespace {
 
 FileId id_of(const struct statx& facts) {
-  const bool is_told = (facts.stx_mask & STATX_BTIME) != 0;
-  return {makedev(facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino,
-          is_told ? nanoseconds(facts.stx_btime) : 0};
+  return {makedev(facts.stx_dev_major, facts.stx_dev_minor), facts.stx_ino, birth_ns_of(facts)};
 }
 
 }  // namespace

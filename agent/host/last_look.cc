@@ -33,9 +33,8 @@ using Noted = std::vector<std::int64_t>;
 Result<std::string> identity_of(const Descriptor& file) {
   const auto facts = file.facts();
   if (!facts) return facts.error();
-  const bool is_told = (facts->stx_mask & STATX_BTIME) != 0;
-  const auto birth_ns = is_told ? nanoseconds(facts->stx_btime) : 0;
-  return std::string(kIdentityMark) + std::to_string(fold_identity(facts->stx_ino, birth_ns));
+  const auto identity = fold_identity(facts->stx_ino, birth_ns_of(*facts));
+  return std::string(kIdentityMark) + std::to_string(identity);
 }
 
 /// Errors: the lock file cannot be looked at.
