@@ -44,11 +44,15 @@ void Attributes::set_format(Format format) {
   space_.set_format(format);
 }
 
+void Attributes::take(const State& state) {
+  state_ = state;
+  space_.set_base(state.base);
+  space_.set_format(state.format);
+}
+
 void Attributes::adopt(const State& found) {
-  state_ = found;
+  take(found);
   stored_ = found;
-  space_.set_base(found.base);
-  space_.set_format(found.format);
   load_fences();
 }
 
@@ -58,11 +62,9 @@ void Attributes::take_front_back(Position front) {
 }
 
 void Attributes::begin_anew(const State& state, std::vector<Position> fences) {
-  state_ = state;
+  take(state);
   stored_.reset();
   freed_.reset();
-  space_.set_base(state.base);
-  space_.set_format(state.format);
   space_.rules().old_front = 0;
   space_.rules().fences = std::move(fences);
   if (has_intent()) leave_intent(0);

@@ -91,6 +91,7 @@ class Attributes {
   Status store();
 
  private:
+  void take(const State& state);
   void load_fences();
   Status store_state();
   Status store_changed(bool& changed, std::string_view name, const std::string& value);

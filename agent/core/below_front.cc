@@ -49,8 +49,9 @@ void BelowFront::look(TimePoint now) {
 // Bytes that are no frame, beside one that is on its way, may be a part of a frame that was written
 // over that one. They are left to a later look.
 void BelowFront::take_stretch(const Stray& stray) {
-  RARELY(!stray.ended && frames_.has_beside(stray.range), "strays beside a frame on its way wait");
-  if (!stray.ended && frames_.has_beside(stray.range)) return;
+  const bool is_beside = !stray.ended && frames_.has_beside(stray.range);
+  RARELY(is_beside, "strays beside a frame on its way wait");
+  if (is_beside) return;
   strays().note(stray.range);
   if (stray.ended) return frames_.add(stray.range);
   frames_.add_settled(stray.range);

@@ -21,8 +21,9 @@ bool SpreadKeeper::stands(TimePoint now) {
   const auto told = parts_.outlet.partitions_told();
   if (told == lanes.count() && !parts_.partitions.is_old()) return true;
   const bool may_wait = lanes.count() > 0 && told >= lanes.count();
-  RARELY(may_wait && waits_by_old(), "a new spread waits for records of the old one");
-  if (may_wait && waits_by_old()) return true;
+  const bool is_old_left = may_wait && waits_by_old();
+  RARELY(is_old_left, "a new spread waits for records of the old one");
+  if (is_old_left) return true;
   // A partition that answers nothing would hold up all others, so they go on by the old spread.
   const bool is_silent = may_wait && lanes.silent_since(now - kSilenceMax) > 0;
   RARELY(is_silent, "a silent partition does not hold up the others: the old spread goes on");

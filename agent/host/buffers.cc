@@ -385,15 +385,16 @@ bool Buffers::has_place_for(const Entry& entry, const RotatedSearch::Waiting& fi
     std::ptrdiff_t at_work = 0;
   };
   Files all, own;
+  const auto count = [](Files& files, bool is_at_work) {
+    ++files.open;
+    files.at_work += is_at_work ? 1 : 0;
+  };
   for (const auto& held : held_) {
     if (!held->rotated) continue;
     const bool may_go_soon = now < held->busy + 2 * kLookDelay;
-    const bool counts = file.is_empty || held->pipe->has_work_left() || may_go_soon;
-    for (auto* files : {&all, &held->config == &entry.config ? &own : nullptr}) {
-      if (files == nullptr) continue;
-      ++files->open;
-      files->at_work += counts ? 1 : 0;
-    }
+    const bool is_at_work = file.is_empty || held->pipe->has_work_left() || may_go_soon;
+    count(all, is_at_work);
+    if (&held->config == &entry.config) count(own, is_at_work);
   }
   if (own.open == 0) return true;
   return all.open < kOpenMax && (all.at_work < kAtOnceMax || own.at_work == 0);
